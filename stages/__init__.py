@@ -1,0 +1,1 @@
+"""Text-to-image retrieval, evaluated on a team's own images as a DVC pipeline."""

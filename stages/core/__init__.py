@@ -1,0 +1,1 @@
+"""Pure functions on arrays and records: no files, no torch, no parameters."""

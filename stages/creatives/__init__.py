@@ -1,0 +1,1 @@
+"""Advertising creatives composed from cut-outs: plan a campaign, then render its renditions."""

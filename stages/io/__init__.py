@@ -1,0 +1,1 @@
+"""The edges of the pipeline: parameters, tables, images, models, store, console."""

@@ -1,0 +1,62 @@
+"""Files written whole or not at all, and JSON whose figures another machine writes the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+METRIC_DIGITS = 6
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place when the block ends well.
+
+    When the block raises, nothing is left behind and an older ``path`` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 with the line ends it has."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def write_json(path: Path, value: Any, digits: int = METRIC_DIGITS) -> None:
+    """Write ``value`` as indented JSON, floats rounded to ``digits`` decimals."""
+    write_text(path, json.dumps(rounded(value, digits), indent=2, ensure_ascii=False) + "\n")
+
+
+def rounded(value: Any, digits: int = METRIC_DIGITS) -> Any:
+    """Return a copy of nested dicts and lists with all floats rounded to ``digits`` decimals."""
+    if isinstance(value, dict):
+        return {key: rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item, digits) for item in value]
+    if isinstance(value, float | np.floating):
+        return round(float(value), digits)
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write ``array`` in NumPy's format, without pickling."""
+    with whole(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)

@@ -1,0 +1,157 @@
+"""params.yaml, read once and checked: a misspelt key or a wrong type is one clear sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from stages.io.console import InputError, one_line
+
+PARAMS_FILE = Path("params.yaml")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: unknown keys are errors and types are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Sample(Section):
+    campaigns: Count
+    seed: int
+
+
+class Data(Section):
+    images: str
+
+
+class Catalog(Section):
+    max_rejected: Share
+    max_pixels: Count
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=31)]
+
+
+class HumanLabels(Section):
+    path: str
+
+
+class ImagenetLabels(Section):
+    model: str
+    threshold: Share
+
+
+class Label(Section):
+    sources: list[str]
+    human: HumanLabels
+    imagenet: ImagenetLabels
+
+
+class Model(Section):
+    name: str
+    pretrained: str | None
+    context_length: Count | None
+
+
+class Embed(Section):
+    models: list[str]
+
+
+class Retrieve(Section):
+    depth: Count
+
+
+class Evaluate(Section):
+    k: list[Count]
+
+    @field_validator("k")
+    @classmethod
+    def _increasing(cls, value: list[int]) -> list[int]:
+        if not value or value != sorted(set(value)):
+            raise ValueError("expected at least one k, in increasing order and without repeats")
+        return value
+
+
+class Examples(Section):
+    best: Annotated[int, Field(ge=1, le=50)]
+    worst: Annotated[int, Field(ge=1, le=50)]
+
+
+class Runtime(Section):
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    batch_size: Count | None
+    workers: Count | None
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    sample: Sample
+    data: Data
+    catalog: Catalog
+    label: Label
+    models: dict[str, Model]
+    embed: Embed
+    retrieve: Retrieve
+    evaluate: Evaluate
+    examples: Examples
+    runtime: Runtime
+
+    @model_validator(mode="after")
+    def _names(self) -> Params:
+        for key, names in (("label.sources", self.label.sources), ("embed.models", self.embed.models)):
+            if not names or len(set(names)) != len(names):
+                raise ValueError(f"{key}: expected at least one name, without repeats, found {names}")
+        for name in self.models:
+            if not NAME_PATTERN.fullmatch(name):
+                raise ValueError(
+                    f"models.{name}: expected a name of letters, digits, '_' and '-' (DVC cannot address dots)"
+                )
+        for name in self.embed.models:
+            if name not in self.models:
+                raise ValueError(f"embed.models: expected names described under models:, found '{name}'")
+        return self
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        InputError: the file is missing, is not YAML, or has an unknown key, a missing key or a
+            wrong type; the sentence names every key in question.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"expected the parameters in {path}, found no such file (run from the repository root)"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"expected YAML in {path}, found: {one_line(error)}") from None
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        problems = "; ".join(_describe(item) for item in error.errors())
+        raise InputError(f"{path}: {problems}") from None
+
+
+def _describe(item: ErrorDetails) -> str:
+    """Say in a few words what one pydantic error is about: key, what was expected, what was found."""
+    key = ".".join(str(part) for part in item["loc"]) or "the file"
+    kind, found = item["type"], one_line(repr(item.get("input")), 80)
+    if kind == "extra_forbidden":
+        return f"{key}: unknown key"
+    if kind == "missing":
+        return f"{key}: missing key"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if kind == "value_error":
+        return message if key == "the file" else f"{key}: {message}, found {found}"
+    return f"{key}: {message}, found {found}"
