@@ -1,0 +1,110 @@
+"""One rank function and one tie rule for the whole project.
+
+The rank of image *j* for a query is 1 + the number of images with a strictly higher score + the
+number of images with an equal score that come before *j* in the gallery. The gallery is sorted by
+``image_id``, so ties go to the smaller id, which is a hash: a model that scores everything equally
+comes out at chance level. (open_clip's retrieval metrics count ranks the same way.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+BLOCK_SCORES = 32 * 1024 * 1024
+"""Scores held at a time (float32: 128 MiB)."""
+
+
+def score_blocks(
+    queries: Floats, images: Floats, block_scores: int = BLOCK_SCORES
+) -> Iterator[tuple[slice, Floats]]:
+    """Yield ``(rows, scores)``: cosine similarities of a block of queries with the whole gallery.
+
+    Args:
+        queries: ``(n_queries, dim)`` float32, unit rows.
+        images: ``(n_images, dim)`` float32, unit rows; may be memory-mapped.
+        block_scores: at most this many scores are held at a time (but at least one query's).
+
+    Yields:
+        ``rows``: the slice of queries; ``scores``: ``(len(rows), n_images)`` float32 in [-1, 1].
+        The array is reused by the next block: copy what must outlive the iteration.
+
+    Raises:
+        ValueError: the dimensions differ, or the gallery is empty.
+    """
+    if queries.shape[1] != images.shape[1]:
+        raise ValueError(
+            f"expected queries and images of one dimension, found {queries.shape[1]} and {images.shape[1]}"
+        )
+    if len(images) == 0:
+        raise ValueError("expected at least one image in the gallery, found none")
+    step = max(1, block_scores // len(images))
+    buffer = np.empty((min(step, len(queries)), len(images)), dtype=np.float32)
+    for start in range(0, len(queries), step):
+        rows = slice(start, min(start + step, len(queries)))
+        scores = buffer[: rows.stop - rows.start]
+        np.matmul(queries[rows], images.T, out=scores)
+        yield rows, scores
+
+
+def ranks(scores: Floats, rows: Integers, columns: Integers) -> Integers:
+    """Return the exact rank over the whole gallery of each pair ``(rows[i], columns[i])``.
+
+    ``rank = 1 + |{j : s_j > s}| + |{j < column : s_j = s}|``.
+
+    Args:
+        scores: ``(n_queries, n_images)`` float32.
+        rows, columns: ``(n_pairs,)`` integers.
+
+    Returns:
+        ``(n_pairs,)`` int64 in [1, n_images]; empty for no pairs.
+    """
+    found = np.empty(len(rows), dtype=np.int64)
+    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        line = scores[row]
+        score = line[column]
+        found[i] = 1 + np.count_nonzero(line > score) + np.count_nonzero(line[:column] == score)
+    return found
+
+
+def top_k(scores: Floats, k: int) -> Integers:
+    """Return the columns of the ``k`` best images of each row, best first, under the tie rule.
+
+    Args:
+        scores: ``(n_queries, n_images)`` float32.
+        k: how many; more than ``n_images`` gives them all.
+
+    Returns:
+        ``(n_queries, min(k, n_images))`` int64.
+    """
+    k = min(k, scores.shape[1])
+    best = np.empty((len(scores), k), dtype=np.int64)
+    for i, line in enumerate(scores):
+        kth = -np.partition(-line, k - 1)[k - 1]
+        above = np.flatnonzero(line > kth)
+        equal = np.flatnonzero(line == kth)[: k - len(above)]
+        candidates = np.concatenate([above, equal])
+        best[i] = candidates[np.lexsort((candidates, -line[candidates]))]
+    return best
+
+
+def best_excluded(scores: Floats, rows: Integers, columns: Integers) -> Integers:
+    """Return for each row the best column that is not among its pairs ``(rows[i], columns[i])``.
+
+    Used for the best *irrelevant* image of a query.
+
+    Returns:
+        ``(n_queries,)`` int64; -1 where every image is excluded.
+    """
+    best = np.empty(len(scores), dtype=np.int64)
+    for i, line in enumerate(scores):
+        masked = line.copy()
+        masked[columns[rows == i]] = -np.inf
+        winner = int(np.argmax(masked))
+        best[i] = winner if masked[winner] > -np.inf else -1
+    return best
