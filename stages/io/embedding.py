@@ -1,0 +1,77 @@
+"""Images and texts to unit vectors, batch by batch; the same bits whatever is computed beside them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stages.io.forward import forward_images, in_threads
+from stages.io.manifest import ImageFile
+from stages.io.models import EmbeddingModel
+from stages.io.params import Runtime
+
+Floats = npt.NDArray[np.float32]
+
+TEXTS = 32  # a batch; its shape is fixed, since kernels may round differently for another
+
+
+def embed_images(
+    model: EmbeddingModel, images: Sequence[ImageFile], device: torch.device, runtime: Runtime
+) -> Iterator[tuple[Sequence[ImageFile], Floats]]:
+    """Yield ``(images, rows)`` batch by batch, in order: ``(len(images), dim)`` float32 unit rows."""
+    network = model.network.to(memory_format=torch.channels_last)
+    rows = forward_images(
+        images,
+        model.transform,
+        network.encode_image,
+        device,
+        batch_size=runtime.batch_size,
+        workers=runtime.workers,
+    )
+    for batch, features in rows:
+        yield batch, unit_rows(features)
+
+
+def embed_texts(
+    model: EmbeddingModel, texts: Sequence[str], device: torch.device, runtime: Runtime
+) -> Iterator[tuple[list[str], Floats]]:
+    """Yield ``(texts, rows)`` batch by batch, texts of one token length together.
+
+    ``rows``: ``(len(texts), dim)`` float32 unit rows.
+    """
+    by_length: dict[int, list[str]] = defaultdict(list)
+    for text in texts:
+        by_length[model.tokenize([text]).shape[1]].append(text)
+    batches = [
+        alike[start : start + TEXTS]
+        for _, alike in sorted(by_length.items())
+        for start in range(0, len(alike), TEXTS)
+    ]
+
+    def compute(batch: list[str]) -> torch.Tensor:
+        tokens = model.tokenize(batch + batch[-1:] * (TEXTS - len(batch)))
+        with torch.inference_mode():
+            features: torch.Tensor = model.network.encode_text(tokens.to(device))
+        return features
+
+    workers = runtime.workers if device.type == "cpu" else 1
+    for batch, features in zip(batches, in_threads(compute, batches, workers), strict=True):
+        yield batch, unit_rows(features)[: len(batch)]
+
+
+def unit_rows(features: torch.Tensor) -> Floats:
+    """Return ``features``, ``(n, dim)``, as float32 rows of length 1.
+
+    Raises:
+        ValueError: a row is zero or not finite, so it has no direction.
+    """
+    rows = features.float().cpu().numpy().astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
+        raise ValueError("expected finite embeddings other than zero, found one that is not")
+    unit: Floats = (rows / lengths).astype(np.float32)
+    return unit

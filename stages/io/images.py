@@ -1,0 +1,142 @@
+"""Images from untrusted files: found, decoded and brought to upright RGB, or rejected with a reason."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from stages.io.console import InputError, one_line
+
+WHITE = (255, 255, 255, 255)
+
+
+class UnusableImage(ValueError):
+    """A file that is not a usable image; the message is the reason, a short phrase."""
+
+
+def walk(root: Path) -> Iterator[tuple[str, str | None]]:
+    """Yield ``(path, reason)`` for every file under ``root``, sorted, with POSIX paths relative to it.
+
+    ``reason`` is None for a file that may be read. Links to files are followed; links to folders are
+    listed but not followed, so that no cycle is walked; folders that cannot be listed are named.
+    """
+    problems: list[tuple[str, str | None]] = []
+
+    def unreadable(error: OSError) -> None:
+        problems.append((_printable(Path(error.filename).relative_to(root)), "unreadable folder"))
+
+    for folder, subfolders, names in os.walk(root, followlinks=False, onerror=unreadable):
+        subfolders.sort()
+        linked = [name for name in subfolders if Path(folder, name).is_symlink()]
+        for name in sorted(names + linked):
+            full = Path(folder, name)
+            yield _printable(full.relative_to(root)), _obstacle(full, name in linked)
+    yield from problems
+
+
+def _printable(path: Path) -> str:
+    """Return a path as text that can be written as UTF-8, whatever bytes the file system holds."""
+    return os.fsencode(path.as_posix()).decode("utf-8", errors="backslashreplace")
+
+
+def _obstacle(path: Path, linked_folder: bool) -> str | None:
+    """Say why a directory entry cannot be read as a file, or None."""
+    if linked_folder:
+        return "link to a folder (not followed)"
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return "file name is not Unicode"
+    if path.is_symlink() and not path.exists():
+        return "broken or circular link"
+    return None if path.is_file() else "not a regular file"
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        UnusableImage: it cannot be read, or is empty.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnusableImage(f"unreadable ({error.strerror})") from None
+    if not content:
+        raise UnusableImage("empty file")
+    return content
+
+
+def decode(content: bytes, max_pixels: int | None = None) -> Image.Image:
+    """Decode the first frame of an image to upright RGB on white.
+
+    EXIF orientation is applied, alpha composited on white; CMYK, palette, grey and 16-bit images
+    are converted.
+
+    Args:
+        content: a file's bytes, in any format that Pillow reads.
+        max_pixels: larger images are refused before they are decoded; None for no limit.
+
+    Raises:
+        UnusableImage: not an image, damaged, or too large.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
+            warnings.simplefilter("ignore")
+            if max_pixels is not None and image.width * image.height > max_pixels:
+                raise UnusableImage("too many pixels")
+            image.load()
+            return to_rgb(_upright(image))
+    except UnidentifiedImageError:
+        raise UnusableImage("not an image") from None
+    except Image.DecompressionBombError:
+        raise UnusableImage("too many pixels") from None
+    except UnusableImage:
+        raise
+    except MemoryError:
+        raise UnusableImage("too large for the memory") from None
+    except Exception as error:  # a decoder may raise anything on a damaged file
+        raise UnusableImage(f"damaged image ({type(error).__name__})") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation; broken EXIF data is no reason to lose an image that decodes."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        return image
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return any Pillow image as RGB, composited on white where it is transparent."""
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
+        image = image.point(lambda value: value / 256).convert("L")  # 16 bits to 8
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, WHITE), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def image_format(content: bytes) -> str:
+    """Return Pillow's name of a file's format (``JPEG``, ``PNG`` …), by content."""
+    with Image.open(io.BytesIO(content)) as image:
+        return image.format or "unknown"
+
+
+def open_image(path: Path) -> Image.Image:
+    """Open an image of the manifest, which the catalog has seen decode.
+
+    Raises:
+        InputError: the file changed or vanished since; `dvc repro` will read the folder anew.
+    """
+    try:
+        return decode(read_bytes(path))
+    except UnusableImage as error:
+        raise InputError(
+            f"expected {one_line(path)} as data/catalog.csv lists it, found: {error}; run `dvc repro catalog`"
+        ) from None

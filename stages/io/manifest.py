@@ -1,0 +1,40 @@
+"""The usable image files and the gallery, as every stage after the catalog reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from stages.io.tables import read_csv
+
+MANIFEST = Path("data/manifest.csv")
+
+
+class ManifestEntry(NamedTuple):
+    """A usable file, its path relative to data.images; files with the same bytes share the image."""
+
+    image_id: str
+    path: str
+
+
+class ImageFile(NamedTuple):
+    """An image of the gallery and one file that holds it."""
+
+    image_id: str
+    path: Path
+
+
+def read_manifest(path: Path = MANIFEST) -> list[ManifestEntry]:
+    """Read the manifest, sorted by image_id and path."""
+    return sorted(
+        ManifestEntry(row["image_id"], row["path"]) for row in read_csv(path, ManifestEntry._fields)
+    )
+
+
+def gallery(manifest: Iterable[ManifestEntry], root: Path) -> list[ImageFile]:
+    """Return the unique images, sorted by image_id: the row order of every image matrix."""
+    first: dict[str, str] = {}
+    for image_id, path in sorted(manifest):
+        first.setdefault(image_id, path)
+    return [ImageFile(image_id, root / path) for image_id, path in first.items()]

@@ -1,0 +1,110 @@
+"""CSV and TREC files: the tables that pass between stages and to other tools."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.core.queries import Query
+from stages.io.console import InputError, one_line
+from stages.io.files import write_text
+
+Row = dict[str, str]
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV with a header and ``\\n`` line ends; quotes whatever a reader could misread."""
+    out = io.StringIO(newline="")
+    plain = csv.writer(out, lineterminator="\n")
+    quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    plain.writerow(columns)
+    for row in rows:
+        bare_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (quoted if bare_return else plain).writerow(row)
+    write_text(path, out.getvalue())
+
+
+def read_csv(path: Path, columns: Sequence[str], *, key: str | None = None) -> list[Row]:
+    """Read a CSV that has at least ``columns``; ``key`` is the params key that named the file.
+
+    Raises:
+        InputError: no such file, not UTF-8, not CSV, a column is missing, or a row has more or
+            fewer cells than the header.
+    """
+    where = f"{path}{f' (params key {key})' if key else ''}"
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            missing = [column for column in columns if column not in header]
+            if missing:
+                raise InputError(
+                    f"expected the columns {', '.join(columns)} in {where}, "
+                    f"found {one_line(', '.join(header)) or 'an empty file'}"
+                )
+            rows = []
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise InputError(
+                        f"expected {len(header)} cells on line {reader.line_num} of {where}, found {len(cells)}"
+                    )
+                rows.append(dict(zip(header, cells, strict=True)))
+            return rows
+    except FileNotFoundError:
+        raise InputError(f"expected a CSV file at {where}, found no such file") from None
+    except (UnicodeDecodeError, csv.Error, IsADirectoryError) as error:
+        raise InputError(f"expected a UTF-8 CSV file at {where}, found: {one_line(error)}") from None
+
+
+def write_queries(tsv: Path, qrels: Path, queries: Sequence[Query]) -> None:
+    """Write the queries as ``query_id <tab> text`` and their relevant images as TREC qrels."""
+    write_text(tsv, "".join(f"{query.query_id}\t{query.text}\n" for query in queries))
+    write_text(qrels, "".join(f"{q.query_id} 0 {image} 1\n" for q in queries for image in q.relevant))
+
+
+def read_queries(path: Path) -> dict[str, str]:
+    """Read data/queries/SOURCE.tsv as ``{query_id: text}`` in the file's order."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return dict(line.split("\t", 1) for line in lines if line)
+
+
+def read_qrels(path: Path) -> dict[str, dict[str, int]]:
+    """Read TREC qrels as ``{query_id: {image_id: relevance}}``, relevant images only."""
+    qrels: dict[str, dict[str, int]] = defaultdict(dict)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        query, _, image, relevance = line.split()
+        if int(relevance) > 0:
+            qrels[query][image] = int(relevance)
+    return dict(qrels)
+
+
+def run_lines(
+    query_id: str, image_ids: Sequence[str], scores: npt.NDArray[np.float32], model: str
+) -> Iterable[str]:
+    """Yield the TREC run lines of one ranking, best first.
+
+    Tools such as trec_eval sort by score and break ties in an order of their own, so equal scores
+    are written one float32 step apart: the file's scores fall strictly in the order of its ranks.
+    """
+    ceiling = np.float32(np.inf)
+    for rank, (image_id, score) in enumerate(zip(image_ids, scores, strict=True), start=1):
+        written = min(np.float32(score), np.nextafter(ceiling, np.float32(-np.inf)))
+        ceiling = written
+        yield f"{query_id} Q0 {image_id} {rank} {written:.9g} {model}\n"
+
+
+def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
+    """Read a TREC run as ``{query_id: [(image_id, score), …]}``, best first."""
+    run: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        query, _, image, _, score, _ = line.split()
+        run[query].append((image, float(score)))
+    return dict(run)

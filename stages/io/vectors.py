@@ -1,0 +1,43 @@
+"""Embeddings as the store keeps them, without torch: keys and matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.io.store import Store
+
+Floats = npt.NDArray[np.float32]
+
+
+def image_determinants(card: dict[str, Any]) -> dict[str, Any]:
+    """Return all that determines an image's vector besides its bytes; the files hold the preprocessing."""
+    return {"kind": "image", **{key: card[key] for key in ("name", "pretrained", "files")}}
+
+
+def text_determinants(card: dict[str, Any]) -> dict[str, Any]:
+    """Return all that determines a text's vector besides the text."""
+    return {"kind": "text", **{key: card[key] for key in ("name", "pretrained", "files", "context_length")}}
+
+
+def gather(store: Store, keys: Sequence[str]) -> Floats:
+    """Return the vectors of ``keys`` in their order: ``(len(keys), dim)`` float32, C order.
+
+    Raises:
+        KeyError: a key is not in the store.
+    """
+    row_of = {key: row for row, key in enumerate(keys)}
+    matrix: Floats | None = None
+    found = 0
+    for key, value in store.get(keys):
+        vector = np.frombuffer(value, dtype=np.float32)
+        if matrix is None:
+            matrix = np.empty((len(keys), len(vector)), dtype=np.float32)
+        matrix[row_of[key]] = vector
+        found += 1
+    if matrix is None or found != len(keys):
+        raise KeyError(f"expected {len(keys)} vectors in {store.path}, found {found}")
+    return matrix
