@@ -1,0 +1,55 @@
+"""Stage ``embed_images@MODEL``: the gallery as unit vectors; ``python -m stages.embed_images MODEL``.
+
+Every vector is kept in the content-addressed store as soon as its batch is done, so ten new images
+in the folder cost ten images, and a killed run loses at most one batch.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from stages.io.console import progress, run, say
+from stages.io.files import write_array
+from stages.io.manifest import ImageFile, gallery, read_manifest
+from stages.io.models import load_card
+from stages.io.params import Runtime, load_params
+from stages.io.store import Store
+from stages.io.vectors import gather, image_determinants
+
+
+def embed_missing(
+    name: str, card: dict[str, Any], images: Sequence[ImageFile], kept: int, store: Store, runtime: Runtime
+) -> None:
+    """Embed ``images`` and put each batch into the store; ``kept`` more are there already."""
+    from stages.io.device import pick_device
+    from stages.io.embedding import embed_images
+    from stages.io.models import load_model
+
+    device = pick_device(runtime.device)
+    model = load_model(name, card, device)
+    title = f"embed images with {name}"
+    with progress(total=len(images) + kept, done=kept, unit="image", title=title) as bar:
+        for batch, rows in embed_images(model, images, device, runtime):
+            store.put((image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True))
+            bar.update(len(batch))
+
+
+def main() -> None:
+    name = sys.argv[1]
+    params, card = load_params(), load_card(name)
+    images = gallery(read_manifest(), Path(params.data.images))
+    ids = [image.image_id for image in images]
+    with Store("embeddings", image_determinants(card)) as store:
+        missing = set(store.missing(ids))
+        if missing:
+            todo = [image for image in images if image.image_id in missing]
+            embed_missing(name, card, todo, len(ids) - len(todo), store, params.runtime)
+        write_array(Path(f"data/embeddings/{name}/images.npy"), gather(store, ids))
+    say(f"embed_images {name}: {len(missing)} embedded, {len(ids) - len(missing)} found in the store")
+
+
+if __name__ == "__main__":
+    run(main)

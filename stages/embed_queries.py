@@ -1,0 +1,59 @@
+"""Stage ``embed_queries@MODEL-SOURCE``: query texts as unit vectors.
+
+``python -m stages.embed_queries MODEL SOURCE``. A text that was embedded before is not embedded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.io.console import progress, run, say
+from stages.io.files import write_array
+from stages.io.models import load_card
+from stages.io.params import Runtime, load_params
+from stages.io.store import Store
+from stages.io.tables import read_queries
+from stages.io.vectors import gather, text_determinants
+
+
+def text_key(text: str) -> str:
+    """Return the store's key of a text, whose exact spelling counts."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:24]
+
+
+def embed_missing(
+    name: str, card: dict[str, Any], texts: Mapping[str, str], store: Store, runtime: Runtime
+) -> None:
+    """Embed ``texts`` (key to text) and put each batch into the store."""
+    from stages.io.device import pick_device
+    from stages.io.embedding import embed_texts
+    from stages.io.models import load_model
+
+    device = pick_device(runtime.device)
+    model = load_model(name, card, device)
+    with progress(total=len(texts), unit="text", title=f"embed queries with {name}") as bar:
+        for batch, rows in embed_texts(model, list(texts.values()), device, runtime):
+            store.put((text_key(text), row.tobytes()) for text, row in zip(batch, rows, strict=True))
+            bar.update(len(batch))
+
+
+def main() -> None:
+    name, source = sys.argv[1:3]
+    card = load_card(name)
+    texts = {text_key(text): text for text in read_queries(Path(f"data/queries/{source}.tsv")).values()}
+    with Store("embeddings", text_determinants(card)) as store:
+        missing = {key: texts[key] for key in store.missing(texts)}
+        if missing:
+            embed_missing(name, card, missing, store, load_params().runtime)
+        write_array(Path(f"data/embeddings/{name}/{source}.npy"), gather(store, list(texts)))
+    say(
+        f"embed_queries {name} {source}: {len(missing)} embedded, {len(texts) - len(missing)} found in the store"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,148 @@
+"""Stage ``evaluate``: measures of every model on every source, a row a query, and what the plots draw."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import groupby, product
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stages.core import chance, metrics
+from stages.core.evaluation import RankedQueries, per_query, summarise
+from stages.io.console import run, say
+from stages.io.files import write_json
+from stages.io.manifest import read_manifest
+from stages.io.params import load_params
+from stages.io.tables import Row, read_csv, write_csv
+
+RANKS = Path("data/ranks")
+CURVE_K = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
+RR_BINS = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, None))
+
+
+class Result(NamedTuple):
+    """What one query found; scores are cosine similarities in [-1, 1].
+
+    ``best_irrelevant`` is None when the whole gallery is relevant.
+    """
+
+    query_id: str
+    text: str
+    n_relevant: int
+    best_rank: int
+    best_relevant: float
+    best_irrelevant: float | None
+
+
+def read_ranks(path: Path, n_images: int) -> tuple[list[Result], RankedQueries]:
+    """Read the ranks of one model on one source: a result a query, and the arrays behind the measures."""
+    results: list[Result] = []
+    relevant: list[tuple[int, int]] = []
+    n_relevant: list[int] = []
+    for query_id, group in groupby(read_csv(path, ["query_id", "rank"]), key=itemgetter("query_id")):
+        rows = list(group)
+        hits = [row for row in rows if int(row["relevance"]) > 0]
+        others = [float(row["score"]) for row in rows if int(row["relevance"]) == 0]
+        results.append(_result(query_id, hits, others))
+        relevant.extend((int(row["rank"]), int(row["relevance"])) for row in hits)
+        n_relevant.append(len(hits))
+    pairs = np.array(relevant, dtype=np.int64).reshape(-1, 2)
+    return results, RankedQueries(pairs[:, 0], pairs[:, 1], np.array(n_relevant), n_images)
+
+
+def _result(query_id: str, hits: Sequence[Row], others: Sequence[float]) -> Result:
+    best = min(hits, key=lambda row: int(row["rank"]))
+    return Result(
+        query_id,
+        best["text"],
+        len(hits),
+        int(best["rank"]),
+        float(best["score"]),
+        others[0] if others else None,
+    )
+
+
+def write_results(path: Path, results: Sequence[Result], queries: RankedQueries, ks: Sequence[int]) -> None:
+    """Write a row a query: its result, its reciprocal rank and its hits at every k."""
+    table = per_query(queries, ks)
+    columns = ["mrr", *(f"hit_rate@{k}" for k in ks)]
+    rows = [(*result, *(f"{table[column][i]:.6g}" for column in columns)) for i, result in enumerate(results)]
+    names = ["reciprocal_rank", *(f"hit@{k}" for k in ks)]
+    write_csv(path, (*Result._fields, *names), rows)
+
+
+def curve(series: str, queries: RankedQueries) -> Iterator[tuple[str, int, float, float]]:
+    """Yield ``(series, k, hit rate, hit rate at chance)`` for the k of the plot that the gallery allows."""
+    starts = metrics.query_starts(queries.n_relevant)
+    for k in (k for k in CURVE_K if k <= queries.n_images):
+        by_chance = chance.hit_rate(queries.n_relevant, queries.n_images, k).mean()
+        yield series, k, metrics.hit_rate(queries.ranks, starts, k).mean(), by_chance
+
+
+def rank_shares(series: str, results: Sequence[Result]) -> Iterator[tuple[str, str, float]]:
+    """Yield ``(series, ranks, share of queries)``: the distribution of best ranks in bins."""
+    best = np.array([result.best_rank for result in results])
+    for low, high in RR_BINS:
+        inside = (best >= low) & (best <= (high if high else best.max()))
+        label = str(low) if low == high else f"{low}–{high}" if high else f">{low - 1}"
+        yield series, label, float(inside.mean())
+
+
+def forget_unlisted(folder: Path, pairs: Sequence[tuple[str, str]]) -> None:
+    """Remove what models or sources that params.yaml no longer lists left in a folder of outputs.
+
+    The stage depends on the whole folder, so leftovers would make it look changed. DVC's cache
+    keeps them: list the name again and they are back.
+    """
+    listed = {folder / model / f"{source}.csv" for model, source in pairs}
+    for path in sorted(folder.glob("*/*")):
+        if path not in listed:
+            path.unlink()
+    for path in sorted(folder.iterdir()):
+        if not any(path == kept.parent for kept in listed):
+            shutil.rmtree(path)
+
+
+def main() -> None:
+    params = load_params()
+    ks, n_images = params.evaluate.k, len({entry.image_id for entry in read_manifest()})
+    pairs = list(product(params.embed.models, params.label.sources))
+    forget_unlisted(RANKS, pairs)
+    figures: dict[str, dict[str, Any]] = {}
+    hit_rates: list[tuple[object, ...]] = []
+    shares: list[tuple[object, ...]] = []
+    margins: list[tuple[object, ...]] = []
+    for model, source in pairs:
+        series = f"{model} · {source}"
+        results, queries = read_ranks(RANKS / model / f"{source}.csv", n_images)
+        figures.setdefault(model, {})[source] = summarise(queries, ks)
+        write_results(Path(f"data/results/{model}/{source}.csv"), results, queries, ks)
+        hit_rates.extend((*row[:2], *(f"{value:.6f}" for value in row[2:])) for row in curve(series, queries))
+        shares.extend(
+            (series, ranks, f"{share:.6f}") for series, ranks, share in rank_shares(series, results)
+        )
+        margins.extend(_margins(series, results))
+    write_csv(Path("plots/hit_rate.csv"), ("series", "k", "hit_rate", "chance"), hit_rates)
+    write_csv(Path("plots/ranks.csv"), ("series", "rank", "share"), shares)
+    write_csv(Path("plots/margins.csv"), ("series", "text", "relevant", "irrelevant"), margins)
+    write_json(Path("metrics/metrics.json"), figures)
+    for model, source in pairs:
+        row = figures[model][source]
+        say(
+            f"{model} {source}: MRR {row['mrr']:.3f} (chance {row['chance']['mrr']:.3f}), {row['n_queries']} queries"
+        )
+
+
+def _margins(series: str, results: Sequence[Result]) -> Iterator[tuple[str, str, float, float]]:
+    """Yield ``(series, text, score of the best relevant, of the best irrelevant image)``."""
+    for result in results:
+        if result.best_irrelevant is not None:
+            yield series, result.text, result.best_relevant, result.best_irrelevant
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,76 @@
+"""Stage ``examples@MODEL-SOURCE``: pictures of what the search found, and of what it did not.
+
+``python -m stages.examples MODEL SOURCE`` draws the best and the worst queries by reciprocal rank.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.io.console import run
+from stages.io.images import open_image
+from stages.io.manifest import gallery, read_manifest
+from stages.io.params import load_params
+from stages.io.sheets import Cell, Strip, sheet
+from stages.io.tables import Row, read_csv, read_qrels, read_run
+
+SHOWN = 5
+HOW_TO_READ = (
+    "left: an image that the query was made from · right: the first five found, relevant ones framed"
+)
+
+
+def margin(result: Row) -> float:
+    """Return how far the best relevant image scores above the best irrelevant one."""
+    return float(result["best_relevant"]) - float(result["best_irrelevant"] or -1.0)
+
+
+def best_queries(results: Sequence[Row], n: int) -> list[Row]:
+    """Return the n best queries by reciprocal rank; among equals, those with the largest margin."""
+    return sorted(results, key=lambda r: (int(r["best_rank"]), -margin(r), r["text"]))[:n]
+
+
+def worst_queries(results: Sequence[Row], n: int) -> list[Row]:
+    """Return the n worst queries by reciprocal rank; among equals, those with the smallest margin."""
+    return sorted(results, key=lambda r: (-int(r["best_rank"]), margin(r), r["text"]))[:n]
+
+
+def strip(
+    result: Row, found: Sequence[tuple[str, float]], relevant: dict[str, int], path_of: dict[str, Path]
+) -> Strip:
+    """Return the row of pictures of one query."""
+    shown = next((image for image, _ in found if image in relevant), min(relevant))
+    cells = [Cell(open_image(path_of[shown]), f"rank {result['best_rank']}", relevant=True)]
+    for rank, (image, score) in enumerate(found[:SHOWN], start=1):
+        cells.append(Cell(open_image(path_of[image]), f"{rank} · {score:.3f}", image in relevant))
+    n = int(result["n_relevant"])
+    detail = (
+        f"rank {result['best_rank']} of {len(path_of)} · {n} relevant image{'s' if n > 1 else ''} · "
+        f"margin over the best irrelevant one {margin(result):+.3f}"
+    )
+    return Strip(f"“{result['text']}”", detail, cells, apart=(1,))
+
+
+def main() -> None:
+    model, source = sys.argv[1:3]
+    params = load_params()
+    path_of = dict(gallery(read_manifest(), Path(params.data.images)))
+    results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank"])
+    found = read_run(Path(f"data/runs/{model}/{source}.run"))
+    qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
+    folder = Path("plots/examples")
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = {
+        "best": best_queries(results, params.examples.best),
+        "worst": worst_queries(results, params.examples.worst),
+    }
+    for kind, queries in chosen.items():
+        strips = [strip(q, found[q["query_id"]], qrels[q["query_id"]], path_of) for q in queries]
+        title = f"{kind.capitalize()} queries: {model} on {source} labels"
+        sheet(title, HOW_TO_READ, strips).save(folder / f"{model}-{source}-{kind}.png")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,73 @@
+"""Label sources: each turns images into texts, one module a source.
+
+A source is described by two functions and its determinants (:class:`Labeler`). What is costly is an
+*answer*: whatever the source said of one image, as JSON. Answers are kept in the content-addressed
+store the moment they come, keyed by the image and by everything else that determines them, so a
+kill, a changed threshold or a changed folder never asks twice. Turning answers into labels is
+cheap and done anew each time.
+
+To add a source, write ``stages/labelers/NAME.py`` with ``labeler(params) -> Labeler``, name it in
+``SOURCES``, and give it a section ``label.NAME`` in params.yaml and stages/io/params.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from stages.io.console import InputError
+from stages.io.manifest import ImageFile
+from stages.io.params import Params
+
+SOURCES = ("human", "imagenet")
+
+Answer = dict[str, Any]
+"""What a source said of one image, as JSON. ``{"failure": reason}`` is an answer too, and kept."""
+
+
+class Label(NamedTuple):
+    """A text for an image; ``confidence`` in [0, 1], or None where the source gives none."""
+
+    image_id: str
+    text: str
+    confidence: float | None
+
+
+class NoLabel(NamedTuple):
+    """Why an image has no label (or none more) from a source."""
+
+    image_id: str
+    reason: str
+
+
+class Labeler(NamedTuple):
+    """One label source, set up with its parameters.
+
+    Attributes:
+        determinants: all that determines an answer besides the image: model, weights, prompt,
+            preprocessing. JSON. None if answers cost nothing and are not stored.
+        ask: yields ``(image_id, answer)`` in any order, as answers come; may stop early, and may
+            leave images out: they count as "not asked" and are asked in the next run.
+        read: turns the answer for an image into labels, or the reason why there is none.
+        strays: what the source has that belongs to no image of the gallery, listed and counted.
+    """
+
+    determinants: Mapping[str, Any] | None
+    ask: Callable[[Sequence[ImageFile]], Iterator[tuple[str, Answer]]]
+    read: Callable[[str, Answer], Iterable[Label | NoLabel]]
+    strays: Sequence[NoLabel] = ()
+
+
+def load(source: str, params: Params) -> Labeler:
+    """Return the labeler of a source, importing only its module.
+
+    Raises:
+        InputError: there is no such source.
+    """
+    if source not in SOURCES:
+        raise InputError(
+            f"expected label.sources in params.yaml to name {', '.join(SOURCES)}, found '{source}'"
+        )
+    labeler: Labeler = import_module(f"stages.labelers.{source}").labeler(params)
+    return labeler

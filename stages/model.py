@@ -1,0 +1,24 @@
+"""Stage ``model@MODEL``: find an open_clip model's files and hash them; ``python -m stages.model MODEL``.
+
+The card that it writes is what the embedding stages depend on, so that other weights under the same
+name make other embeddings, and a model that cannot be had is known before any work is done.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from stages.io.console import run
+from stages.io.files import write_json
+from stages.io.models import describe
+from stages.io.params import load_params
+
+
+def main() -> None:
+    name = sys.argv[1]
+    write_json(Path(f"data/models/{name}.json"), describe(name, load_params().models[name]))
+
+
+if __name__ == "__main__":
+    run(main)

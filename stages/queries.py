@@ -1,0 +1,25 @@
+"""Stage ``queries@SOURCE``: labels become queries and relevance; ``python -m stages.queries SOURCE``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from stages.core.queries import make_queries
+from stages.io.console import InputError, run, say
+from stages.io.tables import read_csv, write_queries
+
+
+def main() -> None:
+    source = sys.argv[1]
+    labels = Path(f"data/labels/{source}.csv")
+    queries = make_queries((row["image_id"], row["text"]) for row in read_csv(labels, ["image_id", "text"]))
+    if not queries:
+        raise InputError(f"expected at least one query from {labels} (params key label.sources), found none")
+    write_queries(Path(f"data/queries/{source}.tsv"), Path(f"data/qrels/{source}.qrels"), queries)
+    pairs = sum(len(query.relevant) for query in queries)
+    say(f"queries {source}: {len(queries)} queries, {pairs} relevant images")
+
+
+if __name__ == "__main__":
+    run(main)
