@@ -1,0 +1,40 @@
+# The two commands of a newcomer are `make repro` and `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PATH := $(abspath $(BIN)):$(PATH)
+PYTEST_ARGS ?= -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install repro test lint format clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# Runs again only when the dependencies changed.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
+		--editable '.[test,lint]' --constraint constraints.txt
+	touch $@
+
+install: $(VENV)/.installed ## Create .venv with the pinned dependencies
+
+repro: install ## Run the pipeline; only what changed runs again
+	dvc repro
+
+test: install ## Run all tests
+	pytest $(PYTEST_ARGS)
+
+lint: install ## Check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+format: install ## Format the code
+	ruff check --fix .
+	ruff format .
+
+clean: ## Remove the environment and the cache of embeddings and labels
+	rm -rf $(VENV) .cache

@@ -1,0 +1,44 @@
+"""Fixtures shared by the tests: a finished project, made once and copied."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from filelock import FileLock
+
+from tests.pipeline import Project, new_project
+
+
+class Finished(NamedTuple):
+    """A reproduced and committed project, and which stages ran to get there."""
+
+    project: Project
+    first: set[str]
+    added_by_second_source: set[str]
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Finished:
+    """Make the project with one label source, then add a second; parallel test workers share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "finished"
+    with FileLock(f"{folder}.lock"):
+        record = folder / "stages.json"
+        if not record.exists():
+            project = new_project(folder / "project", sources=["human"])
+            first = project.repro()
+            project.set(label__sources=["human", "imagenet"])
+            added = project.repro()
+            project.commit("results")
+            record.write_text(json.dumps([sorted(first), sorted(added)]))
+    first, added = (set(names) for names in json.loads(record.read_text()))
+    return Finished(Project(folder / "project"), first, added)
+
+
+@pytest.fixture
+def project(finished: Finished, tmp_path: Path) -> Project:
+    """A private copy of the finished project."""
+    return finished.project.copy(tmp_path / "project")

@@ -1,0 +1,246 @@
+"""What reruns when: real DVC in a temporary clone, on a few photographs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import Finished
+from tests.pipeline import Project, add_photographs
+
+pytestmark = pytest.mark.pipeline
+
+IMAGENET = {
+    "label@imagenet", "queries@imagenet", "embed_queries@builtin-imagenet", "retrieve@builtin-imagenet",
+    "evaluate", "examples@builtin-imagenet",
+}  # fmt: skip
+
+
+def test_a_second_source_adds_its_own_stages_alone(finished: Finished) -> None:
+    everything = {"sample", "catalog", "embed_images@builtin", "label@human", "examples@builtin-human"}
+    assert everything < finished.first
+    assert finished.added_by_second_source == IMAGENET
+
+
+def test_nothing_runs_when_nothing_changed(project: Project) -> None:
+    assert project.repro() == set()
+    project.set(runtime__batch_size=3, runtime__workers=1, runtime__device="cpu")
+    assert project.repro() == set()
+
+
+def test_a_threshold_reruns_its_source_and_comes_back_from_the_run_cache(project: Project) -> None:
+    before = json.loads((project.root / "metrics" / "metrics.json").read_text())
+    project.set(label__imagenet__threshold=0.5)
+    assert project.repro() == IMAGENET
+    assert json.loads((project.root / "metrics" / "metrics.json").read_text()) != before
+    project.set(label__imagenet__threshold=0.02)
+    assert project.repro() == set()
+    assert json.loads((project.root / "metrics" / "metrics.json").read_text()) == before
+
+
+def test_k_reruns_the_evaluation_alone(project: Project) -> None:
+    project.set(evaluate__k=[1, 3])
+    assert project.repro() == {"evaluate", "examples@builtin-human", "examples@builtin-imagenet"}
+
+
+def test_an_edited_label_reruns_its_source_alone(project: Project) -> None:
+    labels = project.root / "labels.csv"
+    labels.write_text(labels.read_text() + "0/photo 0.jpg,something else entirely\n")
+    assert project.repro() == {
+        "label_inputs", "label@human", "queries@human", "embed_queries@builtin-human",
+        "retrieve@builtin-human", "evaluate", "examples@builtin-human",
+    }  # fmt: skip
+
+
+def tiny_model(folder: Path) -> None:
+    """Write an open_clip checkpoint directory with random weights."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    config = {
+        "embed_dim": 16,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16},
+        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 1, "layers": 1},
+    }
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    save_file(open_clip.CLIP(**config).state_dict(), folder / "open_clip_model.safetensors")
+
+
+def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
+    tiny_model(project.root / "tiny")
+    project.set(
+        models__tiny={"name": "local-dir:tiny", "pretrained": None, "context_length": None},
+        embed__models=["builtin", "tiny"],
+    )
+    assert project.repro() == {
+        "model@tiny", "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
+        "retrieve@tiny-human", "retrieve@tiny-imagenet", "evaluate",
+        "examples@tiny-human", "examples@tiny-imagenet",
+    }  # fmt: skip
+    metrics = json.loads((project.root / "metrics" / "metrics.json").read_text())
+    assert metrics.keys() == {"builtin", "tiny"}
+    project.set(embed__models=["builtin"])
+    assert project.repro() <= {"evaluate"}
+    assert project.repro() == set()
+    assert json.loads((project.root / "metrics" / "metrics.json").read_text()).keys() == {"builtin"}
+
+
+def test_a_new_image_is_embedded_alone(project: Project) -> None:
+    add_photographs(project, range(10, 11))
+    output = project.run("dvc", "repro")
+    assert "embed_images builtin: 1 embedded, 10 found in the store" in output
+    assert "Running stage 'builtin_model'" not in output
+    assert "Running stage 'sample'" not in output
+    assert "Running stage 'embed_queries@builtin-human'" not in output
+
+
+def test_branches_compare(project: Project) -> None:
+    project.run("git", "switch", "-qc", "other")
+    project.set(label__imagenet__threshold=0.5)
+    project.repro()
+    project.commit("another threshold")
+    difference = project.run("dvc", "metrics", "diff", "main", "other")
+    assert re.search(r"builtin\.imagenet\.n_queries\s+\d+\s+\d+\s+-\d+", difference)
+    assert "builtin.human" not in difference
+    declared = ["hit_rate", "ranks", "margins", "image_sizes"]
+    sheets = [
+        "dataset_examples.png",
+        "near_identical.png",
+        "builtin-human-best.png",
+        "builtin-imagenet-worst.png",
+    ]
+    for command in (["show"], ["diff", "main", "other"]):
+        project.run("dvc", "plots", *command, "-o", "page")
+        page = (project.root / "page" / "index.html").read_text()
+        for name in declared:
+            assert f"::{name}" in page or f'"{name}"' in page or f"{name}" in page, name
+        for name in sheets:
+            assert name in page, name
+        titles = {yaml.safe_load((project.root / "dvc.yaml").read_text())["plots"][i][n]["title"]
+                  for i, n in enumerate(declared)}  # fmt: skip
+        assert all(title in page for title in titles)
+
+
+def test_switching_branches_runs_nothing(project: Project) -> None:
+    project.run("git", "switch", "-qc", "other")
+    project.set(label__imagenet__threshold=0.5)
+    project.repro()
+    project.commit("another threshold")
+    for branch in ("main", "other"):
+        project.run("git", "switch", "-q", branch)
+        assert project.repro() == set()
+        assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_experiments_run_and_share_the_store(project: Project) -> None:
+    project.run("dvc", "exp", "run", "-q", "-n", "half", "-S", "label.imagenet.threshold=0.5")
+    assert yaml.safe_load((project.root / "params.yaml").read_text())["label"]["imagenet"]["threshold"] == 0.5
+    assert "half" in project.run("dvc", "exp", "show", "--csv")
+
+
+def embedded(project: Project) -> bytes:
+    return (project.root / "data" / "embeddings" / "builtin" / "images.npy").read_bytes()
+
+
+def test_a_killed_embedding_loses_at_most_a_batch(project: Project) -> None:
+    """Kill the stage in the middle, go on: no finished batch is computed again, and the bytes are the same."""
+    undisturbed = embedded(project)
+    for path in (project.root / ".cache" / "embeddings").iterdir():
+        path.unlink()
+    (project.root / "data" / "embeddings" / "builtin" / "images.npy").unlink()
+    stage = subprocess.Popen(
+        ["python", "-c", SLOW_STAGE], cwd=project.root, env=project.environment(),
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert stage.stdout is not None
+    for line in stage.stdout:
+        if line.startswith("batches 3"):
+            break
+    os.killpg(stage.pid, signal.SIGKILL)
+    stage.wait()
+    time.sleep(0.1)
+    output = project.run("python", "-m", "stages.embed_images", "builtin")
+    found = re.search(r"(\d+) embedded, (\d+) found in the store", output)
+    assert found is not None
+    assert int(found[2]) >= 2, "of three finished batches at most one may be lost"
+    assert int(found[1]) + int(found[2]) == 10
+    assert embedded(project) == undisturbed
+
+
+SLOW_STAGE = """
+import sys, time
+import stages.io.store as store
+put, batches = store.Store.put, 0
+def slow(self, items):
+    global batches
+    put(self, items)
+    batches += 1
+    print("batches", batches, flush=True)
+    time.sleep(0.3)
+store.Store.put = slow
+sys.argv = ["embed_images", "builtin"]
+from stages.embed_images import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data__images": "data/nowhere"}, "data/nowhere"),
+        ({"label__imagenet__threshold": "high"}, "label.imagenet.threshold"),
+        ({"label__sources": ["human", "nobody"]}, "nobody"),
+        ({"label__imagenet__threshold": 1.0}, "expected at least one label from source 'imagenet'"),
+        ({"embed__models": ["clip-b32"]}, "set HF_HOME"),
+        ({"evaluate__k": [5, 1]}, "evaluate.k"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_bad_parameters_end_with_one_sentence(
+    project: Project, changes: dict[str, object], message: str
+) -> None:
+    project.set(**changes)
+    assert message in project.failing_repro()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("path;text\n", "expected the columns text"),
+        ("path,text\n", "only a header"),
+        ("path,text\nelsewhere.jpg,a shoe\n", "found 1 rows that name none, such as elsewhere.jpg"),
+        ('path,text\n"0/photo 0.jpg\n', "UTF-8 CSV"),
+    ],
+)
+def test_malformed_labels_end_with_one_sentence(project: Project, content: str, message: str) -> None:
+    (project.root / "labels.csv").write_text(content)
+    output = project.failing_repro()
+    assert message in output
+    assert "label.human.path" in output
+
+
+def test_bad_folders_end_with_one_sentence_and_lose_nothing(project: Project) -> None:
+    images, empty = project.root / "data" / "images", project.root / "data" / "empty"
+    empty.mkdir()
+    project.set(data__images="data/empty")
+    assert "found no file" in project.failing_repro()
+    project.set(data__images="data/images")
+    assert project.repro() == set()
+    for number in range(5):
+        (images / f"{number}.txt").write_text("not an image")
+    assert "catalog.max_rejected" in project.failing_repro()
+    assert not [path for path in (project.root / "data").glob(".*") if path.name != ".gitignore"]
+    project.set(catalog__max_rejected=0.5)
+    project.repro()
+    assert len((project.root / "data" / "rejects.csv").read_text().splitlines()) == 6
