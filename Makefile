@@ -7,7 +7,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test lint format clean
+.PHONY: help install repro test lint readme format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ lint: install ## Check style and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+readme: install ## Rewrite the figures and pictures in README.md from the last run on the sample
+	python docs/readme.py
 
 format: install ## Format the code
 	ruff check --fix .

@@ -244,3 +244,19 @@ def test_bad_folders_end_with_one_sentence_and_lose_nothing(project: Project) ->
     project.set(catalog__max_rejected=0.5)
     project.repro()
     assert len((project.root / "data" / "rejects.csv").read_text().splitlines()) == 6
+
+
+def test_a_folder_with_broken_and_circular_links(project: Project) -> None:
+    """DVC names the file that it cannot hash; once it is told to ignore it, the catalog lists it."""
+    images = project.root / "data" / "images"
+    (images / "circle").symlink_to(".")
+    (images / "gone.jpg").symlink_to("nowhere.jpg")
+    (images / "new\nline, quo\"te'.jpg").write_bytes((images / "0" / "photo 0.jpg").read_bytes())
+    assert "gone.jpg" in project.failing_repro("catalog")
+    with (project.root / ".dvcignore").open("a") as file:
+        file.write("data/images/gone.jpg\n")
+    project.repro("catalog")
+    rejects = (project.root / "data" / "rejects.csv").read_text()
+    assert (
+        rejects == "path,reason\ncircle,link to a folder (not followed)\ngone.jpg,broken or circular link\n"
+    )

@@ -1,0 +1,59 @@
+"""Rewrite the figures and pictures that README.md quotes, from the last `dvc repro` on the sample.
+
+`make readme` runs it. The table stands between two markers; the pictures are the first rows of sheets
+that the pipeline draws.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+METRICS = ROOT / "metrics" / "metrics.json"
+BEGIN, END = "<!-- results: written by `make readme` -->", "<!-- /results -->"
+COLUMNS = {"MRR": "mrr", "HitRate@1": "hit_rate@1", "HitRate@5": "hit_rate@5", "HitRate@10": "hit_rate@10"}
+PICTURES = {
+    "plots/examples/builtin-human-best.png": ("best.webp", 0.50),
+    "plots/examples/builtin-human-worst.png": ("worst.webp", 0.50),
+}
+
+
+def table(metrics: dict[str, Any]) -> str:
+    """Return the measures of every model and source as a Markdown table, chance level beside each."""
+    head = f"| model | labels | queries | images | {' | '.join(COLUMNS)} |"
+    rows = [head, f"| --- | --- | {' | '.join('---:' for _ in range(len(COLUMNS) + 2))} |"]
+    for model, sources in metrics.items():
+        for source, row in sources.items():
+            cells = [f"{row[key]:.2f} ({row['chance'][key]:.2f})" for key in COLUMNS.values()]
+            rows.append(
+                f"| {model} | {source} | {row['n_queries']} | {row['n_images']} | {' | '.join(cells)} |"
+            )
+    return "\n".join(rows)
+
+
+def with_table(text: str, metrics: dict[str, Any]) -> str:
+    """Return README's text with the table between the markers replaced."""
+    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"expected the markers {BEGIN} and {END} in {README.name}, found none")
+    return pattern.sub(lambda _: f"{BEGIN}\n{table(metrics)}\n{END}", text)
+
+
+def crop_pictures() -> None:
+    """Write the upper part of each sheet to docs/images."""
+    for source, (name, share) in PICTURES.items():
+        with Image.open(ROOT / source) as sheet:
+            upper = sheet.crop((0, 0, sheet.width, round(sheet.height * share)))
+            upper.save(ROOT / "docs" / "images" / name, quality=82)
+
+
+if __name__ == "__main__":
+    metrics = json.loads(METRICS.read_text(encoding="utf-8"))
+    README.write_text(with_table(README.read_text(encoding="utf-8"), metrics), encoding="utf-8")
+    crop_pictures()
