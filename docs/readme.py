@@ -19,8 +19,8 @@ METRICS = ROOT / "metrics" / "metrics.json"
 BEGIN, END = "<!-- results: written by `make readme` -->", "<!-- /results -->"
 COLUMNS = {"MRR": "mrr", "HitRate@1": "hit_rate@1", "HitRate@5": "hit_rate@5", "HitRate@10": "hit_rate@10"}
 PICTURES = {
-    "plots/examples/builtin-human-best.png": ("best.webp", 0.50),
-    "plots/examples/builtin-human-worst.png": ("worst.webp", 0.50),
+    "plots/examples/builtin-human-best.png": ("best.webp", 0.522),
+    "plots/examples/builtin-human-worst.png": ("worst.webp", 0.522),
 }
 
 
@@ -48,9 +48,11 @@ def with_table(text: str, metrics: dict[str, Any]) -> str:
 def crop_pictures() -> None:
     """Write the upper part of each sheet to docs/images."""
     for source, (name, share) in PICTURES.items():
+        target = ROOT / "docs" / "images" / name
+        target.parent.mkdir(exist_ok=True)
         with Image.open(ROOT / source) as sheet:
             upper = sheet.crop((0, 0, sheet.width, round(sheet.height * share)))
-            upper.save(ROOT / "docs" / "images" / name, quality=82)
+            upper.save(target, quality=82)
 
 
 if __name__ == "__main__":
