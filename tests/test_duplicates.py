@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.core.duplicates import groups, near_groups, near_pairs
+from stages.core.duplicates import groups, near_groups, near_pairs, pair_quality
 
 
 def hashes_with_neighbours(seed: int) -> np.ndarray:
@@ -35,3 +35,9 @@ def test_groups_are_connected_components() -> None:
 def test_groups_are_numbered_by_first_appearance() -> None:
     hashes = np.array([7 * 2**60, 0, 7 * 2**60 + 1, 2**20 - 1, 0], dtype=np.uint64)
     assert near_groups(hashes, 1).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_pair_quality_by_hand() -> None:
+    found, true = np.array([0, 0, 0, 1, 2]), np.array([5, 5, 6, 6, 7])
+    assert pair_quality(found, true) == (2, pytest.approx(1 / 3), 0.5)
+    assert pair_quality(np.arange(3), np.arange(3)) == (0, None, None)

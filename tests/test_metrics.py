@@ -51,7 +51,7 @@ def random_queries(seed: int, n_images: int = 60) -> RankedQueries:
     n_relevant = generator.integers(1, 9, 30)
     ranks = [generator.choice(n_images, size, replace=False) + 1 for size in n_relevant]
     relevance = generator.integers(1, 4, n_relevant.sum())
-    return RankedQueries(np.concatenate(ranks), relevance, n_relevant, n_images)
+    return RankedQueries(np.concatenate(ranks), relevance, n_relevant, n_images, np.arange(30))
 
 
 def naive(ranks: list[int], relevance: list[int], k: int) -> dict[str, float]:
@@ -84,8 +84,12 @@ def test_chance_equals_simulation() -> None:
     n_images, n_relevant, times = 40, np.array([1, 2, 7]), 4000
     orders = generator.permuted(np.tile(np.arange(1, n_images + 1), (times, 1)), axis=1)
     ranks = np.concatenate([orders[:, :size] for size in n_relevant], axis=1).ravel()
-    many = RankedQueries(ranks, np.ones_like(ranks), np.tile(n_relevant, times), n_images)
-    expected = at_chance(RankedQueries(ranks[:10], np.ones(10), n_relevant, n_images), [1, 5, 10])
+    many = RankedQueries(
+        ranks, np.ones_like(ranks), np.tile(n_relevant, times), n_images, np.arange(3 * times)
+    )
+    expected = at_chance(
+        RankedQueries(ranks[:10], np.ones(10), n_relevant, n_images, np.arange(3)), [1, 5, 10]
+    )
     found = summarise(many, [1, 5, 10])
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=0.5 if name == "median_rank" else 0.012), name
@@ -108,6 +112,7 @@ def test_a_constant_scorer_comes_out_at_chance() -> None:
     columns = generator.integers(0, n_images, n_queries)
     scores = np.broadcast_to(np.float32(0.3), (n_queries, n_images))
     found = ranks(scores, np.arange(n_queries), columns)
-    figures = summarise(RankedQueries(found, np.ones_like(found), np.ones_like(found), n_images), [1, 5, 10])
+    ones, each = np.ones_like(found), np.arange(n_queries)
+    figures = summarise(RankedQueries(found, ones, ones, n_images, each), [1, 5, 10])
     for name, value in figures["chance"].items():
         assert figures[name] == pytest.approx(value, rel=0.15), name

@@ -78,3 +78,24 @@ def near_groups(hashes: Hashes, bits: int) -> Integers:
     group = groups(len(unique), near_pairs(unique, bits))[index]
     _, first, numbered = np.unique(group, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[numbered].astype(np.int64)
+
+
+def pair_quality(found: Integers, true: Integers) -> tuple[int, float | None, float | None]:
+    """Return how well groups agree with the true ones, counted in pairs of items of one group.
+
+    Args:
+        found, true: ``(n,)`` int64, the group of each item.
+
+    Returns:
+        The number of true pairs; the precision: the share of found pairs that are true; the recall:
+        the share of true pairs that are found. None where there is no pair to divide by.
+    """
+    together = np.stack([found, true], axis=1)
+    both = _pairs_in_groups(np.unique(together, axis=0, return_counts=True)[1])
+    n_found = _pairs_in_groups(np.unique(found, return_counts=True)[1])
+    n_true = _pairs_in_groups(np.unique(true, return_counts=True)[1])
+    return n_true, both / n_found if n_found else None, both / n_true if n_true else None
+
+
+def _pairs_in_groups(sizes: Integers) -> int:
+    return int((sizes * (sizes - 1) // 2).sum())

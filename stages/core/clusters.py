@@ -1,0 +1,92 @@
+"""Clusters of queries that share a near-duplicate group, and so are not independent; their exact sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+UNIT = 2.0**-30
+"""Values are rounded to multiples of this; sums over up to four million queries are exact."""
+
+
+def query_clusters(queries: Integers, groups: Integers, n_queries: int) -> Integers:
+    """Return the cluster of each query: queries that share a group, directly or through others.
+
+    Connected components of the graph of queries and groups. Every query points to a query with a
+    smaller number of its component, at last to the smallest: the pointers of the queries of a group,
+    and of what they point to, go to the smallest pointer among them, until nothing changes.
+
+    Source: Zhang, Azad and Hu, FastSV: A Distributed-Memory Connected Component Algorithm, 2020.
+
+    Args:
+        queries: ``(n_pairs,)`` int64 in [0, n_queries), the query of each relevant pair.
+        groups: ``(n_pairs,)`` int64, the near-duplicate group of the pair's image; any labels.
+        n_queries: how many queries there are; those without a pair are clusters of their own.
+
+    Returns:
+        ``(n_queries,)`` int64, numbered by first appearance.
+
+    Raises:
+        ValueError: lengths that differ, or a query outside [0, n_queries).
+    """
+    if len(queries) != len(groups):
+        raise ValueError(f"expected a group for each pair, found {len(queries)} pairs, {len(groups)} groups")
+    if len(queries) and not 0 <= queries.min() <= queries.max() < n_queries:
+        raise ValueError(f"expected queries in [0, {n_queries}), found {queries.min()} … {queries.max()}")
+    _, group = np.unique(groups, return_inverse=True)
+    pointers = np.arange(n_queries)
+    while True:
+        smallest = np.full(int(group.max(initial=-1)) + 1, n_queries)
+        np.minimum.at(smallest, group, pointers[queries])
+        moved = pointers.copy()
+        np.minimum.at(moved, queries, smallest[group])
+        np.minimum.at(moved, pointers[queries], smallest[group])
+        moved = moved[moved]
+        if np.array_equal(moved, pointers):
+            return np.unique(pointers, return_inverse=True)[1].astype(np.int64)
+        pointers = moved
+
+
+def cluster_sums(values: Floats, clusters: Integers) -> tuple[Floats, Floats]:
+    """Return each cluster's sum of every measure in units of 2^-30, and its number of queries.
+
+    Args:
+        values: ``(n_queries, n_measures)`` float64 in [-1, 1].
+        clusters: ``(n_queries,)`` int64.
+
+    Returns:
+        ``(n_clusters, n_measures)`` and ``(n_clusters,)``, float64 holding whole numbers.
+
+    Raises:
+        ValueError: no query, lengths that differ, or values outside [-1, 1].
+    """
+    if len(values) == 0 or len(values) != len(clusters):
+        raise ValueError(
+            f"expected a cluster for each of at least one query, found {len(values)} queries "
+            f"and {len(clusters)} clusters"
+        )
+    if not np.all(np.abs(values) <= 1.0 + UNIT / 2):
+        raise ValueError("expected values in [-1, 1], found others")
+    _, index, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    sums = np.empty((len(sizes), values.shape[1]))
+    for j in range(values.shape[1]):
+        sums[:, j] = np.bincount(index, np.rint(values[:, j] / UNIT), len(sizes))
+    return sums, sizes.astype(np.float64)
+
+
+def canonical(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """Return sums and counts with each measure's clusters sorted by (sum, count): both as ``sums``.
+
+    Draws hit positions, so an order that follows from the content alone makes labels not matter;
+    sorting each measure by itself makes the other measures not matter.
+    """
+    order = np.stack([np.lexsort((counts, column)) for column in sums.T], axis=1)
+    return np.take_along_axis(sums, order, axis=0), counts[order]
+
+
+def is_constant(sums: Floats, counts: Floats) -> bool:
+    """Return whether all clusters have the same mean: exact, ``sums, counts: (n_clusters,)``."""
+    return bool(np.all(sums * counts[0] == sums[0] * counts))
