@@ -14,7 +14,16 @@ from stages.core.queries import Query
 from stages.core.ranking import score_blocks, top_k
 from stages.io.console import InputError
 from stages.io.files import rounded, whole
-from stages.io.tables import read_csv, read_qrels, read_queries, read_run, run_lines, write_csv, write_queries
+from stages.io.tables import (
+    read_csv,
+    read_qrels,
+    read_queries,
+    read_run,
+    run_lines,
+    write_csv,
+    write_qrels,
+    write_queries,
+)
 from stages.retrieve import rank_block, relevant_pairs
 
 
@@ -72,9 +81,11 @@ def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_queries_and_qrels_come_back(tmp_path: Path) -> None:
     queries = [Query("q1", "a b", ("i1", "i2")), Query("q2", "日本", ("i1",))]
-    write_queries(tmp_path / "q.tsv", tmp_path / "q.qrels", queries)
+    write_queries(tmp_path / "q.tsv", queries)
     assert read_queries(tmp_path / "q.tsv") == {"q1": "a b", "q2": "日本"}
-    assert read_qrels(tmp_path / "q.qrels") == {"q1": {"i1": 1, "i2": 1}, "q2": {"i1": 1}}
+    qrels = {"q1": {"i1": 1, "i2": 3}, "q2": {"i1": 2}}
+    write_qrels(tmp_path / "q.qrels", qrels)
+    assert read_qrels(tmp_path / "q.qrels") == qrels
 
 
 def test_tied_scores_are_written_in_the_order_of_their_ranks(tmp_path: Path) -> None:
@@ -97,7 +108,7 @@ def test_measures_agree_with_ir_measures_on_our_own_files(tmp_path: Path, tied: 
         Query(f"q{row:02}", f"text {row}", tuple(generator.choice(image_ids, 1 + row % 4, replace=False)))
         for row in range(30)
     ]
-    write_queries(tmp_path / "q.tsv", tmp_path / "q.qrels", queries)
+    write_qrels(tmp_path / "q.qrels", {q.query_id: {i: 1 + len(i) % 3 for i in q.relevant} for q in queries})
     pairs = relevant_pairs([q.query_id for q in queries], image_ids, read_qrels(tmp_path / "q.qrels"))
     lines, ranked = [], []
     for block, scores in score_blocks(queries_matrix, images, 200):
@@ -113,6 +124,7 @@ def test_measures_agree_with_ir_measures_on_our_own_files(tmp_path: Path, tied: 
             np.array([item.relevance for item in ranked]),
             np.bincount([item.row for item in ranked]),
             len(image_ids),
+            np.arange(len(queries)),
         ),
         [1, 5, 10],
     )

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stages.io.forward import forward_images, in_threads
+from stages.io.forward import forward_images, one_torch_thread
 from stages.io.manifest import ImageFile
 from stages.io.models import EmbeddingModel
+from stages.io.parallel import in_threads
 from stages.io.params import Runtime
 
 Floats = npt.NDArray[np.float32]
@@ -59,7 +60,7 @@ def embed_texts(
         return features
 
     workers = runtime.workers if device.type == "cpu" else 1
-    for batch, features in zip(batches, in_threads(compute, batches, workers), strict=True):
+    for batch, features in zip(batches, in_threads(compute, batches, workers, one_torch_thread), strict=True):
         yield batch, unit_rows(features)[: len(batch)]
 
 

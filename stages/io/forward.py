@@ -9,26 +9,19 @@ differently for another shape.
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from PIL import Image
 
 from stages.io.images import open_image
 from stages.io.manifest import ImageFile
+from stages.io.parallel import in_threads
 
 Transform = Callable[[Image.Image], torch.Tensor]
 Network = Callable[[torch.Tensor], torch.Tensor]
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 CPU_BATCH, ACCELERATOR_BATCH = 1, 128
-AHEAD = 2
 
 
 def forward_images(
@@ -65,31 +58,13 @@ def forward_images(
             return network(pixels.to(device).contiguous(memory_format=torch.channels_last))
 
     if on_cpu:
-        rows = in_threads(lambda batch: compute(prepare(batch)), batches, workers)
+        rows = in_threads(lambda batch: compute(prepare(batch)), batches, workers, one_torch_thread)
     else:
         rows = (compute(pixels) for pixels in in_threads(prepare, batches, workers))
     for batch, row in zip(batches, rows, strict=True):
         yield batch, row[: len(batch)]
 
 
-def in_threads(
-    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int | None
-) -> Iterator[Result]:
-    """Yield ``function(task)`` of each task in order, computed in threads with one torch thread each.
-
-    At most ``AHEAD`` results a thread wait in memory.
-    """
-    count = max(1, os.cpu_count() or 1 if workers is None else workers)
-    remaining = iter(tasks)
-    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for task in islice(remaining, AHEAD * count):
-            waiting.append(pool.submit(function, task))
-        try:
-            while waiting:
-                result = waiting.popleft().result()
-                waiting.extend(pool.submit(function, task) for task in islice(remaining, 1))
-                yield result
-        finally:
-            for future in waiting:
-                future.cancel()
+def one_torch_thread() -> None:
+    """Let this thread compute on one core: its result is then the same on any number of cores."""
+    torch.set_num_threads(1)

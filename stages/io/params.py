@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from stages.io.console import InputError, one_line
@@ -17,6 +25,7 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
+Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -49,10 +58,73 @@ class ImagenetLabels(Section):
     threshold: Share
 
 
+class OpenaiLabels(Section):
+    model: str
+    base_url: str | None
+    prompt: Annotated[str, Field(min_length=1)]
+    queries: Annotated[list[Literal["caption", "queries"]], Field(min_length=1)]
+    max_side: Annotated[int, Field(ge=16)]
+    detail: Literal["low", "high", "auto"]
+    max_tokens: Count
+    mode: Literal["sync", "batch"]
+    retry_failures: bool
+    max_images: Count | None
+    budget_usd: Amount | None
+    price_input_per_million: Amount | None
+    price_output_per_million: Amount | None
+
+    @field_validator("base_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        url = AnyHttpUrl(value) if value is not None and value.isprintable() else None
+        if value is not None and (url is None or url.username or url.password or url.query):
+            raise ValueError("expected an address such as http://localhost:11434/v1, without a password")
+        return value
+
+    @model_validator(mode="after")
+    def _prices(self) -> OpenaiLabels:
+        prices = (self.price_input_per_million, self.price_output_per_million)
+        if None in prices and (self.budget_usd is not None or prices != (None, None)):
+            raise ValueError("expected both prices per million tokens, or neither of them nor a budget_usd")
+        return self
+
+
+class CaptionLabels(Section):
+    model: str
+    revision: str | None
+    prompt: str | None
+    num_beams: Count
+    max_new_tokens: Count
+    max_side: Annotated[int, Field(ge=32)]
+    trust_remote_code: bool
+
+
+class OcrLabels(Section):
+    min_confidence: Share
+    min_characters: Count
+    max_words: Count
+    max_side: Annotated[int, Field(ge=32)]
+
+
 class Label(Section):
     sources: list[str]
     human: HumanLabels
     imagenet: ImagenetLabels
+    caption: CaptionLabels
+    openai: OpenaiLabels
+    ocr: OcrLabels
+
+
+class Cosine(Section):
+    model: str | None
+    threshold: Annotated[float, Field(ge=-1.0, le=1.0)]
+
+
+class Queries(Section):
+    cosine: Cosine
+    relevance: Literal["strict", "near_duplicates"]
+    max_relevant_share: Share
+    generic_words: list[str]
 
 
 class Model(Section):
@@ -71,6 +143,8 @@ class Retrieve(Section):
 
 class Evaluate(Section):
     k: list[Count]
+    resamples: Annotated[int, Field(ge=2000)]
+    seed: int
 
     @field_validator("k")
     @classmethod
@@ -85,10 +159,27 @@ class Examples(Section):
     worst: Annotated[int, Field(ge=1, le=50)]
 
 
+class Judge(Section):
+    depth: Count
+    by: Annotated[str, Field(min_length=1)] | None
+    budget_usd: Amount | None
+    prompt: Annotated[str, Field(min_length=1)]
+
+
+class OpenaiRuntime(Section):
+    concurrency: Annotated[int, Field(ge=1, le=256)]
+    requests_per_minute: Count | None
+    tokens_per_minute: Count | None
+    timeout: Annotated[float, Field(gt=0.0)]
+    max_retries: Annotated[int, Field(ge=0)]
+    poll_seconds: Annotated[float, Field(gt=0.0)]
+
+
 class Runtime(Section):
     device: Literal["auto", "cpu", "cuda", "mps"]
     batch_size: Count | None
     workers: Count | None
+    openai: OpenaiRuntime
 
 
 class Params(Section):
@@ -98,11 +189,13 @@ class Params(Section):
     data: Data
     catalog: Catalog
     label: Label
+    queries: Queries
     models: dict[str, Model]
     embed: Embed
     retrieve: Retrieve
     evaluate: Evaluate
     examples: Examples
+    judge: Judge
     runtime: Runtime
 
     @model_validator(mode="after")
@@ -115,6 +208,9 @@ class Params(Section):
                 raise ValueError(
                     f"models.{name}: expected a name of letters, digits, '_' and '-' (DVC cannot address dots)"
                 )
+        alike = self.queries.cosine.model
+        if alike is not None and alike not in self.embed.models:
+            raise ValueError(f"queries.cosine.model: expected null or one of embed.models, found '{alike}'")
         for name in self.embed.models:
             if name not in self.models:
                 raise ValueError(f"embed.models: expected names described under models:, found '{name}'")

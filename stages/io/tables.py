@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +18,36 @@ from stages.io.files import write_text
 
 Row = dict[str, str]
 
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet may run; the apostrophes are ours
+GUARDED = re.compile(r"'+[=+\-@\t\r]")
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+
+
+def guard(cell: str) -> str:
+    """Return a cell that is text in every spreadsheet: what could be a formula gets an apostrophe.
+
+    :func:`unguard` takes it away again. Numbers and all other texts stay as they are.
+
+    Source: OWASP, CSV Injection.
+    """
+    return f"'{cell}" if FORMULA.match(cell) and not NUMBER.fullmatch(cell) else cell
+
+
+def unguard(cell: str) -> str:
+    """Return what :func:`guard` was given."""
+    return cell[1:] if GUARDED.match(cell) else cell
+
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV with a header and ``\\n`` line ends; quotes whatever a reader could misread."""
+    """Write a CSV with a header and ``\\n`` line ends; quotes and guards what a reader could misread."""
     out = io.StringIO(newline="")
     plain = csv.writer(out, lineterminator="\n")
     quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     plain.writerow(columns)
     for row in rows:
-        bare_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
-        (quoted if bare_return else plain).writerow(row)
+        cells = [guard(cell) if isinstance(cell, str) else cell for cell in row]
+        bare_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoted if bare_return else plain).writerow(cells)
     write_text(path, out.getvalue())
 
 
@@ -56,7 +77,7 @@ def read_csv(path: Path, columns: Sequence[str], *, key: str | None = None) -> l
                     raise InputError(
                         f"expected {len(header)} cells on line {reader.line_num} of {where}, found {len(cells)}"
                     )
-                rows.append(dict(zip(header, cells, strict=True)))
+                rows.append(dict(zip(header, map(unguard, cells), strict=True)))
             return rows
     except FileNotFoundError:
         raise InputError(f"expected a CSV file at {where}, found no such file") from None
@@ -64,16 +85,28 @@ def read_csv(path: Path, columns: Sequence[str], *, key: str | None = None) -> l
         raise InputError(f"expected a UTF-8 CSV file at {where}, found: {one_line(error)}") from None
 
 
-def write_queries(tsv: Path, qrels: Path, queries: Sequence[Query]) -> None:
-    """Write the queries as ``query_id <tab> text`` and their relevant images as TREC qrels."""
-    write_text(tsv, "".join(f"{query.query_id}\t{query.text}\n" for query in queries))
-    write_text(qrels, "".join(f"{q.query_id} 0 {image} 1\n" for q in queries for image in q.relevant))
+def write_queries(path: Path, queries: Sequence[Query]) -> None:
+    """Write the queries as ``query_id <tab> text``."""
+    write_text(path, "".join(f"{query.query_id}\t{guard(query.text)}\n" for query in queries))
+
+
+def write_qrels(path: Path, relevance: Mapping[str, Mapping[str, int]]) -> None:
+    """Write ``{query_id: {image_id: relevance}}`` as TREC qrels, images in the order of their ids."""
+    write_text(
+        path,
+        "".join(
+            f"{query} 0 {image} {grade}\n"
+            for query, images in relevance.items()
+            for image, grade in sorted(images.items())
+        ),
+    )
 
 
 def read_queries(path: Path) -> dict[str, str]:
     """Read data/queries/SOURCE.tsv as ``{query_id: text}`` in the file's order."""
     lines = path.read_text(encoding="utf-8").split("\n")
-    return dict(line.split("\t", 1) for line in lines if line)
+    rows = (line.split("\t", 1) for line in lines if line)
+    return {query: unguard(text) for query, text in rows}
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:

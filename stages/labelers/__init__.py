@@ -20,10 +20,11 @@ from stages.io.console import InputError
 from stages.io.manifest import ImageFile
 from stages.io.params import Params
 
-SOURCES = ("human", "imagenet")
+SOURCES = ("human", "imagenet", "caption", "openai", "ocr")
 
 Answer = dict[str, Any]
-"""What a source said of one image, as JSON. ``{"failure": reason}`` is an answer too, and kept."""
+"""What a source said of one image, as JSON. ``{"failure": reason}`` is an answer too, and kept, unless
+it also says ``"passing": True``: then it is listed, and the image asked again in the next run."""
 
 
 class Label(NamedTuple):
@@ -51,12 +52,24 @@ class Labeler(NamedTuple):
             leave images out: they count as "not asked" and are asked in the next run.
         read: turns the answer for an image into labels, or the reason why there is none.
         strays: what the source has that belongs to no image of the gallery, listed and counted.
+        words: the number of words that an answer found on its image, if the source reads them.
+        resume: for sources that are paid, instead of ``ask``: is given all images and the answers that
+            the store holds for them, chooses what to ask, and yields as ``ask`` does. No two processes
+            run it at once.
+        limit: label only the first so many images of the gallery; None for all.
+        figures: what metrics say of the answers besides what they say for every source.
+        estimate: given the same as ``resume``, says in a few lines what it would cost, without asking.
     """
 
     determinants: Mapping[str, Any] | None
     ask: Callable[[Sequence[ImageFile]], Iterator[tuple[str, Answer]]]
     read: Callable[[str, Answer], Iterable[Label | NoLabel]]
     strays: Sequence[NoLabel] = ()
+    words: Callable[[Answer], int] | None = None
+    resume: Callable[[Sequence[ImageFile], Mapping[str, Answer]], Iterator[tuple[str, Answer]]] | None = None
+    limit: int | None = None
+    figures: Callable[[Iterable[Answer]], Mapping[str, Any]] | None = None
+    estimate: Callable[[Sequence[ImageFile], Mapping[str, Answer]], str] | None = None
 
 
 def load(source: str, params: Params) -> Labeler:

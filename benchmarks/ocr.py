@@ -1,0 +1,84 @@
+"""How long OCR takes for an image on one core: ``python -m benchmarks.ocr [FOLDER]``.
+
+Large images are made from those of the folder (the sample by default): enlarged to 1280 pixels, so that
+the label source scales each down to ``label.ocr.max_side``, the most that it ever reads. Loading the models
+is left out. Decoding and scaling the same files is timed in the same run, as a yardstick for the machine.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from stages.io.images import UnusableImage, decode, open_image, read_bytes
+from stages.io.params import load_params
+from stages.labelers.ocr import Engine, load_engine, model_files, read_lines
+
+LARGE = 1280  # pixels
+COUNT = 40
+
+
+def usable(folder: Path) -> list[Path]:
+    """Return ``COUNT`` images of a folder, evenly spread over its sorted files."""
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        try:
+            decode(read_bytes(path))
+        except UnusableImage:
+            continue
+        found.append(path)
+    return found[:: max(1, len(found) // COUNT)][:COUNT]
+
+
+def enlarged(path: Path) -> bytes:
+    """Return an image as a JPEG whose longer side has ``LARGE`` pixels."""
+    image = open_image(path)
+    scale = LARGE / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    buffer = io.BytesIO()
+    image.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def seconds(files: Sequence[Path], engine: Engine | None, max_side: int) -> float:
+    """Return the mean processor seconds to decode and read an image, or without an engine to decode and scale it."""
+    start = time.process_time()
+    for path in files:
+        image = open_image(path)
+        if engine is None:
+            image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+        else:
+            read_lines(image, engine, max_side)
+    return (time.process_time() - start) / len(files)
+
+
+def report(name: str, files: Sequence[Path], engine: Engine, max_side: int) -> None:
+    """Print one line of figures."""
+    read, scaled = seconds(files, engine, max_side), seconds(files, None, max_side)
+    print(
+        f"{name}: {read:.3f} s an image ({len(files)} images), {read / scaled:.0f} times decoding and scaling"
+    )
+
+
+def main(arguments: Iterable[str]) -> None:
+    folder = Path(next(iter(arguments), "data/sample"))
+    max_side = load_params().label.ocr.max_side
+    files = usable(folder)
+    engine = load_engine(model_files())
+    seconds(files[:2], engine, max_side)  # the first ones warm up
+    report("as they are", files, engine, max_side)
+    with tempfile.TemporaryDirectory() as name:
+        large = [Path(name, f"{number}.jpg") for number in range(len(files))]
+        for path, target in zip(files, large, strict=True):
+            target.write_bytes(enlarged(path))
+        report(f"{LARGE} px, read at {max_side} px", large, engine, max_side)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,45 @@
+"""Work in threads, in order, with a bounded number of results in memory."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+AHEAD = 2
+
+
+def in_threads(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    workers: int | None,
+    start: Callable[[], None] | None = None,
+) -> Iterator[Result]:
+    """Yield ``function(task)`` of each task in order; at most ``AHEAD`` results a thread wait in memory.
+
+    Args:
+        function: what to compute; it should release the interpreter's lock for most of its time.
+        tasks: its arguments.
+        workers: threads; None for one a core.
+        start: called once in every thread before its first task.
+    """
+    count = max(1, os.cpu_count() or 1 if workers is None else workers)
+    remaining = iter(tasks)
+    with ThreadPoolExecutor(count, initializer=start) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for task in islice(remaining, AHEAD * count):
+            waiting.append(pool.submit(function, task))
+        try:
+            while waiting:
+                result = waiting.popleft().result()
+                waiting.extend(pool.submit(function, task) for task in islice(remaining, 1))
+                yield result
+        finally:
+            for future in waiting:
+                future.cancel()
