@@ -1,0 +1,69 @@
+"""Stage ``judgements``: how much of the results has been judged, and how far judges agree.
+
+Writes metrics/judgements.json: for every model and source judged@k, the share of the first k results that
+anyone has judged (holes count as not relevant, so a low share says that a score is a lower bound); for
+every source, the agreement of people and models where both judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.core.agreement import cohen_kappa, judged
+from stages.core.queries import query_id
+from stages.io.console import run
+from stages.io.files import write_json
+from stages.io.judgements import JudgementRow, is_person, read_judgements
+from stages.io.leftovers import forget_unlisted
+from stages.io.params import load_params
+from stages.io.tables import read_run
+
+
+def judged_at(model: str, source: str, rows: Sequence[JudgementRow], ks: Sequence[int]) -> dict[str, float]:
+    """Return ``{"judged@k": mean over queries}`` of one model on one source."""
+    pairs = {(query_id(row.query), row.image_id) for row in rows if row.source == source}
+    found = read_run(Path(f"data/runs/{model}/{source}.run"))
+    depth = min(max(ks), min(len(images) for images in found.values()))
+    table = np.array(
+        [[(query, image) in pairs for image, _ in images[:depth]] for query, images in found.items()]
+    )
+    return {f"judged@{k}": float(judged(table, k).mean()) for k in ks}
+
+
+def agreement(source: str, rows: Sequence[JudgementRow]) -> dict[str, Any]:
+    """Return how many pairs people and models both judged in one source, and their weighted kappa."""
+    by_people: dict[tuple[str, str], int] = {}
+    by_models: dict[tuple[str, str], int] = {}
+    for row in rows:
+        if row.source == source:
+            judged_by = by_people if is_person(row.by) else by_models
+            judged_by[query_id(row.query), row.image_id] = row.relevance
+    both = sorted(by_people.keys() & by_models.keys())
+    people = np.array([by_people[pair] for pair in both], dtype=np.int64)
+    models = np.array([by_models[pair] for pair in both], dtype=np.int64)
+    return {
+        "by_people": len(by_people),
+        "by_models": len(by_models),
+        "by_both": len(both),
+        "kappa_quadratic": cohen_kappa(people, models, "quadratic"),
+    }
+
+
+def main() -> None:
+    params = load_params()
+    forget_unlisted(params)
+    rows = read_judgements()
+    results: dict[str, dict[str, Any]] = {}
+    for model, source in product(params.embed.models, params.label.sources):
+        results.setdefault(model, {})[source] = judged_at(model, source, rows, params.evaluate.k)
+    sources = {source: agreement(source, rows) for source in params.label.sources}
+    write_json(Path("metrics/judgements.json"), {"results": results, "sources": sources})
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,84 @@
+"""What is to be judged: for each query the top of every model's ranking and the images held relevant.
+
+Source: Spärck Jones and van Rijsbergen, Report on the Need for and Provision of an "Ideal" Information
+Retrieval Test Collection, 1975 (pooling, as TREC does it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+Ranking = Sequence[tuple[str, float]]
+Pair = tuple[str, str]
+"""``(query_id, image_id)``"""
+
+
+class PooledQuery(NamedTuple):
+    """A query and the images to be judged for it."""
+
+    query_id: str
+    text: str
+    images: tuple[str, ...]
+
+
+class Progress(NamedTuple):
+    """How far one judge has come."""
+
+    queries_done: int
+    queries: int
+    images_done: int
+    images: int
+
+    def __str__(self) -> str:
+        return f"{self.queries_done:,} of {self.queries:,} queries, {self.images_done:,} of {self.images:,} images"
+
+
+def pool(
+    queries: Mapping[str, str],
+    held_relevant: Iterable[Mapping[str, Iterable[str]]],
+    runs: Iterable[Mapping[str, Ranking]],
+    depth: int,
+) -> list[PooledQuery]:
+    """Return the pool of every query, in the order of ``queries``.
+
+    Images stand in the order of their ids, which gives away neither rank nor label to the judge.
+
+    Args:
+        queries: ``{query_id: text}`` of the queries that are asked.
+        held_relevant: each ``{query_id: image_ids}``, as labels or qrels have it.
+        runs: of each model, ``{query_id: [(image_id, score), …]}``, best first.
+        depth: how many images of each ranking are pooled.
+    """
+    images: dict[str, set[str]] = {query_id: set() for query_id in queries}
+    for relevant in held_relevant:
+        for query_id in queries:
+            images[query_id].update(relevant.get(query_id, ()))
+    for run in runs:
+        for query_id in queries:
+            images[query_id].update(image_id for image_id, _ in run.get(query_id, ())[:depth])
+    return [
+        PooledQuery(query_id, text, tuple(sorted(images[query_id]))) for query_id, text in queries.items()
+    ]
+
+
+def most_suspicious_first(pooled: Iterable[PooledQuery], suspicion: Mapping[str, float]) -> list[PooledQuery]:
+    """Put the queries with a ``suspicion`` first, the highest at the front; the others keep their order."""
+    return sorted(pooled, key=lambda query: -suspicion.get(query.query_id, float("-inf")))
+
+
+def unjudged(query: PooledQuery, judged: Mapping[Pair, int]) -> list[str]:
+    """Return the images of a query that have no grade, in order."""
+    return [image_id for image_id in query.images if (query.query_id, image_id) not in judged]
+
+
+def progress(pooled: Iterable[PooledQuery], judged: Mapping[Pair, int]) -> Progress:
+    """Count the queries without unjudged images, and the images, of which one counts once for each query."""
+    counts = [(len(query.images), len(unjudged(query, judged))) for query in pooled]
+    images = sum(count for count, _ in counts)
+    return Progress(
+        queries_done=sum(left == 0 for _, left in counts),
+        queries=len(counts),
+        images_done=images - sum(left for _, left in counts),
+        images=images,
+    )
