@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 METRICS = ROOT / "metrics" / "metrics.json"
 BEGIN, END = "<!-- results: written by `make readme` -->", "<!-- /results -->"
-COLUMNS = {"MRR": "mrr", "HitRate@1": "hit_rate@1", "HitRate@5": "hit_rate@5", "HitRate@10": "hit_rate@10"}
+COLUMNS = {"MRR": "mrr", "HitRate@5": "hit_rate@5", "HitRate@10": "hit_rate@10"}
 PICTURES = {
     "plots/examples/builtin-human-best.png": ("best.webp", 0.522),
     "plots/examples/builtin-human-worst.png": ("worst.webp", 0.522),
@@ -25,12 +25,15 @@ PICTURES = {
 
 
 def table(metrics: dict[str, Any]) -> str:
-    """Return the measures of every model and source as a Markdown table, chance level beside each."""
+    """Return the measures of every model and source as a Markdown table, with intervals and chance level."""
     head = f"| model | labels | queries | images | {' | '.join(COLUMNS)} |"
     rows = [head, f"| --- | --- | {' | '.join('---:' for _ in range(len(COLUMNS) + 2))} |"]
     for model, sources in metrics.items():
         for source, row in sources.items():
-            cells = [f"{row[key]:.2f} ({row['chance'][key]:.2f})" for key in COLUMNS.values()]
+            cells = [
+                f"{row[key]:.2f} [{row[f'{key}_low']:.2f}, {row[f'{key}_high']:.2f}] ({row['chance'][key]:.2f})"
+                for key in COLUMNS.values()
+            ]
             rows.append(
                 f"| {model} | {source} | {row['n_queries']} | {row['n_images']} | {' | '.join(cells)} |"
             )

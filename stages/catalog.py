@@ -18,17 +18,13 @@ from typing import Any, NamedTuple
 import imagehash
 import numpy as np
 
-from stages.core.duplicates import near_groups, near_pairs
+from stages.core.duplicates import near_groups
 from stages.io.console import InputError, one_line, progress, run, say
 from stages.io.files import write_json
-from stages.io.images import UnusableImage, decode, image_format, open_image, read_bytes, walk
+from stages.io.images import UnusableImage, decode, image_format, read_bytes, walk
 from stages.io.manifest import MANIFEST, ManifestEntry
 from stages.io.params import load_params
-from stages.io.sheets import Cell, Strip, sheet
 from stages.io.tables import write_csv
-
-SHEET_FOLDERS, EXAMPLES_A_FOLDER = 4, 8
-SHEET_PAIRS, PAIRS_A_ROW = 16, 4
 
 
 class Entry(NamedTuple):
@@ -130,22 +126,10 @@ def summary(entries: Sequence[Entry], rejects: Sequence[Reject], group: Sequence
     }
 
 
-def group_entries(entries: Sequence[Entry], bits: int) -> tuple[list[int], list[tuple[Entry, Entry]]]:
-    """Return each entry's near-duplicate group, and the near-identical pairs across folders.
-
-    A pair stands for two images (not two files with the same bytes), closest pairs first.
-    """
+def group_entries(entries: Sequence[Entry], bits: int) -> list[int]:
+    """Return each file's near-duplicate group, by perceptual hash."""
     hashes = np.array([int(entry.phash, 16) for entry in entries], dtype=np.uint64)
-    group = near_groups(hashes, bits).tolist()
-    first: dict[str, int] = {}
-    for index, entry in enumerate(entries):
-        first.setdefault(entry.image_id, index)
-    files = np.array(list(first.values()))
-    left, right = files[near_pairs(hashes[files], bits)].reshape(-1, 2).T
-    distances = np.bitwise_count(hashes[left] ^ hashes[right]).tolist()
-    pairs = sorted(zip(distances, left.tolist(), right.tolist(), strict=True))
-    across = [(entries[a], entries[b]) for _, a, b in pairs if entries[a].folder != entries[b].folder]
-    return group, across
+    return [int(group) for group in near_groups(hashes, bits)]
 
 
 def write_tables(entries: Sequence[Entry], rejects: Sequence[Reject], group: Sequence[int]) -> None:
@@ -159,36 +143,13 @@ def write_tables(entries: Sequence[Entry], rejects: Sequence[Reject], group: Seq
     write_csv(Path("plots/image_sizes.csv"), ("width", "height", "folder", "format"), sizes)
 
 
-def draw_sheets(root: Path, entries: Sequence[Entry], pairs: Sequence[tuple[Entry, Entry]]) -> None:
-    """Draw examples of each folder, and near-identical images across folders side by side."""
-    folders = Counter(entry.folder for entry in entries)
-    strips = []
-    for folder, files in sorted(folders.most_common(SHEET_FOLDERS)):
-        inside = [entry for entry in entries if entry.folder == folder]
-        chosen = inside[:: max(1, len(inside) // EXAMPLES_A_FOLDER)][:EXAMPLES_A_FOLDER]
-        cells = [Cell(open_image(root / e.path), f"{e.width} × {e.height}") for e in chosen]
-        strips.append(Strip(f"folder {folder}", f"{files} files", cells))
-    title, how = "What is in the folder", "examples spread over each sub-folder · width × height in pixels"
-    sheet(title, how, strips).save("plots/dataset_examples.png")
-    pictures = [
-        Cell(open_image(root / entry.path), entry.path) for pair in pairs[:SHEET_PAIRS] for entry in pair
-    ]
-    rows = [
-        Strip("", "", pictures[start : start + 2 * PAIRS_A_ROW], apart=range(2, 2 * PAIRS_A_ROW, 2))
-        for start in range(0, len(pictures), 2 * PAIRS_A_ROW)
-    ]
-    how = f"{len(pairs)} pairs of different files that look alike, side by side, the most similar first"
-    sheet("Near-identical images across folders", how, rows).save("plots/near_identical.png")
-
-
 def main() -> None:
     params = load_params()
     root = Path(params.data.images)
     entries, rejects = read_folder(root, params.catalog.max_pixels)
     check_usable(root, entries, rejects, params.catalog.max_rejected)
-    group, pairs = group_entries(entries, params.catalog.near_duplicate_bits)
+    group = group_entries(entries, params.catalog.near_duplicate_bits)
     write_tables(entries, rejects, group)
-    draw_sheets(root, entries, pairs)
     write_json(Path("metrics/dataset.json"), summary(entries, rejects, group))
     say(f"catalog: {len(entries)} usable files, {len(rejects)} rejected (data/rejects.csv)")
 

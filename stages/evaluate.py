@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from itertools import groupby, product
 from operator import itemgetter
@@ -12,15 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages.core import chance, metrics
-from stages.core.evaluation import RankedQueries, per_query, summarise
+from stages.core.clusters import query_clusters
+from stages.core.evaluation import RankedQueries, Resampling, per_query, summarise
 from stages.io.console import run, say
 from stages.io.files import write_json
-from stages.io.manifest import read_manifest
+from stages.io.leftovers import forget_unlisted
+from stages.io.manifest import read_groups
 from stages.io.params import load_params
 from stages.io.tables import Row, read_csv, write_csv
 
 RANKS = Path("data/ranks")
 CURVE_K = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
+INTERVAL_COLUMNS = ("model", "source", "measure", "value", "low", "high", "chance")
 RR_BINS = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, None))
 
 
@@ -38,11 +40,18 @@ class Result(NamedTuple):
     best_irrelevant: float | None
 
 
-def read_ranks(path: Path, n_images: int) -> tuple[list[Result], RankedQueries]:
-    """Read the ranks of one model on one source: a result a query, and the arrays behind the measures."""
+def read_ranks(path: Path, group_of: dict[str, int]) -> tuple[list[Result], RankedQueries]:
+    """Read the ranks of one model on one source: a result a query, and the arrays behind the measures.
+
+    Args:
+        path: data/ranks/MODEL/SOURCE.csv.
+        group_of: ``{image_id: near-duplicate group}`` of the whole gallery; queries about images of
+            one group are a cluster.
+    """
     results: list[Result] = []
     relevant: list[tuple[int, int]] = []
     n_relevant: list[int] = []
+    groups: list[int] = []
     for query_id, group in groupby(read_csv(path, ["query_id", "rank"]), key=itemgetter("query_id")):
         rows = list(group)
         hits = [row for row in rows if int(row["relevance"]) > 0]
@@ -50,8 +59,10 @@ def read_ranks(path: Path, n_images: int) -> tuple[list[Result], RankedQueries]:
         results.append(_result(query_id, hits, others))
         relevant.extend((int(row["rank"]), int(row["relevance"])) for row in hits)
         n_relevant.append(len(hits))
-    pairs = np.array(relevant, dtype=np.int64).reshape(-1, 2)
-    return results, RankedQueries(pairs[:, 0], pairs[:, 1], np.array(n_relevant), n_images)
+        groups.extend(group_of[row["image_id"]] for row in hits)
+    pairs, sizes = np.array(relevant, dtype=np.int64).reshape(-1, 2), np.array(n_relevant)
+    clusters = query_clusters(np.repeat(np.arange(len(sizes)), sizes), np.array(groups), len(sizes))
+    return results, RankedQueries(pairs[:, 0], pairs[:, 1], sizes, len(group_of), clusters)
 
 
 def _result(query_id: str, hits: Sequence[Row], others: Sequence[float]) -> Result:
@@ -67,11 +78,14 @@ def _result(query_id: str, hits: Sequence[Row], others: Sequence[float]) -> Resu
 
 
 def write_results(path: Path, results: Sequence[Result], queries: RankedQueries, ks: Sequence[int]) -> None:
-    """Write a row a query: its result, its reciprocal rank and its hits at every k."""
+    """Write a row a query: its result, its cluster, its reciprocal rank and its hits at every k."""
     table = per_query(queries, ks)
     columns = ["mrr", *(f"hit_rate@{k}" for k in ks)]
-    rows = [(*result, *(f"{table[column][i]:.6g}" for column in columns)) for i, result in enumerate(results)]
-    names = ["reciprocal_rank", *(f"hit@{k}" for k in ks)]
+    rows = [
+        (*result, queries.clusters[i], *(f"{table[column][i]:.6g}" for column in columns))
+        for i, result in enumerate(results)
+    ]
+    names = ["cluster", "reciprocal_rank", *(f"hit@{k}" for k in ks)]
     write_csv(path, (*Result._fields, *names), rows)
 
 
@@ -92,34 +106,20 @@ def rank_shares(series: str, results: Sequence[Result]) -> Iterator[tuple[str, s
         yield series, label, float(inside.mean())
 
 
-def forget_unlisted(folder: Path, pairs: Sequence[tuple[str, str]]) -> None:
-    """Remove what models or sources that params.yaml no longer lists left in a folder of outputs.
-
-    The stage depends on the whole folder, so leftovers would make it look changed. DVC's cache
-    keeps them: list the name again and they are back.
-    """
-    listed = {folder / model / f"{source}.csv" for model, source in pairs}
-    for path in sorted(folder.glob("*/*")):
-        if path not in listed:
-            path.unlink()
-    for path in sorted(folder.iterdir()):
-        if not any(path == kept.parent for kept in listed):
-            shutil.rmtree(path)
-
-
 def main() -> None:
     params = load_params()
-    ks, n_images = params.evaluate.k, len({entry.image_id for entry in read_manifest()})
+    ks, group_of = params.evaluate.k, read_groups()
+    resampling = Resampling(params.evaluate.resamples, params.evaluate.seed)
     pairs = list(product(params.embed.models, params.label.sources))
-    forget_unlisted(RANKS, pairs)
+    forget_unlisted(params)
     figures: dict[str, dict[str, Any]] = {}
     hit_rates: list[tuple[object, ...]] = []
     shares: list[tuple[object, ...]] = []
     margins: list[tuple[object, ...]] = []
     for model, source in pairs:
         series = f"{model} · {source}"
-        results, queries = read_ranks(RANKS / model / f"{source}.csv", n_images)
-        figures.setdefault(model, {})[source] = summarise(queries, ks)
+        results, queries = read_ranks(RANKS / model / f"{source}.csv", group_of)
+        figures.setdefault(model, {})[source] = summarise(queries, ks, resampling)
         write_results(Path(f"data/results/{model}/{source}.csv"), results, queries, ks)
         hit_rates.extend((*row[:2], *(f"{value:.6f}" for value in row[2:])) for row in curve(series, queries))
         shares.extend(
@@ -129,12 +129,22 @@ def main() -> None:
     write_csv(Path("plots/hit_rate.csv"), ("series", "k", "hit_rate", "chance"), hit_rates)
     write_csv(Path("plots/ranks.csv"), ("series", "rank", "share"), shares)
     write_csv(Path("plots/margins.csv"), ("series", "text", "relevant", "irrelevant"), margins)
+    write_csv(Path("plots/intervals.csv"), INTERVAL_COLUMNS, _intervals(figures, ks))
     write_json(Path("metrics/metrics.json"), figures)
     for model, source in pairs:
         row = figures[model][source]
         say(
             f"{model} {source}: MRR {row['mrr']:.3f} (chance {row['chance']['mrr']:.3f}), {row['n_queries']} queries"
         )
+
+
+def _intervals(figures: dict[str, dict[str, Any]], ks: Sequence[int]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of the chart of measures with their intervals."""
+    for model, sources in figures.items():
+        for source, row in sources.items():
+            for measure in ("mrr", *(f"hit_rate@{k}" for k in ks)):
+                values = (row[measure], row[f"{measure}_low"], row[f"{measure}_high"], row["chance"][measure])
+                yield model, source, measure, *(f"{value:.6f}" for value in values)
 
 
 def _margins(series: str, results: Sequence[Result]) -> Iterator[tuple[str, str, float, float]]:

@@ -1,4 +1,4 @@
-"""Stage ``queries@SOURCE``: labels become queries and relevance; ``python -m stages.queries SOURCE``."""
+"""Stage ``queries@SOURCE``: labels become queries; ``python -m stages.queries SOURCE``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ def main() -> None:
     queries = make_queries((row["image_id"], row["text"]) for row in read_csv(labels, ["image_id", "text"]))
     if not queries:
         raise InputError(f"expected at least one query from {labels} (params key label.sources), found none")
-    write_queries(Path(f"data/queries/{source}.tsv"), Path(f"data/qrels/{source}.qrels"), queries)
-    pairs = sum(len(query.relevant) for query in queries)
-    say(f"queries {source}: {len(queries)} queries, {pairs} relevant images")
+    write_queries(Path(f"data/queries/{source}.tsv"), queries)
+    say(f"queries {source}: {len(queries)} queries")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 ``python -m stages.retrieve MODEL SOURCE`` writes the top of each ranking as a TREC run, and a table
 with the exact rank, over the whole gallery, of every relevant image and of the best irrelevant one
-(relevance 0), from which all measures follow.
+(relevance 0), from which all measures follow. Queries that ``relevance`` left out are not asked.
 """
 
 from __future__ import annotations
@@ -84,12 +84,16 @@ def rank_block(start: int, scores: Floats, pairs: Pairs) -> Iterator[Ranked]:
 def main() -> None:
     model, source = sys.argv[1:3]
     params = load_params()
-    texts = read_queries(Path(f"data/queries/{source}.tsv"))
-    query_ids = list(texts)
+    texts, qrels = (
+        read_queries(Path(f"data/queries/{source}.tsv")),
+        read_qrels(Path(f"data/qrels/{source}.qrels")),
+    )
+    asked = [row for row, query_id in enumerate(texts) if query_id in qrels]
+    query_ids = [query_id for query_id in texts if query_id in qrels]
     image_ids = [image.image_id for image in gallery(read_manifest(), Path(params.data.images))]
-    pairs = relevant_pairs(query_ids, image_ids, read_qrels(Path(f"data/qrels/{source}.qrels")))
+    pairs = relevant_pairs(query_ids, image_ids, qrels)
     images = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
-    queries = np.load(f"data/embeddings/{model}/{source}.npy")
+    queries = np.load(f"data/embeddings/{model}/{source}.npy")[asked]
     ranked: list[Ranked] = []
     title = f"retrieve {model} {source}"
     with (

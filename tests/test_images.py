@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from stages.catalog import Entry, Reject, check_usable, group_entries, read_folder, summary
+from stages.examples_dataset import pairs_across_folders
 from stages.io.console import InputError
 from stages.io.images import UnusableImage, decode, walk
 
@@ -148,7 +149,7 @@ def test_a_hostile_folder_is_read_without_loss(hostile: Path) -> None:
         "pipe.jpg": "not a regular file",
     }
     assert len({entry.image_id for entry in entries if entry.width == 50}) == 1  # a copy and a link
-    figures = summary(entries, rejects, group_entries(entries, 0)[0])
+    figures = summary(entries, rejects, group_entries(entries, 0))
     assert figures["files"] == len(entries) + len(rejects)
     assert figures["exact_duplicate_files"] == 2
 
@@ -179,9 +180,10 @@ def test_near_pairs_across_folders_name_images_once() -> None:
         entry("1/c", 3),
         entry("1/d", 2**64 - 1),
     ]
-    group, pairs = group_entries(entries, 2)
-    assert group == [0, 0, 0, 0, 1]
-    assert [(a.path, b.path) for a, b in pairs] == [("0/b", "1/c"), ("0/a", "1/c")]
+    assert group_entries(entries, 2) == [0, 0, 0, 0, 1]
+    files = [{key: str(value) for key, value in entry._asdict().items()} for entry in entries]
+    pairs = pairs_across_folders(files, 2)
+    assert [(a["path"], b["path"]) for a, b in pairs] == [("0/b", "1/c"), ("0/a", "1/c")]
 
 
 def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:

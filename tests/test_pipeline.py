@@ -18,9 +18,11 @@ from tests.pipeline import Project, add_photographs
 
 pytestmark = pytest.mark.pipeline
 
-IMAGENET = {
-    "label@imagenet", "queries@imagenet", "embed_queries@builtin-imagenet", "retrieve@builtin-imagenet",
-    "evaluate", "examples@builtin-imagenet",
+OVER_ALL = {"evaluate", "compare", "compare_labels", "judgements", "audit@human", "audit@imagenet"}
+IMAGENET = OVER_ALL | {
+    "label@imagenet", "queries@imagenet", "relevance@imagenet", "embed_queries@builtin-imagenet",
+    "retrieve@builtin-imagenet", "examples@builtin-imagenet", "examples_labels@imagenet",
+    "examples_audit@human", "examples_audit@imagenet",
 }  # fmt: skip
 
 
@@ -48,15 +50,39 @@ def test_a_threshold_reruns_its_source_and_comes_back_from_the_run_cache(project
 
 def test_k_reruns_the_evaluation_alone(project: Project) -> None:
     project.set(evaluate__k=[1, 3])
-    assert project.repro() == {"evaluate", "examples@builtin-human", "examples@builtin-imagenet"}
+    assert project.repro() == {
+        "evaluate", "compare", "judgements", "examples@builtin-human", "examples@builtin-imagenet",
+    }  # fmt: skip
+
+
+def test_what_counts_as_relevant_embeds_nothing(project: Project) -> None:
+    project.set(catalog__near_duplicate_bits=2, evaluate__seed=2)
+    project.set(queries__cosine={"model": "builtin", "threshold": 0.5})
+    ran = project.repro()
+    assert "alike@builtin" in ran
+    assert {"catalog", "relevance@human", "evaluate"} <= ran
+    assert not [name for name in ran if name.startswith(("embed_", "label@", "queries@", "model@"))]
+
+
+def test_a_judgement_changes_the_relevance_of_its_source_alone(project: Project) -> None:
+    audit = (project.root / "data" / "labels" / "human.csv").read_text().splitlines()
+    image_id, text, _ = audit[1].split(",")
+    other = audit[2].split(",")[0]
+    with (project.root / "data" / "judgements.csv").open("a") as file:
+        file.write(f"human,{text},{other},3,someone,\nhuman,{text},{image_id},0,someone,\n")
+    ran = project.repro()
+    assert {"relevance@human", "relevance@imagenet", "retrieve@builtin-human", "evaluate"} <= ran
+    assert not [name for name in ran if name.startswith(("embed_", "label@", "retrieve@builtin-imagenet"))]
+    assert f" 0 {other} 3\n" in (project.root / "data" / "qrels" / "human.qrels").read_text()
 
 
 def test_an_edited_label_reruns_its_source_alone(project: Project) -> None:
     labels = project.root / "labels.csv"
     labels.write_text(labels.read_text() + "0/photo 0.jpg,something else entirely\n")
-    assert project.repro() == {
-        "label_inputs", "label@human", "queries@human", "embed_queries@builtin-human",
-        "retrieve@builtin-human", "evaluate", "examples@builtin-human",
+    assert project.repro() - {"examples_audit@imagenet"} == OVER_ALL | {
+        "label_inputs", "label@human", "queries@human", "relevance@human", "embed_queries@builtin-human",
+        "retrieve@builtin-human", "examples@builtin-human", "examples_labels@human",
+        "examples_audit@human",
     }  # fmt: skip
 
 
@@ -83,15 +109,19 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
         models__tiny={"name": "local-dir:tiny", "pretrained": None, "context_length": None},
         embed__models=["builtin", "tiny"],
     )
-    assert project.repro() == {
-        "model@tiny", "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
-        "retrieve@tiny-human", "retrieve@tiny-imagenet", "evaluate",
-        "examples@tiny-human", "examples@tiny-imagenet",
+    assert project.repro() == OVER_ALL | {
+        "model@tiny", "alike@tiny", "relevance@human", "relevance@imagenet", "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
+        "retrieve@tiny-human", "retrieve@tiny-imagenet", "examples@tiny-human", "examples@tiny-imagenet",
+        "examples_audit@human", "examples_audit@imagenet",
     }  # fmt: skip
     metrics = json.loads((project.root / "metrics" / "metrics.json").read_text())
     assert metrics.keys() == {"builtin", "tiny"}
+    comparison = json.loads((project.root / "metrics" / "comparison.json").read_text())
+    assert "n = " in comparison["human"]["summary"][0]
     project.set(embed__models=["builtin"])
-    assert project.repro() <= {"evaluate"}
+    assert project.repro() <= OVER_ALL | {"relevance@human", "relevance@imagenet"}, (
+        "leftovers are tidied up, nothing is computed"
+    )
     assert project.repro() == set()
     assert json.loads((project.root / "metrics" / "metrics.json").read_text()).keys() == {"builtin"}
 
@@ -112,24 +142,16 @@ def test_branches_compare(project: Project) -> None:
     project.commit("another threshold")
     difference = project.run("dvc", "metrics", "diff", "main", "other")
     assert re.search(r"builtin\.imagenet\.n_queries\s+\d+\s+\d+\s+-\d+", difference)
-    assert "builtin.human" not in difference
-    declared = ["hit_rate", "ranks", "margins", "image_sizes"]
-    sheets = [
-        "dataset_examples.png",
-        "near_identical.png",
-        "builtin-human-best.png",
-        "builtin-imagenet-worst.png",
-    ]
+    assert not re.search(r"metrics.json +builtin.human", difference)
+    plots = yaml.safe_load((project.root / "dvc.yaml").read_text())["plots"]
+    titles = [plot["title"] for named in plots for plot in named.values()]
+    assert len(titles) >= 8
+    sheets = ["dataset_examples.png", "near_identical.png", "builtin-human-best.png", "human.png"]
     for command in (["show"], ["diff", "main", "other"]):
         project.run("dvc", "plots", *command, "-o", "page")
         page = (project.root / "page" / "index.html").read_text()
-        for name in declared:
-            assert f"::{name}" in page or f'"{name}"' in page or f"{name}" in page, name
-        for name in sheets:
-            assert name in page, name
-        titles = {yaml.safe_load((project.root / "dvc.yaml").read_text())["plots"][i][n]["title"]
-                  for i, n in enumerate(declared)}  # fmt: skip
-        assert all(title in page for title in titles)
+        for expected in titles + sheets:
+            assert expected in page, expected
 
 
 def test_switching_branches_runs_nothing(project: Project) -> None:
@@ -260,3 +282,37 @@ def test_a_folder_with_broken_and_circular_links(project: Project) -> None:
     assert (
         rejects == "path,reason\ncircle,link to a folder (not followed)\ngone.jpg,broken or circular link\n"
     )
+
+
+OUTSIDE = {"RR": "mrr", "nDCG@10": "ndcg@10"} | {
+    f"{theirs}@{k}": f"{ours}@{k}"
+    for theirs, ours in (("Success", "hit_rate"), ("R", "recall"))
+    for k in (1, 5, 10)
+}
+
+
+@pytest.mark.parametrize("source", ["human", "imagenet"])
+def test_ir_measures_reads_qrels_and_runs_and_agrees(finished: Finished, source: str) -> None:
+    """The command that docs/metrics.md shows, on the project's own files, whose runs hold every rank."""
+    project = finished.project
+    output = project.run(
+        "ir_measures", f"data/qrels/{source}.qrels", f"data/runs/builtin/{source}.run", " ".join(OUTSIDE),
+        "--places", "9",
+    )  # fmt: skip
+    theirs = dict(line.split() for line in output.splitlines() if "\t" in line)
+    ours = json.loads((project.root / "metrics" / "metrics.json").read_text())["builtin"][source]
+    assert theirs.keys() == OUTSIDE.keys()
+    for name, value in theirs.items():
+        assert float(value) == pytest.approx(ours[OUTSIDE[name]], abs=1e-6), name
+
+
+def test_ranx_reads_qrels_and_runs_and_agrees(finished: Finished) -> None:
+    ranx = pytest.importorskip("ranx", reason="ranx is not installed: pip install ranx")
+    project = finished.project
+    qrels = ranx.Qrels.from_file(str(project.root / "data/qrels/human.qrels"), kind="trec")
+    run = ranx.Run.from_file(str(project.root / "data/runs/builtin/human.run"), kind="trec")
+    names = {"mrr": "mrr", "hit_rate@5": "hit_rate@5", "recall@5": "recall@5", "ndcg@10": "ndcg@10"}
+    theirs = ranx.evaluate(qrels, run, list(names))
+    ours = json.loads((project.root / "metrics" / "metrics.json").read_text())["builtin"]["human"]
+    for name in names:
+        assert theirs[name] == pytest.approx(ours[name], abs=1e-6), name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,3 +60,16 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write ``array`` in NumPy's format, without pickling."""
     with whole(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def keep_only(folder: Path, names: Iterable[str]) -> None:
+    """Remove every file below ``folder`` that is not among ``names`` (relative paths), and empty folders.
+
+    A folder that is not there is left so.
+    """
+    kept = {folder / name for name in names}
+    for path in sorted(folder.rglob("*"), reverse=True):  # files before the folders that hold them
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+        elif path.is_file() and path not in kept:
+            path.unlink()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from stages.io.tables import read_csv
 
 MANIFEST = Path("data/manifest.csv")
+CATALOG = Path("data/catalog.csv")
 
 
 class ManifestEntry(NamedTuple):
@@ -30,6 +31,11 @@ def read_manifest(path: Path = MANIFEST) -> list[ManifestEntry]:
     return sorted(
         ManifestEntry(row["image_id"], row["path"]) for row in read_csv(path, ManifestEntry._fields)
     )
+
+
+def read_groups(path: Path = CATALOG) -> dict[str, int]:
+    """Return ``{image_id: near-duplicate group}`` of the gallery, from the catalog."""
+    return {row["image_id"]: int(row["near_group"]) for row in read_csv(path, ["image_id", "near_group"])}
 
 
 def gallery(manifest: Iterable[ManifestEntry], root: Path) -> list[ImageFile]:

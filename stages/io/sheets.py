@@ -34,6 +34,7 @@ class Strip(NamedTuple):
     detail: str
     cells: Sequence[Cell]
     apart: Sequence[int] = ()
+    caption_lines: int = 1
 
 
 @cache
@@ -44,7 +45,7 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 
 TITLE, HEADING, DETAIL, CAPTION = (26, True), (18, True), (15, False), (14, False)
-STRIP_HEAD, CAPTION_HEIGHT = 52, 26
+STRIP_HEAD, LINE = 52, 19
 
 
 def sheet(title: str, subtitle: str, strips: Sequence[Strip]) -> Image.Image:
@@ -73,21 +74,22 @@ def sheet(title: str, subtitle: str, strips: Sequence[Strip]) -> Image.Image:
 
 
 def _strip_height(strip: Strip) -> int:
-    return (STRIP_HEAD if strip.heading else GAP) + CELL + CAPTION_HEIGHT + 2 * GAP
+    return (STRIP_HEAD if strip.heading else GAP) + CELL + 7 + LINE * strip.caption_lines + 2 * GAP
 
 
 def _draw_strip(page: Image.Image, strip: Strip, top: int) -> None:
     draw = ImageDraw.Draw(page)
     room = page.width - 2 * MARGIN
     draw.line((MARGIN, top - GAP // 2, page.width - MARGIN, top - GAP // 2), fill=RULE, width=1)
-    draw.text((MARGIN, top + 2), _fit(strip.heading, HEADING, room), fill=INK, font=font(*HEADING))
-    draw.text((MARGIN, top + 26), _fit(strip.detail, DETAIL, room), fill=QUIET, font=font(*DETAIL))
+    if strip.heading:
+        draw.text((MARGIN, top + 2), _fit(strip.heading, HEADING, room), fill=INK, font=font(*HEADING))
+        draw.text((MARGIN, top + 26), _fit(strip.detail, DETAIL, room), fill=QUIET, font=font(*DETAIL))
     for column, cell in enumerate(strip.cells):
         left = MARGIN + column * (CELL + GAP) + 2 * GAP * sum(column >= edge for edge in strip.apart)
-        _draw_cell(page, cell, left, top + (STRIP_HEAD if strip.heading else GAP))
+        _draw_cell(page, cell, left, top + (STRIP_HEAD if strip.heading else GAP), strip.caption_lines)
 
 
-def _draw_cell(page: Image.Image, cell: Cell, left: int, top: int) -> None:
+def _draw_cell(page: Image.Image, cell: Cell, left: int, top: int, caption_lines: int) -> None:
     draw = ImageDraw.Draw(page)
     box = (left, top, left + CELL - 1, top + CELL - 1)
     draw.rectangle(box, fill=CARD)
@@ -101,7 +103,8 @@ def _draw_cell(page: Image.Image, cell: Cell, left: int, top: int) -> None:
         draw.rectangle(box, outline=RELEVANT, width=FRAME)
     caption = f"✓ {cell.caption}" if cell.relevant else cell.caption
     ink = RELEVANT if cell.relevant else QUIET
-    draw.text((left + 2, top + CELL + 4), _fit(caption, CAPTION, CELL), fill=ink, font=font(*CAPTION))
+    for number, line in enumerate(_wrap(caption, CAPTION, CELL, caption_lines)):
+        draw.text((left + 2, top + CELL + 4 + number * LINE), line, fill=ink, font=font(*CAPTION))
 
 
 def fitted(image: Image.Image, side: int) -> Image.Image:
@@ -109,6 +112,19 @@ def fitted(image: Image.Image, side: int) -> Image.Image:
     scale = side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _wrap(text: str, style: tuple[int, bool], room: int, lines: int) -> list[str]:
+    """Return ``text`` on at most ``lines`` lines of ``room`` pixels, broken between words, the last shortened."""
+    done: list[str] = []
+    words = text.split()
+    while words and len(done) < lines - 1:
+        count = 1
+        while count < len(words) and font(*style).getlength(" ".join(words[: count + 1])) <= room:
+            count += 1
+        done.append(_fit(" ".join(words[:count]), style, room))
+        words = words[count:]
+    return [*done, _fit(" ".join(words), style, room)] if words else done
 
 
 def _fit(text: str, style: tuple[int, bool], room: int) -> str:

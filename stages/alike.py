@@ -1,0 +1,36 @@
+"""Stage ``alike@MODEL``: images that a model holds for nearly the same; ``python -m stages.alike MODEL``.
+
+Writes the groups of more than one image at ``queries.cosine.threshold``, if ``queries.cosine.model`` is
+this model; otherwise an empty table. Perceptual hashes, in the catalog, need no model.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from stages.core.alike import cosine_groups
+from stages.io.console import run
+from stages.io.manifest import gallery, read_manifest
+from stages.io.params import load_params
+from stages.io.tables import write_csv
+
+
+def main() -> None:
+    model = sys.argv[1]
+    params = load_params()
+    rows: list[tuple[str, int]] = []
+    if params.queries.cosine.model == model:
+        images = np.load(f"data/embeddings/{model}/images.npy")
+        group = cosine_groups(images, params.queries.cosine.threshold).tolist()
+        ids = [image.image_id for image in gallery(read_manifest(), Path(params.data.images))]
+        sizes = Counter(group)
+        rows = [(image_id, number) for image_id, number in zip(ids, group, strict=True) if sizes[number] > 1]
+    write_csv(Path(f"data/alike/{model}.csv"), ("image_id", "group"), rows)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,80 @@
+"""Stage ``relevance@SOURCE``: which images answer each query; ``python -m stages.relevance SOURCE``.
+
+Separate from ``queries``, so that a change of what counts as relevant embeds nothing anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.core.queries import Query, make_queries, query_id
+from stages.core.relevance import Judgement, LeftOut, join_groups, judge_queries, near_duplicates_of
+from stages.io.console import InputError, run, say
+from stages.io.judgements import is_person, read_judgements
+from stages.io.leftovers import forget_unlisted
+from stages.io.manifest import read_groups
+from stages.io.params import load_params
+from stages.io.tables import read_csv, write_csv, write_qrels
+
+
+def read_source_queries(source: str) -> list[Query]:
+    """Return the queries of a source with the images that carry their texts."""
+    labels = read_csv(Path(f"data/labels/{source}.csv"), ["image_id", "text"])
+    return make_queries((row["image_id"], row["text"]) for row in labels)
+
+
+def source_judgements(source: str) -> list[Judgement]:
+    """Return the judgements of one source, those of people last, so that they override models."""
+    rows = [row for row in read_judgements() if row.source == source]
+    rows.sort(key=lambda row: is_person(row.by))
+    return [Judgement(query_id(row.query), row.image_id, row.relevance) for row in rows]
+
+
+def read_alike(model: str | None) -> dict[str, int]:
+    """Return ``{image_id: group}`` of the images that a model holds for nearly the same; {} for None."""
+    if model is None:
+        return {}
+    return {
+        row["image_id"]: int(row["group"])
+        for row in read_csv(Path(f"data/alike/{model}.csv"), ["image_id", "group"])
+    }
+
+
+def check_some_left(source: str, relevance: dict[str, dict[str, int]], left_out: Sequence[LeftOut]) -> None:
+    """Refuse a source all of whose queries were left out."""
+    if not relevance:
+        reasons = ", ".join(sorted({item.reason for item in left_out})) or "no label"
+        raise InputError(
+            f"expected at least one query of source '{source}' (params keys label.sources and queries), "
+            f"found {len(left_out)}, all left out: {reasons}"
+        )
+
+
+def main() -> None:
+    source = sys.argv[1]
+    everything = load_params()
+    forget_unlisted(everything)
+    params, groups = everything.queries, read_groups()
+    near = (
+        near_duplicates_of(join_groups(groups, read_alike(params.cosine.model)))
+        if params.relevance == "near_duplicates"
+        else {image_id: [image_id] for image_id in groups}
+    )
+    relevance, left_out = judge_queries(
+        read_source_queries(source),
+        near,
+        source_judgements(source),
+        max_relevant_share=params.max_relevant_share,
+        generic_words=params.generic_words,
+    )
+    check_some_left(source, relevance, left_out)
+    write_qrels(Path(f"data/qrels/{source}.qrels"), relevance)
+    write_csv(Path(f"data/qrels/{source}_left_out.csv"), LeftOut._fields, left_out)
+    pairs = sum(len(images) for images in relevance.values())
+    say(f"relevance {source}: {len(relevance)} queries, {pairs} relevant images, {len(left_out)} left out")
+
+
+if __name__ == "__main__":
+    run(main)

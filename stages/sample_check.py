@@ -1,0 +1,44 @@
+"""Stage ``sample_check``: how well near-duplicates are found on the sample, whose truth is known.
+
+Writes metrics/near_duplicates.json. Where the pipeline searches other images than the sample, the truth
+says nothing of them: the figures are null.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from stages.core.duplicates import pair_quality
+from stages.io.console import run
+from stages.io.files import write_json
+from stages.io.tables import read_csv
+
+SAME = ("original", "near_duplicate", "copy")
+
+
+def true_groups(truth: Path) -> dict[str, str]:
+    """Return ``{path: group}``: renditions of a campaign that are meant to look alike share one."""
+    return {
+        row["path"]: row["campaign"] if row["kind"] in SAME else f"{row['campaign']} {row['rendition']}"
+        for row in read_csv(truth, ["path", "campaign", "rendition", "kind"])
+    }
+
+
+def main() -> None:
+    group_of_path = true_groups(Path("data/sample_truth.csv"))
+    images = {
+        row["image_id"]: (int(row["near_group"]), group_of_path[row["path"]])
+        for row in read_csv(Path("data/catalog.csv"), ["path", "image_id", "near_group"])
+        if row["path"] in group_of_path
+    }
+    found = np.array([group for group, _ in images.values()], dtype=np.int64)
+    true = np.unique([group for _, group in images.values()], return_inverse=True)[1]
+    n_pairs, precision, recall = pair_quality(found, true)
+    figures = {"images": len(images), "true_pairs": n_pairs, "precision": precision, "recall": recall}
+    write_json(Path("metrics/near_duplicates.json"), figures)
+
+
+if __name__ == "__main__":
+    run(main)
