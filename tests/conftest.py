@@ -1,15 +1,19 @@
-"""Fixtures shared by the tests: a finished project, made once and copied."""
+"""Fixtures shared by the tests: a finished project, made once and copied; a chat server on loopback."""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from filelock import FileLock
 
+from tests.chat_server import KEY, ChatServer
 from tests.pipeline import Project, new_project
+from tests.workplace import Workplace
 
 
 class Finished(NamedTuple):
@@ -42,3 +46,21 @@ def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Finish
 def project(finished: Finished, tmp_path: Path) -> Project:
     """A private copy of the finished project."""
     return finished.project.copy(tmp_path / "project")
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    """A server of chat completions, files and batches on loopback."""
+    with ChatServer() as running:
+        yield running
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    """A folder in which the label source ``openai`` runs without DVC, against the server."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(sys, "argv", [])
+    return Workplace(tmp_path, server)

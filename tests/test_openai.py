@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,22 +16,6 @@ from stages.io.console import InputError
 from stages.vision.encode import jpeg
 from tests.chat_server import KEY, ChatServer, rolls, texts
 from tests.workplace import Workplace, picture
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
-
-
-@pytest.fixture
-def workplace(tmp_path: Path, server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(sys, "argv", [])
-    return Workplace(tmp_path, server)
 
 
 def flaky(image: str, attempt: int) -> Any:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,24 +12,8 @@ import pytest
 from stages.io.console import InputError
 from stages.io.store import Store
 from stages.vision import batch_files
-from tests.chat_server import KEY, ChatServer
+from tests.chat_server import ChatServer
 from tests.workplace import Workplace
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
-
-
-@pytest.fixture
-def workplace(tmp_path: Path, server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(sys, "argv", [])
-    return Workplace(tmp_path, server)
 
 
 def test_a_batch_is_submitted_once_and_costs_half(workplace: Workplace, server: ChatServer) -> None:

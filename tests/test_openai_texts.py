@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -21,24 +19,8 @@ from stages.io.tables import read_csv, read_qrels, read_queries, write_csv
 from stages.vision.encode import jpeg, upload
 from stages.vision.pace import LONGEST_WAIT, Pace, backoff, retry_after
 from stages.vision.schema import read_texts
-from tests.chat_server import KEY, ChatServer
+from tests.chat_server import ChatServer
 from tests.workplace import Workplace
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
-
-
-@pytest.fixture
-def workplace(tmp_path: Path, server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(sys, "argv", [])
-    return Workplace(tmp_path, server)
 
 
 def test_limits_per_minute_spread_requests() -> None:
