@@ -16,7 +16,7 @@ help: ## Show this help
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
-		--editable '.[ocr,test,lint]' --constraint constraints.txt
+		--editable '.[test,lint]' --constraint constraints.txt
 	touch $@
 
 install: $(VENV)/.installed ## Create .venv with the pinned dependencies
