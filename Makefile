@@ -19,7 +19,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 		--editable '.[test,lint]' --constraint constraints.txt
 	touch $@
 
-install: $(VENV)/.installed ## Create .venv with the pinned dependencies
+# `dvc plots` draws its charts without a network: the page holds the libraries that draw them.
+.dvc/plots_page.html: $(VENV)/.installed stages/io/plots_page.py
+	$(BIN)/python -m stages.io.plots_page
+
+install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned dependencies
 
 repro: install ## Run the pipeline; only what changed runs again
 	dvc repro

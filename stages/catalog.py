@@ -24,7 +24,7 @@ from stages.io.files import write_json
 from stages.io.images import UnusableImage, decode, image_format, read_bytes, walk
 from stages.io.manifest import MANIFEST, ManifestEntry
 from stages.io.params import load_params
-from stages.io.tables import write_csv
+from stages.io.tables import chart_text, write_csv
 
 
 class Entry(NamedTuple):
@@ -139,7 +139,7 @@ def write_tables(entries: Sequence[Entry], rejects: Sequence[Reject], group: Seq
     write_csv(Path("data/rejects.csv"), Reject._fields, rejects)
     manifest = sorted(ManifestEntry(entry.image_id, entry.path) for entry in entries)
     write_csv(MANIFEST, ManifestEntry._fields, manifest)
-    sizes = [(entry.width, entry.height, entry.folder, entry.format) for entry in entries]
+    sizes = [(entry.width, entry.height, chart_text(entry.folder), entry.format) for entry in entries]
     write_csv(Path("plots/image_sizes.csv"), ("width", "height", "folder", "format"), sizes)
 
 

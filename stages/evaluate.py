@@ -18,7 +18,7 @@ from stages.io.files import write_json
 from stages.io.leftovers import forget_unlisted
 from stages.io.manifest import read_groups
 from stages.io.params import load_params
-from stages.io.tables import Row, read_csv, write_csv
+from stages.io.tables import Row, chart_text, read_csv, write_csv
 
 RANKS = Path("data/ranks")
 CURVE_K = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
@@ -151,7 +151,7 @@ def _margins(series: str, results: Sequence[Result]) -> Iterator[tuple[str, str,
     """Yield ``(series, text, score of the best relevant, of the best irrelevant image)``."""
     for result in results:
         if result.best_irrelevant is not None:
-            yield series, result.text, result.best_relevant, result.best_irrelevant
+            yield series, chart_text(result.text), result.best_relevant, result.best_irrelevant
 
 
 if __name__ == "__main__":

@@ -84,12 +84,11 @@ def test_chance_equals_simulation() -> None:
     n_images, n_relevant, times = 40, np.array([1, 2, 7]), 4000
     orders = generator.permuted(np.tile(np.arange(1, n_images + 1), (times, 1)), axis=1)
     ranks = np.concatenate([orders[:, :size] for size in n_relevant], axis=1).ravel()
+    grades = np.array([1, 3, 1, 2, 1, 1, 3, 1, 1, 2])
     many = RankedQueries(
-        ranks, np.ones_like(ranks), np.tile(n_relevant, times), n_images, np.arange(3 * times)
+        ranks, np.tile(grades, times), np.tile(n_relevant, times), n_images, np.arange(3 * times)
     )
-    expected = at_chance(
-        RankedQueries(ranks[:10], np.ones(10), n_relevant, n_images, np.arange(3)), [1, 5, 10]
-    )
+    expected = at_chance(RankedQueries(ranks[:10], grades, n_relevant, n_images, np.arange(3)), [1, 5, 10])
     found = summarise(many, [1, 5, 10])
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=0.5 if name == "median_rank" else 0.012), name

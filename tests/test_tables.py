@@ -144,3 +144,11 @@ def test_measures_agree_with_ir_measures_on_our_own_files(tmp_path: Path, tied: 
 def test_figures_are_rounded_deeply() -> None:
     value = {"a": [np.float32(0.1), 1 / 3], "b": {"c": np.int64(3)}, "d": "x"}
     assert rounded(value, 4) == {"a": [0.1, 0.3333], "b": {"c": 3}, "d": "x"}
+
+
+def test_texts_in_charts_cannot_end_a_script() -> None:
+    from stages.evaluate import Result, _margins
+
+    text = "a</script><img src=x onerror=alert(1)>"
+    rows = list(_margins("m · s", [Result("q", text, 1, 1, 0.5, 0.4), Result("r", text, 1, 1, 0.5, None)]))
+    assert [(len(row), "<" in str(row)) for row in rows] == [(4, False)]

@@ -1,13 +1,15 @@
 """What a model that knows nothing would score: the expectation of each measure over random orders.
 
-All functions take ``n_relevant``, ``(n_queries,)`` int64 in [1, n_images], and the gallery's size
-``n_images``, and return the expectation for each query, ``(n_queries,)`` float64.
+Unless they say otherwise, functions take ``n_relevant``, ``(n_queries,)`` int64 in [1, n_images], and the
+gallery's size ``n_images``, and return the expectation for each query, ``(n_queries,)`` float64.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
+from stages.core.metrics import ideal_dcg
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -36,11 +38,19 @@ def recall(n_relevant: Integers, n_images: int, k: int) -> Floats:
     return np.full(len(n_relevant), min(k, n_images) / n_images)
 
 
-def ndcg(n_relevant: Integers, n_images: int, k: int) -> Floats:
-    """Return the expected nDCG@k of binary relevance: ``(R / N) DCG(k ones) / DCG(min(R, k) ones)``."""
-    gains = np.cumsum(1.0 / np.log2(np.arange(1, k + 1) + 1.0))
-    ideal = gains[np.minimum(n_relevant, k) - 1]
-    expected: Floats = n_relevant / n_images * gains[min(k, n_images) - 1] / ideal
+def ndcg(relevance: Integers, starts: Integers, n_images: int, k: int) -> Floats:
+    """Return the expected nDCG@k: every place holds the mean gain, ``(sum of grades / N) DCG(k ones) / ideal``.
+
+    Args:
+        relevance: ``(n_pairs,)`` int64, the grades of the relevant images, query after query.
+        starts: ``(n_queries,)`` int64, where each query's pairs begin.
+        n_images: N, the size of the gallery.
+        k: the cut-off.
+    """
+    places = np.arange(1, min(k, n_images) + 1)
+    discounts = float(np.sum(1.0 / np.log2(places + 1.0)))
+    mean_gain = np.add.reduceat(relevance, starts) / n_images
+    expected: Floats = mean_gain * discounts / ideal_dcg(relevance, starts, k)
     return expected
 
 

@@ -59,7 +59,8 @@ def at_chance(queries: RankedQueries, ks: Sequence[int]) -> dict[str, float]:
     table = {"mrr": chance.reciprocal_rank(n_relevant, n_images)}
     table |= {f"hit_rate@{k}": chance.hit_rate(n_relevant, n_images, k) for k in ks}
     table |= {f"recall@{k}": chance.recall(n_relevant, n_images, k) for k in ks}
-    table[f"ndcg@{NDCG_K}"] = chance.ndcg(n_relevant, n_images, NDCG_K)
+    starts = metrics.query_starts(n_relevant)
+    table[f"ndcg@{NDCG_K}"] = chance.ndcg(queries.relevance, starts, n_images, NDCG_K)
     means = {name: float(values.mean()) for name, values in table.items()}
     return means | {"median_rank": chance.median_rank(n_relevant, n_images)}
 

@@ -64,13 +64,14 @@ def ndcg(ranks: Integers, relevance: Integers, starts: Integers, k: int) -> Floa
     Source: Järvelin and Kekäläinen, Cumulated Gain-Based Evaluation of IR Techniques, 2002.
     """
     dcg = np.add.reduceat(np.where(ranks <= k, relevance / np.log2(ranks + 1.0), 0.0), starts)
-    return dcg / np.add.reduceat(_ideal_gains(relevance, starts, k), starts)
+    return dcg / ideal_dcg(relevance, starts, k)
 
 
-def _ideal_gains(relevance: Integers, starts: Integers, k: int) -> Floats:
-    """Return each pair's discounted gain when every query lists its most relevant images first."""
+def ideal_dcg(relevance: Integers, starts: Integers, k: int) -> Floats:
+    """Return the DCG@k of each query if it lists its most relevant images first: ``(n_queries,)`` > 0."""
     sizes = np.diff(np.append(starts, len(relevance)))
     query = np.repeat(np.arange(len(starts)), sizes)
     order = np.lexsort((-relevance, query))
     position = np.arange(len(relevance)) - np.repeat(starts, sizes) + 1
-    return np.where(position <= k, relevance[order] / np.log2(position + 1.0), 0.0)
+    gains = np.where(position <= k, relevance[order] / np.log2(position + 1.0), 0.0)
+    return np.add.reduceat(gains, starts)

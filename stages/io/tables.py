@@ -51,6 +51,11 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
     write_text(path, out.getvalue())
 
 
+def chart_text(text: str) -> str:
+    """Return ``text`` for a table that ``dvc plots`` draws: DVC puts it into a page's script unescaped."""
+    return text.replace("<", "‹")
+
+
 def read_csv(path: Path, columns: Sequence[str], *, key: str | None = None) -> list[Row]:
     """Read a CSV that has at least ``columns``; ``key`` is the params key that named the file.
 

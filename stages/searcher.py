@@ -1,0 +1,155 @@
+"""The gallery of images, searched by a text or by an image under one model.
+
+Ranks and scores are those of ``data/runs``: the same vectors, the same arithmetic and the same tie rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.core.queries import normalise_text
+from stages.core.ranking import score_blocks, top_k
+from stages.embed_queries import text_key
+from stages.io.console import InputError, one_line, say
+from stages.io.images import UnusableImage, decode, read_bytes
+from stages.io.manifest import MANIFEST, ImageFile, read_manifest
+from stages.io.models import load_card
+from stages.io.params import Params
+from stages.io.store import Store
+from stages.io.vectors import gather, image_determinants, text_determinants
+
+if TYPE_CHECKING:
+    from stages.io.models import EmbeddingModel
+
+Floats = npt.NDArray[np.float32]
+
+ROWS = 32  # a query is scored as so many: a product with a single row is rounded differently than data/runs
+
+
+class Found(NamedTuple):
+    """An image that was found; ``path`` is where it can be opened."""
+
+    rank: int
+    score: float
+    image_id: str
+    path: str
+
+
+class Searcher:
+    """The gallery under one model, which is loaded when the first text that is not known asks for it.
+
+    Raises:
+        InputError: the model is not in use, or the pipeline has not embedded the gallery with it.
+    """
+
+    def __init__(self, params: Params, model: str | None = None) -> None:
+        self.params = params
+        self.name = model or params.embed.models[0]
+        if self.name not in params.embed.models:
+            raise InputError(
+                "expected a model of embed.models in params.yaml after --model "
+                f"({', '.join(params.embed.models)}), found '{one_line(self.name)}'"
+            )
+        vectors, card = Path(f"data/embeddings/{self.name}/images.npy"), Path(f"data/models/{self.name}.json")
+        for path in (MANIFEST, card, vectors):
+            if not path.is_file():
+                raise InputError(f"expected {path}, found no such file; run `dvc repro`")
+        self._card = load_card(self.name)
+        self._model: EmbeddingModel | None = None
+        self.path_of: dict[str, str] = {}
+        for image_id, name in read_manifest():  # as `gallery` does it, without the cost of its paths
+            self.path_of.setdefault(image_id, name)
+        self.image_ids = list(self.path_of)
+        self._images = self._mapped(vectors)
+
+    def _mapped(self, path: Path) -> Floats:
+        try:
+            images: Floats = np.load(path, mmap_mode="r")
+        except (ValueError, EOFError) as error:
+            raise InputError(
+                f"expected a matrix in {path}, found: {one_line(error)}; run `dvc repro`"
+            ) from None
+        if images.ndim != 2 or len(images) != len(self.image_ids):
+            raise InputError(
+                f"expected {len(self.image_ids)} rows in {path}, one an image of {MANIFEST}, "
+                f"found the shape {images.shape}; run `dvc repro`"
+            )
+        return images
+
+    def search(self, query: str, k: int) -> list[Found]:
+        """Return the ``k`` best images for a text, or for the image at a path, best first.
+
+        Raises:
+            InputError: the query is blank, or a file that is not a usable image.
+        """
+        picture = image_path(query)
+        vector = self._image_vector(picture) if picture else self._text_vector(query)
+        _, scores = next(score_blocks(np.repeat(vector, ROWS, axis=0), self._images))
+        root = Path(self.params.data.images)
+        return [
+            Found(
+                rank, float(f"{scores[0, column]:.9g}"), image_id, (root / self.path_of[image_id]).as_posix()
+            )
+            for rank, column in enumerate(top_k(scores[:1], k)[0], start=1)
+            for image_id in (self.image_ids[column],)
+        ]
+
+    def _text_vector(self, query: str) -> Floats:
+        """Return the text's row, ``(1, dim)``: from the store if it was ever embedded, else computed."""
+        text = normalise_text(query)
+        if not text:
+            raise InputError("expected a text or the path of an image as query, found nothing visible")
+        with Store("embeddings", text_determinants(self._card)) as store:
+            if store.missing([text_key(text)]):
+                from stages.io.embedding import embed_texts
+
+                model = self._loaded()
+                device = next(model.network.parameters()).device
+                for _, rows in embed_texts(model, [text], device, self.params.runtime):
+                    store.put([(text_key(text), rows[0].tobytes())])
+            return gather(store, [text_key(text)])
+
+    def _image_vector(self, path: Path) -> Floats:
+        """Return the image's row, ``(1, dim)``: the gallery's if it is there, else computed."""
+        try:
+            content = read_bytes(path)
+            decode(content, self.params.catalog.max_pixels)
+        except UnusableImage as error:
+            raise InputError(f"expected a usable image at {one_line(path)}, found: {error}") from None
+        image_id = hashlib.sha256(content).hexdigest()[:16]
+        if image_id in self.path_of:
+            row = self.image_ids.index(image_id)
+            return self._images[row : row + 1]
+        with Store("embeddings", image_determinants(self._card)) as store:
+            if store.missing([image_id]):
+                from stages.io.embedding import embed_images
+
+                model = self._loaded()
+                device = next(model.network.parameters()).device
+                files = [ImageFile(image_id, path)]
+                for _, rows in embed_images(model, files, device, self.params.runtime):
+                    store.put([(image_id, rows[0].tobytes())])
+            return gather(store, [image_id])
+
+    def _loaded(self) -> EmbeddingModel:
+        if self._model is None:
+            from stages.io.device import pick_device
+            from stages.io.models import load_model
+
+            say(f"loading {self.name} …")
+            self._model = load_model(self.name, self._card, pick_device(self.params.runtime.device))
+        return self._model
+
+
+def image_path(query: str) -> Path | None:
+    """Return the file that a query names by a path or a name with an extension; None for other texts."""
+    path = Path(query)
+    try:
+        return path if (len(path.parts) > 1 or path.suffix) and path.is_file() else None
+    except OSError:  # longer than a file's name may be, say
+        return None
