@@ -19,7 +19,7 @@ from tests.workplace import Workplace, picture
 
 
 def flaky(image: str, attempt: int) -> Any:
-    """Fail as the issue says: 10 % 429, 5 % 500, 2 % dropped connections."""
+    """Fail as a busy service does: 10 % 429, 5 % 500, 2 % dropped connections."""
     roll = rolls(image, attempt)
     return 429 if roll < 10 else 500 if roll < 15 else "drop" if roll < 17 else None
 
