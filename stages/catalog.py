@@ -5,7 +5,6 @@ The only stage that depends on the image folder; the others read ``data/manifest
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ import numpy as np
 from stages.core.duplicates import near_groups
 from stages.io.console import InputError, one_line, progress, run, say
 from stages.io.files import write_json
-from stages.io.images import UnusableImage, decode, image_format, read_bytes, walk
+from stages.io.images import UnusableImage, decode, image_format, image_id, read_bytes, walk
 from stages.io.manifest import MANIFEST, ManifestEntry
 from stages.io.params import load_params
 from stages.io.tables import chart_text, write_csv
@@ -60,7 +59,7 @@ def read_entry(root: Path, max_pixels: int, found: tuple[str, str | None]) -> En
     folder = path.split("/")[0] if "/" in path else "."
     return Entry(
         path=path,
-        image_id=hashlib.sha256(content).hexdigest()[:16],
+        image_id=image_id(content),
         folder=folder,
         width=image.width,
         height=image.height,

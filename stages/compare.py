@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from stages.core import metrics
 from stages.core.comparison import Comparison, compare, holm, verdict
 from stages.io.console import run, say
 from stages.io.files import write_json
@@ -44,7 +45,9 @@ def read_results(path: Path) -> Queries:
 
 def measures(ranks: Integers, ks: Sequence[int]) -> Floats:
     """Return ``(n_queries, 1 + len(ks))``: the reciprocal rank and the hit at each k."""
-    return np.stack([1.0 / ranks, *((ranks <= k).astype(np.float64) for k in ks)], axis=1)
+    starts = np.arange(len(ranks))  # one rank a query
+    hits = (metrics.hit_rate(ranks, starts, k) for k in ks)
+    return np.stack([metrics.reciprocal_rank(ranks, starts), *hits], axis=1)
 
 
 def headline(ks: Sequence[int]) -> str:

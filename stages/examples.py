@@ -13,7 +13,7 @@ from stages.io.console import run
 from stages.io.images import open_image
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
-from stages.io.sheets import Cell, Strip, sheet
+from stages.io.sheets import Cell, Strip, save_sheet
 from stages.io.tables import Row, read_csv, read_qrels, read_run
 
 SHOWN = 5
@@ -60,8 +60,6 @@ def main() -> None:
     results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank"])
     found = read_run(Path(f"data/runs/{model}/{source}.run"))
     qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
-    folder = Path("plots/examples")
-    folder.mkdir(parents=True, exist_ok=True)
     chosen = {
         "best": best_queries(results, params.examples.best),
         "worst": worst_queries(results, params.examples.worst),
@@ -69,7 +67,7 @@ def main() -> None:
     for kind, queries in chosen.items():
         strips = [strip(q, found[q["query_id"]], qrels[q["query_id"]], path_of) for q in queries]
         title = f"{kind.capitalize()} queries: {model} on {source} labels"
-        sheet(title, HOW_TO_READ, strips).save(folder / f"{model}-{source}-{kind}.png")
+        save_sheet(Path(f"plots/examples/{model}-{source}-{kind}.png"), title, HOW_TO_READ, strips)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from stages.io.console import run
 from stages.io.images import open_image
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
-from stages.io.sheets import Cell, Strip, sheet
+from stages.io.sheets import Cell, Strip, save_sheet
 from stages.io.tables import Row, read_csv
 
 A_ROW, ROWS, CAPTION_LINES = 5, 3, 5
@@ -45,10 +45,10 @@ def main() -> None:
     source = sys.argv[1]
     path_of = dict(gallery(read_manifest(), Path(load_params().data.images)))
     findings = read_csv(Path(f"data/audit/{source}.csv"), ["image_id", "text", "speaks_against", "why"])
-    target = Path(f"plots/audit/{source}.png")
-    target.parent.mkdir(parents=True, exist_ok=True)
     how = f"the most suspicious of {len(findings)} labels; all of them are in data/audit/{source}.csv"
-    sheet(f"Suspicious labels: {source}", how, strips(findings, path_of)).save(target)
+    save_sheet(
+        Path(f"plots/audit/{source}.png"), f"Suspicious labels: {source}", how, strips(findings, path_of)
+    )
 
 
 if __name__ == "__main__":

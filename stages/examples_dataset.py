@@ -12,7 +12,7 @@ from stages.core.duplicates import near_pairs
 from stages.io.console import run
 from stages.io.images import open_image
 from stages.io.params import load_params
-from stages.io.sheets import Cell, Strip, sheet
+from stages.io.sheets import Cell, Strip, save_sheet
 from stages.io.tables import Row, read_csv
 
 FOLDERS, EXAMPLES_A_FOLDER = 4, 8
@@ -56,15 +56,14 @@ def pair_strips(root: Path, pairs: Sequence[tuple[Row, Row]]) -> list[Strip]:
 
 def main() -> None:
     params = load_params()
-    root, folder = Path(params.data.images), Path("plots")
-    folder.mkdir(exist_ok=True)
+    root = Path(params.data.images)
     files = read_csv(Path("data/catalog.csv"), ["path", "image_id", "folder", "phash"])
     how = "examples spread over each sub-folder · width × height in pixels"
-    sheet("What is in the folder", how, folder_strips(root, files)).save(folder / "dataset_examples.png")
+    save_sheet(Path("plots/dataset_examples.png"), "What is in the folder", how, folder_strips(root, files))
     pairs = pairs_across_folders(files, params.catalog.near_duplicate_bits)
     how = f"{len(pairs)} pairs of different files that look alike, side by side, the most similar first"
-    page = sheet("Near-identical images across folders", how, pair_strips(root, pairs[:PAIRS]))
-    page.save(folder / "near_identical.png")
+    title = "Near-identical images across folders"
+    save_sheet(Path("plots/near_identical.png"), title, how, pair_strips(root, pairs[:PAIRS]))
 
 
 if __name__ == "__main__":

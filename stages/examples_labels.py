@@ -15,7 +15,7 @@ from stages.io.console import run
 from stages.io.images import open_image
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
-from stages.io.sheets import Cell, Strip, sheet
+from stages.io.sheets import Cell, Strip, save_sheet
 from stages.io.tables import Row, read_csv
 
 A_ROW, CAPTION_LINES = 6, 3
@@ -69,10 +69,9 @@ def main() -> None:
     source = sys.argv[1]
     path_of = dict(gallery(read_manifest(), Path(load_params().data.images)))
     labels = read_csv(Path(f"data/labels/{source}.csv"), ["image_id", "text", "confidence"])
-    target = Path(f"plots/labels/{source}.png")
-    target.parent.mkdir(parents=True, exist_ok=True)
     how = f"{len(labels)} labels on {len(path_of)} images; confidence, where there is one, before the text"
-    sheet(f"Images and their labels: {source}", how, strips(labels, path_of)).save(target)
+    title = f"Images and their labels: {source}"
+    save_sheet(Path(f"plots/labels/{source}.png"), title, how, strips(labels, path_of))
 
 
 if __name__ == "__main__":

@@ -11,18 +11,16 @@ import getpass
 import shutil
 import subprocess
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from stages.core.agreement import Integers, cohen_kappa
 from stages.core.queries import normalise_text, query_id
 from stages.io.console import InputError, one_line, run, say
 from stages.io.judgements import JudgementRow, is_person, read_if_any
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import Params, load_params
 from stages.io.tables import read_csv, read_qrels, read_queries, read_run
+from stages.judgements import agreement
 from stages.judging.pool import PooledQuery, most_suspicious_first, pool
 from stages.judging.session import Session
 from stages.relevance import read_source_queries
@@ -91,26 +89,14 @@ def _git_user() -> str:
 
 def summary(source: str, rows: Sequence[JudgementRow]) -> str:
     """Say how many judgements a source has and how far people and models agree."""
-    people, models = (
-        {_pair(row): row.relevance for row in rows if is_person(row.by) is who} for who in (True, False)
-    )
-    both = sorted(people.keys() & models.keys())
-    text = f"judge {source}: {len(people.keys() | models.keys())} images judged for a query, {len(people)} by people, {len(models)} by models"
+    found = agreement(source, rows)
+    people, models, both = found["by_people"], found["by_models"], found["by_both"]
+    text = f"judge {source}: {people + models - both} images judged for a query, {people} by people, {models} by models"
     if not both:
         return text
-    kappa = cohen_kappa(_grades(people, both), _grades(models, both), weights="quadratic")
-    agreement = "not defined: one grade throughout" if kappa is None else f"{kappa:.2f}"
-    return (
-        f"{text}; agreement on the {len(both)} judged by both (Cohen's kappa, quadratic weights): {agreement}"
-    )
-
-
-def _pair(row: JudgementRow) -> tuple[str, str]:
-    return query_id(row.query), row.image_id
-
-
-def _grades(by_pair: Mapping[tuple[str, str], int], pairs: Sequence[tuple[str, str]]) -> Integers:
-    return np.array([by_pair[pair] for pair in pairs], dtype=np.int64)
+    kappa = found["kappa_quadratic"]
+    agreed = "not defined: one grade throughout" if kappa is None else f"{kappa:.2f}"
+    return f"{text}; agreement on the {both} judged by both (Cohen's kappa, quadratic weights): {agreed}"
 
 
 def arguments() -> Namespace:

@@ -5,7 +5,6 @@ Ranks and scores are those of ``data/runs``: the same vectors, the same arithmet
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +15,7 @@ from stages.core.queries import normalise_text
 from stages.core.ranking import score_blocks, top_k
 from stages.embed_queries import text_key
 from stages.io.console import InputError, one_line, say
-from stages.io.images import UnusableImage, decode, read_bytes
+from stages.io.images import UnusableImage, decode, image_id, read_bytes
 from stages.io.manifest import MANIFEST, ImageFile, read_manifest
 from stages.io.models import load_card
 from stages.io.params import Params
@@ -62,8 +61,8 @@ class Searcher:
         self._card = load_card(self.name)
         self._model: EmbeddingModel | None = None
         self.path_of: dict[str, str] = {}
-        for image_id, name in read_manifest():  # as `gallery` does it, without the cost of its paths
-            self.path_of.setdefault(image_id, name)
+        for entry in read_manifest():  # as `gallery` does it, without the cost of its paths
+            self.path_of.setdefault(entry.image_id, entry.path)
         self.image_ids = list(self.path_of)
         self._images = self._mapped(vectors)
 
@@ -92,11 +91,9 @@ class Searcher:
         _, scores = next(score_blocks(np.repeat(vector, ROWS, axis=0), self._images))
         root = Path(self.params.data.images)
         return [
-            Found(
-                rank, float(f"{scores[0, column]:.9g}"), image_id, (root / self.path_of[image_id]).as_posix()
-            )
+            Found(rank, float(f"{scores[0, column]:.9g}"), found, (root / self.path_of[found]).as_posix())
             for rank, column in enumerate(top_k(scores[:1], k)[0], start=1)
-            for image_id in (self.image_ids[column],)
+            for found in (self.image_ids[column],)
         ]
 
     def _text_vector(self, query: str) -> Floats:
@@ -121,20 +118,20 @@ class Searcher:
             decode(content, self.params.catalog.max_pixels)
         except UnusableImage as error:
             raise InputError(f"expected a usable image at {one_line(path)}, found: {error}") from None
-        image_id = hashlib.sha256(content).hexdigest()[:16]
-        if image_id in self.path_of:
-            row = self.image_ids.index(image_id)
+        key = image_id(content)
+        if key in self.path_of:
+            row = self.image_ids.index(key)
             return self._images[row : row + 1]
         with Store("embeddings", image_determinants(self._card)) as store:
-            if store.missing([image_id]):
+            if store.missing([key]):
                 from stages.io.embedding import embed_images
 
                 model = self._loaded()
                 device = next(model.network.parameters()).device
-                files = [ImageFile(image_id, path)]
+                files = [ImageFile(key, path)]
                 for _, rows in embed_images(model, files, device, self.params.runtime):
-                    store.put([(image_id, rows[0].tobytes())])
-            return gather(store, [image_id])
+                    store.put([(key, rows[0].tobytes())])
+            return gather(store, [key])
 
     def _loaded(self) -> EmbeddingModel:
         if self._model is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import warnings
@@ -120,6 +121,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, WHITE), layer).convert("RGB")
     return image.convert("RGB")
+
+
+def image_id(content: bytes) -> str:
+    """Return an image's identity: the first 16 hex digits of the SHA-256 of its file's bytes."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def image_format(content: bytes) -> str:

@@ -73,6 +73,12 @@ def sheet(title: str, subtitle: str, strips: Sequence[Strip]) -> Image.Image:
     return page
 
 
+def save_sheet(path: Path, title: str, subtitle: str, strips: Sequence[Strip]) -> None:
+    """Draw a sheet (see :func:`sheet`) and write it, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet(title, subtitle, strips).save(path)
+
+
 def _strip_height(strip: Strip) -> int:
     return (STRIP_HEAD if strip.heading else GAP) + CELL + 7 + LINE * strip.caption_lines + 2 * GAP
 
