@@ -7,17 +7,24 @@ export PATH := $(abspath $(BIN)):$(PATH)
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
+.PRECIOUS: $(VENV)/.installed-%
 .PHONY: help install repro test lint readme format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-# Runs again only when the dependencies changed.
+# Each runs again only when the dependencies changed: what the pipeline needs, and extras on top of it.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
-		--editable '.[test,lint]' --constraint constraints.txt
+	$(call pip_install,.)
 	touch $@
+
+$(VENV)/.installed-%: $(VENV)/.installed
+	$(call pip_install,.[$*])
+	touch $@
+
+pip_install = $(BIN)/python -m pip install --disable-pip-version-check --quiet \
+	--editable '$(1)' --constraint constraints.txt
 
 # `dvc plots` draws its charts without a network: the page holds the libraries that draw them.
 .dvc/plots_page.html: $(VENV)/.installed stages/io/plots_page.py
@@ -28,10 +35,10 @@ install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned
 repro: install ## Run the pipeline; only what changed runs again
 	dvc repro
 
-test: install ## Run all tests
+test: install $(VENV)/.installed-test ## Run all tests
 	pytest $(PYTEST_ARGS)
 
-lint: install ## Check style and types
+lint: install $(VENV)/.installed-lint ## Check style and types
 	ruff check .
 	ruff format --check .
 	mypy
@@ -39,7 +46,7 @@ lint: install ## Check style and types
 readme: install ## Rewrite the figures and pictures in README.md from the last run on the sample
 	python docs/readme.py
 
-format: install ## Format the code
+format: install $(VENV)/.installed-lint ## Format the code
 	ruff check --fix .
 	ruff format .
 
