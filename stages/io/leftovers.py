@@ -27,6 +27,7 @@ def forget_unlisted(params: Params) -> None:
         keep_only(folder, [pattern.format(source) for pattern in patterns for source in sources])
     for folder, end in ((Path("data/ranks"), "csv"), (Path("data/runs"), "run")):
         keep_only(folder, [f"{model}/{source}.{end}" for model, source in product(models, sources)])
-    keep_only(Path("data/alike"), [f"{model}.csv" for model in models])
+    for folder in (Path("data/alike"), Path("data/throughput")):
+        keep_only(folder, [f"{model}.csv" for model in models])
     vectors = product(models, [*sources, "images"])
     keep_only(Path("data/embeddings"), [f"{model}/{name}.npy" for model, name in vectors])
