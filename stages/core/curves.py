@@ -37,7 +37,7 @@ def hit_rate_curve(queries: RankedQueries, resampling: Resampling) -> Iterator[H
     figures = with_intervals(table, queries.clusters, resampling)
     for k in ks:
         by_chance = float(chance.hit_rate(queries.n_relevant, queries.n_images, k).mean())
-        yield HitRateAt(k, *(figures[f"{k}{end}"] for end in ("", "_low", "_high")), by_chance)
+        yield HitRateAt(k, figures[f"{k}"], figures[f"{k}_low"], figures[f"{k}_high"], by_chance)
 
 
 def reciprocal_rank_curve(best_ranks: Integers) -> Iterator[tuple[float, float]]:
