@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.io.console import run
@@ -27,18 +27,26 @@ def margin(result: Row) -> float:
     return float(result["best_relevant"]) - float(result["best_irrelevant"] or -1.0)
 
 
+def varied(ordered: Sequence[Row], n: int) -> list[Row]:
+    """Return the first ``n`` rows of different clusters: queries about one image would show the same twice."""
+    first: dict[str, Row] = {}
+    for row in ordered:
+        first.setdefault(row["cluster"], row)
+    return list(first.values())[:n]
+
+
 def best_queries(results: Sequence[Row], n: int) -> list[Row]:
     """Return the n best queries by reciprocal rank; among equals, those with the largest margin."""
-    return sorted(results, key=lambda r: (int(r["best_rank"]), -margin(r), r["text"]))[:n]
+    return varied(sorted(results, key=lambda r: (int(r["best_rank"]), -margin(r), r["text"])), n)
 
 
 def worst_queries(results: Sequence[Row], n: int) -> list[Row]:
     """Return the n worst queries by reciprocal rank; among equals, those with the smallest margin."""
-    return sorted(results, key=lambda r: (-int(r["best_rank"]), margin(r), r["text"]))[:n]
+    return varied(sorted(results, key=lambda r: (-int(r["best_rank"]), margin(r), r["text"])), n)
 
 
 def strip(
-    result: Row, found: Sequence[tuple[str, float]], relevant: dict[str, int], path_of: dict[str, Path]
+    result: Row, found: Sequence[tuple[str, float]], relevant: Mapping[str, int], path_of: Mapping[str, Path]
 ) -> Strip:
     """Return the row of pictures of one query."""
     shown = next((image for image, _ in found if image in relevant), min(relevant))
@@ -57,7 +65,7 @@ def main() -> None:
     model, source = sys.argv[1:3]
     params = load_params()
     path_of = dict(gallery(read_manifest(), Path(params.data.images)))
-    results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank"])
+    results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank", "cluster"])
     found = read_run(Path(f"data/runs/{model}/{source}.run"))
     qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
     chosen = {

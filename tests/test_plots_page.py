@@ -67,7 +67,13 @@ def check(project: Project, folder: Path, revisions: list[str]) -> None:
         assert len(re.findall(MARKS, drawn)) >= len(revisions), f"{name} is blank"
     pictures = re.findall(r'<img src="(static/[^"]+)"', seen.page)
     assert all((folder / path).is_file() for path in pictures)
-    for sheet in ("dataset_examples.png", "builtin-human-best.png", "labels_human.png", "audit_human.png"):
+    for sheet in (
+        "dataset_examples.png",
+        "builtin-human-best.png",
+        "instructive_human.png",
+        "labels_human.png",
+        "audit_human.png",
+    ):
         assert sum(path.endswith(sheet) for path in pictures) == len(revisions), sheet
 
 

@@ -16,6 +16,7 @@ from stages.io.params import Params
 OF_A_SOURCE = {
     Path("data/labels"): ("{}.csv", "{}_without.csv", "{}_words.csv"),
     Path("data/queries"): ("{}.tsv",),
+    Path("data/qrels"): ("{}.qrels", "{}_left_out.csv"),
     Path("metrics/labels"): ("{}.json",),
 }
 

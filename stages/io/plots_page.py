@@ -27,7 +27,7 @@ body {{ margin: 0 auto; max-width: 1280px; padding: 24px 28px 64px; background: 
        font: 16px/1.5 {FONTS}; }}
 h1 {{ margin: 0; font-size: 26px; }}
 header p {{ margin: 4px 0 24px; color: {QUIET}; font-size: 15px; }}
-main {{ display: flex; flex-wrap: wrap; align-items: stretch; gap: 20px; }}
+main {{ display: flex; flex-wrap: wrap; align-items: flex-start; gap: 20px; }}
 main > div {{ box-sizing: border-box; max-width: 100%; }}
 main > .vega-embed, main > .undrawn {{ padding: 20px; border: 1px solid {RULE}; border-radius: 8px;
        overflow-x: auto; }}
