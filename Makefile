@@ -44,7 +44,7 @@ lint: install $(VENV)/.installed-lint ## Check style and types
 	mypy
 
 readme: install ## Rewrite the figures and pictures in README.md from the last run on the sample
-	python docs/readme.py
+	python -m docs.readme
 
 format: install $(VENV)/.installed-lint ## Format the code
 	ruff check --fix .
