@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro test lint readme format clean
+.PHONY: help install repro report test lint readme format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned
 
 repro: install ## Run the pipeline; only what changed runs again
 	dvc repro
+
+report: install ## Write report/ on what was found; REVS=A..B compares two revisions
+	python -m stages.report $(if $(REVS),'$(REVS)')
 
 test: install $(VENV)/.installed-test ## Run all tests
 	pytest $(PYTEST_ARGS)

@@ -1,0 +1,223 @@
+"""What a revision holds: the files that git and DVC's cache have for it, or those of the working tree."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import yaml
+
+from stages.io.console import InputError, one_line
+from stages.io.params import NAME_PATTERN
+from stages.io.tables import Row, read_csv
+
+WORKSPACE = "workspace"
+
+
+class Key(NamedTuple):
+    """A model and the label source that it was measured on."""
+
+    model: str
+    source: str
+
+
+@dataclass
+class Revision:
+    """One revision, read. What it lacks is empty here, and named in ``missing``.
+
+    Attributes:
+        name: as it was asked for.
+        commit: which commit that is, and of which day; for the working tree, the one that it stands on.
+        params: params.yaml as it is; another revision may hold other sections than this code knows.
+        dataset, metrics, labels, comparison, judgements: of the folder metrics.
+        results: a row a query for each model and source, as in data/results.
+        without_label, left_out: for each source, ``{reason: images}`` and ``{reason: queries}``.
+    """
+
+    name: str
+    commit: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    dataset: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
+    comparison: dict[str, Any] = field(default_factory=dict)
+    judgements: dict[str, Any] = field(default_factory=dict)
+    results: dict[Key, list[Row]] = field(default_factory=dict)
+    without_label: dict[str, dict[str, int]] = field(default_factory=dict)
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def keys(self) -> list[Key]:
+        """Every model and source that was measured, in the order of metrics.json."""
+        return [Key(model, source) for model, sources in self.metrics.items() for source in sources]
+
+    def row(self, key: Key) -> Mapping[str, Any]:
+        """Return the measures of a model on a source; empty if they are not there."""
+        row = self.metrics.get(key.model, {}).get(key.source)
+        return row if isinstance(row, dict) else {}
+
+    def param(self, path: str, otherwise: Any = None) -> Any:
+        """Return a parameter by its dotted path."""
+        value: Any = self.params
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return otherwise if value is None else value
+
+
+def parse(text: str) -> list[str]:
+    """Return the revisions named by ``REV`` or ``REV_A..REV_B``.
+
+    Raises:
+        InputError: neither form, or the same revision twice.
+    """
+    names = text.split("..")
+    if len(names) > 2 or "" in names or any(name.startswith(".") for name in names):
+        raise InputError(
+            f"expected a revision or REV_A..REV_B ({WORKSPACE} is the working tree), found {one_line(text)!r}"
+        )
+    if len(set(names)) != len(names):
+        raise InputError(f"expected two different revisions, found {one_line(text)!r}")
+    return names
+
+
+def read_revisions(names: Sequence[str]) -> list[Revision]:
+    """Read revisions of the repository in the current folder.
+
+    Raises:
+        InputError: no DVC repository here, an unknown revision, or a file that is damaged.
+    """
+    revisions = []
+    for name, commit in zip(names, _commits(names), strict=True):
+        with _files(name) as files:
+            revisions.append(_read(Revision(name, commit), files))
+    return revisions
+
+
+def _commits(names: Sequence[str]) -> Iterator[str]:
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+    from dvc.scm import NoSCM, RevError, resolve_rev
+
+    try:
+        repo = Repo(".")
+    except NotDvcRepoError:
+        raise InputError("expected a DVC repository in this folder, found none") from None
+    with repo:
+        if Path(repo.root_dir).resolve() != Path.cwd().resolve():
+            raise InputError(f"expected to run in the repository's root {repo.root_dir}, found {Path.cwd()}")
+        for name in names:
+            if isinstance(repo.scm, NoSCM):
+                if name != WORKSPACE:
+                    raise InputError(f"expected a git repository with the revision {name}, found no git")
+                yield ""
+                continue
+            try:
+                commit = repo.scm.resolve_commit(resolve_rev(repo.scm, "HEAD" if name == WORKSPACE else name))
+            except RevError:
+                if name == WORKSPACE:  # nothing is committed yet
+                    yield ""
+                    continue
+                raise InputError(
+                    f"expected a revision that git or DVC knows, found {one_line(name)!r}"
+                ) from None
+            day = datetime.fromtimestamp(commit.commit_time, UTC).date()
+            changed = name == WORKSPACE and repo.scm.is_dirty(untracked_files=False)
+            yield f"{commit.hexsha[:7]} of {day}{', with changes since' if changed else ''}"
+
+
+class Files:
+    """The files of one revision, copied to ``folder`` when they are asked for."""
+
+    def __init__(self, fs: Any, folder: Path) -> None:
+        self.fs, self.folder, self.missing = fs, folder, list[str]()
+
+    def path(self, name: str) -> Path | None:
+        """Return where the file lies; None, and a word in ``missing``, if the revision lacks it."""
+        path = self.folder / name
+        if self.fs is not None:
+            reason = self._copy(name, path)
+        elif not path.is_file():
+            reason = "not there"
+        else:
+            reason = ""
+        if reason:
+            self.missing.append(f"{name} ({reason})")
+        return None if reason else path
+
+    def _copy(self, name: str, path: Path) -> str:
+        """Copy a file of the revision to ``path``; return why that cannot be."""
+        from dvc.exceptions import DvcException
+        from dvc_data.index import DataIndexError
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.fs.get_file(name, str(path))
+        except (OSError, DvcException, DataIndexError) as error:
+            path.unlink(missing_ok=True)
+            gone = isinstance(error, FileNotFoundError) and not self.fs.exists(name)
+            return "not there" if gone else "not in DVC's cache"
+        return ""
+
+    def json(self, name: str) -> dict[str, Any]:
+        """Return a JSON object; empty if the file is missing."""
+        path = self.path(name)
+        if path is None:
+            return {}
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"expected JSON in {name}, found: {one_line(error)}") from None
+        return value if isinstance(value, dict) else {}
+
+    def csv(self, name: str, columns: Sequence[str]) -> list[Row]:
+        """Return the rows of a CSV; none if the file is missing."""
+        path = self.path(name)
+        return [] if path is None else read_csv(path, columns)
+
+
+@contextmanager
+def _files(name: str) -> Iterator[Files]:
+    if name == WORKSPACE:
+        yield Files(None, Path())
+        return
+    from dvc.api import DVCFileSystem
+
+    with TemporaryDirectory() as folder:
+        yield Files(DVCFileSystem(".", rev=name), Path(folder))
+
+
+def _read(revision: Revision, files: Files) -> Revision:
+    path = files.path("params.yaml")
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
+    except yaml.YAMLError as error:
+        raise InputError(
+            f"expected YAML in params.yaml of {revision.name}, found: {one_line(error)}"
+        ) from None
+    revision.params = params if isinstance(params, dict) else {}
+    for name in ("dataset", "metrics", "labels", "comparison", "judgements"):
+        setattr(revision, name, files.json(f"metrics/{name}.json"))
+    revision.metrics = {model: row for model, row in revision.metrics.items() if isinstance(row, dict)}
+    columns = ["query_id", "text", "best_rank", "cluster"]
+    for key in filter(_is_named, revision.keys):
+        revision.results[key] = files.csv(f"data/results/{key.model}/{key.source}.csv", columns)
+    for source in dict.fromkeys(key.source for key in revision.results):
+        without = files.json(f"metrics/labels/{source}.json").get("without_label", {})
+        revision.without_label[source] = without if isinstance(without, dict) else {}
+        reasons = files.csv(f"data/qrels/{source}_left_out.csv", ["reason"])
+        revision.left_out[source] = dict(Counter(row["reason"] for row in reasons))
+    revision.missing = files.missing
+    return revision
+
+
+def _is_named(key: Key) -> bool:
+    """Return whether the names can be parts of a path: metrics.json of a revision could hold anything."""
+    return all(NAME_PATTERN.fullmatch(name) for name in key)
