@@ -108,23 +108,16 @@ def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
 
 def label_tables(revisions: Sequence[Revision]) -> list[Table]:
     """Return what each label source covers, and how far sources agree."""
-    covers, agrees = [], []
+    covers: list[list[str]] = []
+    agrees: list[list[str]] = []
     for revision in revisions:
         name = [revision.name] if len(revisions) > 1 else []
         for source, row in _items(revision.labels.get("sources")):
             covers.append([source, *name, *_coverage(row), _reasons(revision, source)])
         for model, pairs in _items(revision.labels.get("agreement")):
             for pair, row in _items(pairs):
-                agrees.append(
-                    [
-                        pair,
-                        *name,
-                        model,
-                        figure(row.get("images")),
-                        figure(row.get("similarity")),
-                        figure(row.get("different_images")),
-                    ]
-                )
+                cells = (figure(row.get(key)) for key in ("images", "similarity", "different_images"))
+                agrees.append([pair, *name, model, *cells])
     where = ["revision"] if len(revisions) > 1 else []
     heads = [
         "images with a text",
@@ -136,7 +129,7 @@ def label_tables(revisions: Sequence[Revision]) -> list[Table]:
     tables = [
         Table(
             ["labels", *where, *heads, "left out"],
-            covers,
+            _grouped(covers),
             figures=range(1 + len(where), 5 + len(where)),
             heading="What each label source covers",
             note="Fit: mean cosine similarity of image and text by each model, 2.5 × as in CLIPScore; "
@@ -144,13 +137,19 @@ def label_tables(revisions: Sequence[Revision]) -> list[Table]:
         ),
         Table(
             ["label sources", *where, "by the texts of model", "images", "same image", "different images"],
-            agrees,
+            _grouped(agrees),
             figures=range(2 + len(where), 5 + len(where)),
             heading="Do two sources say the same of an image?",
             note="Mean cosine similarity of their texts; beside it, of texts of different images.",
         ),
     ]
     return [table for table in tables if table.rows]
+
+
+def _grouped(rows: Sequence[list[str]]) -> list[list[str]]:
+    """Return the rows with those of one first cell below each other, so that revisions are side by side."""
+    order = list(dict.fromkeys(row[0] for row in rows))
+    return sorted(rows, key=lambda row: order.index(row[0]))
 
 
 def _items(value: object) -> Iterable[tuple[str, Mapping[str, Any]]]:

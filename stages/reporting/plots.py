@@ -77,5 +77,5 @@ def _sheet(renderer: Any, names: Sequence[str], problems: list[str]) -> Sheet:
     ]
     pictures.sort(key=lambda picture: list(names).index(picture.revision))
     if len(pictures) > 1 and len({picture.data for picture in pictures}) == 1:
-        pictures = [Picture(" = ".join(names), pictures[0].data)]
+        pictures = [Picture(f"the same in {' and '.join(names)}", pictures[0].data)]
     return Sheet(Path(renderer.name).as_posix(), pictures, problems)
