@@ -12,10 +12,11 @@ from pathlib import Path
 
 from stages.io.console import InputError, run, say
 from stages.io.files import keep_only, whole, write_text
+from stages.reporting.files import WORKSPACE
 from stages.reporting.html import html
 from stages.reporting.markdown import FOLDER, markdown
 from stages.reporting.plots import read_plots
-from stages.reporting.revisions import WORKSPACE, parse, read_revisions
+from stages.reporting.revisions import parse, read_revisions
 from stages.reporting.sections import build
 
 PAGE, SUMMARY = "report.html", "report.md"

@@ -185,7 +185,7 @@ def judgement_table(revisions: Sequence[Revision]) -> Table | None:
         shares = [
             f"{model} {measure.removeprefix('judged')} {percent(share)}"
             for model, sources in _items(revision.judgements.get("results"))
-            for measure, share in (sources.get(source) or {}).items()
+            for measure, share in sources.get(source, {}).items()
         ]
         name = [revision.name] if len(revisions) > 1 else []
         counts = [figure(row.get(key)) for key in ("by_people", "by_models", "by_both", "kappa_quadratic")]

@@ -12,7 +12,9 @@ from markupsafe import Markup, escape
 from stages.io.sheets import CARD, INK, PAPER, QUIET, RULE
 from stages.reporting.blocks import Chart, Report
 from stages.reporting.pictures import small
+from stages.reporting.svg import png
 
+LARGE = 1_500_000  # characters of a chart: some thousand marks
 HERE = Path(__file__).parent
 PALETTE = f":root {{ --ink: {INK}; --quiet: {QUIET}; --paper: {PAPER}; --card: {CARD}; --rule: {RULE}; }}\n"
 
@@ -38,6 +40,10 @@ def _code(text: str) -> Markup:
 
 
 def _svg(chart: Chart) -> Markup:
+    """Return the chart as part of the page; as a picture where so many marks would make the page slow."""
+    if len(chart.svg) > LARGE:
+        data = base64.b64encode(small(png(chart.svg), "PNG")).decode()
+        return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, chart.title)
     return Markup(chart.svg)  # noqa: S704 - reduced to shapes and escaped text by stages.reporting.svg
 
 

@@ -14,17 +14,18 @@ from typing import NamedTuple
 from stages.io.console import one_line
 from stages.reporting.blocks import Block, Cell, Chart, Report, Score, Section, Sheet, Table
 from stages.reporting.pictures import small
+from stages.reporting.sections import INSTRUCTIVE, QUERIES
 from stages.reporting.svg import png
 
 FOLDER = "pictures"
 WIDTH = 900  # pixels of a sheet
-SHEETS = 4
+SHEETS = 4  # of queries
 ROWS = 40
 """Longer tables are cut, and say so."""
 
-BREAK = (
-    "&#8203;"  # a space without width: the text looks the same, and is no mention, link or number of an issue
-)
+BREAK = "&#8203;"
+"""A space without width: the text looks the same, and is no mention, link or number of an issue."""
+
 SPECIAL = re.compile(r"[\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 LIVE = re.compile(r"@(?!\d+\b)|(?<!\w)@|(?<!&)#|\$|:(?=/)|:(?=\w+:)|www(?=\.)", re.IGNORECASE)
 START = re.compile(r"^(?=[-+=](?!\d))|^(\d+)(?=[.)](?:\s|$))")  # of a list, a heading, a rule
@@ -56,10 +57,10 @@ def markdown(report: Report) -> Written:
     lines = [f"# {escape(report.title)}", "", escape(report.subtitle), ""]
     left = SHEETS
     for section in report.sections:
-        shown = [block for block in section.blocks if isinstance(block, Sheet)]
-        kept = shown[:left] if "Queries" in section.title else []
+        sheets = [block for block in section.blocks if isinstance(block, Sheet)]
+        kept = [sheet for sheet in sheets if sheet.path.startswith((INSTRUCTIVE, QUERIES))][:left]
         left -= len(kept)
-        blocks = [block for block in section.blocks if block not in shown or block in kept]
+        blocks = [block for block in section.blocks if not isinstance(block, Sheet)] + kept
         if blocks or not section.blocks:
             lines += _section(section, blocks, pictures)
     lines += ["", "All sheets of pictures are in `report.html`.", ""]
@@ -68,9 +69,8 @@ def markdown(report: Report) -> Written:
 
 def _section(section: Section, blocks: Sequence[Block], pictures: dict[str, bytes]) -> Iterator[str]:
     folded = section.folded or any(isinstance(block, Chart | Sheet) for block in blocks)
-    yield from (
-        ["<details>", f"<summary>{section.title}</summary>", ""] if folded else [f"## {section.title}", ""]
-    )
+    opening = ["<details>", f"<summary>{section.title}</summary>"] if folded else [f"## {section.title}"]
+    yield from [*opening, ""]
     if section.intro:
         yield from [section.intro, ""]
     for block in blocks:
@@ -86,14 +86,14 @@ def _block(block: Block, pictures: dict[str, bytes]) -> Iterator[str]:
     if isinstance(block, Table):
         yield from _table(block)
     elif isinstance(block, Chart):
-        yield from (
-            _picture(block.title, f"{block.name}.png", small(png(block.svg), "PNG"), pictures)
-            if block.svg
-            else [escape(block.title)]
-        )
+        if block.svg:
+            picture = small(png(block.svg), "PNG")
+            yield from _picture(block.title, f"{block.name}.png", picture, pictures)
+        else:
+            yield escape(block.title)
     elif isinstance(block, Sheet):
-        for picture in block.pictures:
-            title, data = f"{block.path}, {picture.revision}", small(picture.data, "JPEG", WIDTH)
+        for revision, full in block.pictures:
+            title, data = f"{block.path}, {revision}", small(full, "JPEG", WIDTH)
             yield from _picture(title, f"{PurePosixPath(block.path).with_suffix('.jpg')}", data, pictures)
     else:
         yield from (f"- {escape(sentence)}" for sentence in block.sentences)

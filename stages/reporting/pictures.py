@@ -9,6 +9,16 @@ from PIL import Image
 QUALITY = 80
 
 
+def is_picture(data: bytes) -> bool:
+    """Return whether Pillow reads these bytes as an image (it reads no SVG)."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
+    return True
+
+
 def small(data: bytes, form: str, width: int | None = None) -> bytes:
     """Return an image file as WEBP, JPEG, or PNG of at most 256 colours, at most ``width`` pixels wide.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from stages.io.console import InputError, one_line
 from stages.reporting.blocks import Chart, Picture, Sheet
+from stages.reporting.pictures import is_picture
 from stages.reporting.svg import CannotDrawError, draw
 
 
@@ -71,10 +72,13 @@ def _chart(renderer: Any, problems: list[str]) -> Chart:
 
 
 def _sheet(renderer: Any, names: Sequence[str], problems: list[str]) -> Sheet:
-    pictures = [
-        Picture(point["rev"], base64.b64decode(point["src"].partition(",")[2]))
-        for point in renderer.datapoints
-    ]
+    pictures, problems = [], list(problems)
+    for point in renderer.datapoints:
+        data = base64.b64decode(point["src"].partition(",")[2])
+        if is_picture(data):
+            pictures.append(Picture(point["rev"], data))
+        else:
+            problems.append(f"{point['rev']}: {Path(renderer.name).as_posix()} cannot be read as a picture")
     pictures.sort(key=lambda picture: list(names).index(picture.revision))
     if len(pictures) > 1 and len({picture.data for picture in pictures}) == 1:
         pictures = [Picture(f"the same in {' and '.join(names)}", pictures[0].data)]

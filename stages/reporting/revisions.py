@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import yaml
 
 from stages.io.console import InputError, one_line
 from stages.io.params import NAME_PATTERN
-from stages.io.tables import Row, read_csv
-
-WORKSPACE = "workspace"
+from stages.io.tables import Row
+from stages.reporting.files import WORKSPACE, Files, open_files
 
 
 class Key(NamedTuple):
@@ -96,15 +92,14 @@ def read_revisions(names: Sequence[str]) -> list[Revision]:
     """
     revisions = []
     for name, commit in zip(names, _commits(names), strict=True):
-        with _files(name) as files:
+        with open_files(name) as files:
             revisions.append(_read(Revision(name, commit), files))
     return revisions
 
 
-def _commits(names: Sequence[str]) -> Iterator[str]:
+def _commits(names: Sequence[str]) -> list[str]:
     from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
-    from dvc.scm import NoSCM, RevError, resolve_rev
 
     try:
         repo = Repo(".")
@@ -113,85 +108,25 @@ def _commits(names: Sequence[str]) -> Iterator[str]:
     with repo:
         if Path(repo.root_dir).resolve() != Path.cwd().resolve():
             raise InputError(f"expected to run in the repository's root {repo.root_dir}, found {Path.cwd()}")
-        for name in names:
-            if isinstance(repo.scm, NoSCM):
-                if name != WORKSPACE:
-                    raise InputError(f"expected a git repository with the revision {name}, found no git")
-                yield ""
-                continue
-            try:
-                commit = repo.scm.resolve_commit(resolve_rev(repo.scm, "HEAD" if name == WORKSPACE else name))
-            except RevError:
-                if name == WORKSPACE:  # nothing is committed yet
-                    yield ""
-                    continue
-                raise InputError(
-                    f"expected a revision that git or DVC knows, found {one_line(name)!r}"
-                ) from None
-            day = datetime.fromtimestamp(commit.commit_time, UTC).date()
-            changed = name == WORKSPACE and repo.scm.is_dirty(untracked_files=False)
-            yield f"{commit.hexsha[:7]} of {day}{', with changes since' if changed else ''}"
+        return [_commit(repo.scm, name) for name in names]
 
 
-class Files:
-    """The files of one revision, copied to ``folder`` when they are asked for."""
+def _commit(scm: Any, name: str) -> str:
+    """Say which commit a revision is; nothing for a working tree without a commit or without git."""
+    from dvc.scm import NoSCM, RevError, resolve_rev
 
-    def __init__(self, fs: Any, folder: Path) -> None:
-        self.fs, self.folder, self.missing = fs, folder, list[str]()
-
-    def path(self, name: str) -> Path | None:
-        """Return where the file lies; None, and a word in ``missing``, if the revision lacks it."""
-        path = self.folder / name
-        if self.fs is not None:
-            reason = self._copy(name, path)
-        elif not path.is_file():
-            reason = "not there"
-        else:
-            reason = ""
-        if reason:
-            self.missing.append(f"{name} ({reason})")
-        return None if reason else path
-
-    def _copy(self, name: str, path: Path) -> str:
-        """Copy a file of the revision to ``path``; return why that cannot be."""
-        from dvc.exceptions import DvcException
-        from dvc_data.index import DataIndexError
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.fs.get_file(name, str(path))
-        except (OSError, DvcException, DataIndexError) as error:
-            path.unlink(missing_ok=True)
-            gone = isinstance(error, FileNotFoundError) and not self.fs.exists(name)
-            return "not there" if gone else "not in DVC's cache"
-        return ""
-
-    def json(self, name: str) -> dict[str, Any]:
-        """Return a JSON object; empty if the file is missing."""
-        path = self.path(name)
-        if path is None:
-            return {}
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"expected JSON in {name}, found: {one_line(error)}") from None
-        return value if isinstance(value, dict) else {}
-
-    def csv(self, name: str, columns: Sequence[str]) -> list[Row]:
-        """Return the rows of a CSV; none if the file is missing."""
-        path = self.path(name)
-        return [] if path is None else read_csv(path, columns)
-
-
-@contextmanager
-def _files(name: str) -> Iterator[Files]:
-    if name == WORKSPACE:
-        yield Files(None, Path())
-        return
-    from dvc.api import DVCFileSystem
-
-    with TemporaryDirectory() as folder:
-        yield Files(DVCFileSystem(".", rev=name), Path(folder))
+    here = name == WORKSPACE
+    try:
+        if isinstance(scm, NoSCM):
+            raise RevError("no git")
+        commit = scm.resolve_commit(resolve_rev(scm, "HEAD" if here else name))
+    except RevError:
+        if here:
+            return ""
+        raise InputError(f"expected a revision that git or DVC knows, found {one_line(name)!r}") from None
+    day = datetime.fromtimestamp(commit.commit_time, UTC).date()
+    changed = here and scm.is_dirty(untracked_files=False)
+    return f"{commit.hexsha[:7]} of {day}{', with changes since' if changed else ''}"
 
 
 def _read(revision: Revision, files: Files) -> Revision:

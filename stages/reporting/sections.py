@@ -22,9 +22,11 @@ HOW_TO_READ = (
     "rank of the first right image. In brackets the 95 % interval, then the level of chance. Scores on "
     "different label sources answer different questions and do not compare with each other."
 )
+INSTRUCTIVE, QUERIES = "plots/instructive/", "plots/examples/"
 GROUPS = {
     "plots/labels/": "Images and their labels",
-    "plots/examples/": "Queries: what was found, and what was not",
+    INSTRUCTIVE: "Queries on which models differ most",
+    QUERIES: "Queries: what was found, and what was not",
     "plots/audit/": "Labels that look wrong",
 }
 
@@ -58,9 +60,9 @@ def _facts(revisions: Sequence[Revision]) -> Table:
 
 
 def _facts_of(revision: Revision) -> dict[str, str]:
-    data, images = revision.dataset, number(revision.dataset.get("images"))
+    data = revision.dataset
     near, rejects, folders = (data.get(key) for key in ("near_duplicate_images", "rejects", "folders"))
-    share = percent(number(near) / images) if images and number(near) is not None else figure(None)  # type: ignore[operator]
+    share = percent((number(near) or 0.0) / (number(data.get("images")) or 1.0))
     sizes = [data.get(side) for side in ("width", "height")]
     medians = " × ".join(figure(size.get("median")) if isinstance(size, Mapping) else "–" for size in sizes)
     models = dict.fromkeys(key.model for key in revision.keys)

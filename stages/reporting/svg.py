@@ -14,23 +14,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 SVG = "http://www.w3.org/2000/svg"
-SHAPES = frozenset(
-    [
-        "svg",
-        "g",
-        "path",
-        "rect",
-        "line",
-        "circle",
-        "text",
-        "tspan",
-        "defs",
-        "clipPath",
-        "linearGradient",
-        "radialGradient",
-        "stop",
-    ]
-)
+SHAPES = {
+    "svg", "g", "path", "rect", "line", "circle", "text", "tspan", "defs", "clipPath", "linearGradient",
+    "radialGradient", "stop",
+}  # fmt: skip
 REFERENCE = re.compile(r"url\(#([^)]*)\)")
 
 
