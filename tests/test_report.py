@@ -99,7 +99,13 @@ def check_page(project: Project, page: Path, revisions: list[str]) -> str:
         assert {plot["title"], *revisions} <= texts, name
         assert len(re.findall(MARKS, drawn[1])) >= len(revisions), f"{name} is blank"
     sheets = re.findall(r'<img src="data:image/webp;base64,[^"]{500,}" alt="plots/([^",]+)', seen.page)
-    for sheet in ("dataset_examples", "examples/builtin-human-best", "labels/human", "audit/human"):
+    for sheet in (
+        "dataset_examples",
+        "examples/builtin-human-best",
+        "instructive/human",
+        "labels/human",
+        "audit/human",
+    ):
         assert f"{sheet}.png" in sheets
     return seen.page
 
@@ -160,7 +166,8 @@ def test_what_is_missing_is_named_and_the_rest_is_shown(project: Project) -> Non
     ):
         assert f"main: {problem}" in page
     assert "the intervals overlap" in page
-    assert page.count("<svg") == 8
+    declared = yaml.safe_load((project.root / "dvc.yaml").read_text())["plots"]
+    assert page.count("<svg") == len(declared)
     for wrong in ("nothing", "main..nothing"):
         said = project.run("python", "-m", "stages.report", wrong, check=False)
         assert said == "error: expected a revision that git or DVC knows, found 'nothing'\n"

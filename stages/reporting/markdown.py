@@ -19,7 +19,7 @@ from stages.reporting.svg import png
 
 FOLDER = "pictures"
 WIDTH = 900  # pixels of a sheet
-SHEETS = 4  # of queries
+SHEETS = 3  # of each kind of queries
 ROWS = 40
 """Longer tables are cut, and say so."""
 
@@ -55,11 +55,9 @@ def markdown(report: Report) -> Written:
     """Return the report as Markdown with its pictures."""
     pictures: dict[str, bytes] = {}
     lines = [f"# {escape(report.title)}", "", escape(report.subtitle), ""]
-    left = SHEETS
     for section in report.sections:
         sheets = [block for block in section.blocks if isinstance(block, Sheet)]
-        kept = [sheet for sheet in sheets if sheet.path.startswith((INSTRUCTIVE, QUERIES))][:left]
-        left -= len(kept)
+        kept = [sheet for sheet in sheets if sheet.path.startswith((INSTRUCTIVE, QUERIES))][:SHEETS]
         blocks = [block for block in section.blocks if not isinstance(block, Sheet)] + kept
         if blocks or not section.blocks:
             lines += _section(section, blocks, pictures)
