@@ -126,9 +126,9 @@ def test_reports_show_every_chart_without_a_network_and_texts_stay_texts(project
         assert any(f"text: {HOSTILE}" in text for text in texts), "a query at its point of a chart"
     assert "queries in both" in two
     assert "Parameters that differ" in two
-    assert re.search(rf"<td>{re.escape(html.escape(HOSTILE, quote=False))}</td>\s*<td>builtin", two), (
-        "it moved"
-    )
+    assert re.search(
+        rf"<td>{re.escape(html.escape(HOSTILE, quote=False))}</td>\s*<td>human</td>\s*<td>builtin", two
+    ), "it moved"
     check_markdown(project.root / "two")
 
 
@@ -141,7 +141,7 @@ def check_markdown(folder: Path) -> None:
     assert all(re.fullmatch(r"pictures/[\w.-]+", path) for path in named)
     for title in ("What was run", "Conclusions", "Measures", "Labels"):
         assert f"<h2>{title}</h2>" in drawn
-    assert "<th>model</th>" in drawn
+    assert "<th>labels</th>\n<th>model</th>" in drawn
     assert not re.search(r"<a |<script|<img src=.?x|<strong>b", drawn)
     shown = html.unescape(drawn).replace("\N{ZERO WIDTH SPACE}", "")
     assert HOSTILE in shown
@@ -171,6 +171,9 @@ def test_what_is_missing_is_named_and_the_rest_is_shown(project: Project) -> Non
     for wrong in ("nothing", "main..nothing"):
         said = project.run("python", "-m", "stages.report", wrong, check=False)
         assert said == "error: expected a revision that git or DVC knows, found 'nothing'\n"
+    for name in ("metrics", "dataset"):
+        (project.root / "metrics" / f"{name}.json").unlink()
+    assert "expected results in workspace" in project.run("python", "-m", "stages.report", check=False)
     said = project.run("python", "-m", "stages.report", "-o", "data", check=False)
     assert "expected an empty folder or an earlier report at data" in said
 

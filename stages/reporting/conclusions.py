@@ -127,8 +127,8 @@ def _said(first: Revision, second: Revision, key: Key, paired: Paired | None, ch
 def _change_table(first: str, second: str, pairs: Mapping[Key, Paired], changes: Sequence[Change]) -> Table:
     rows = [
         (
-            change.key.model,
             change.key.source,
+            change.key.model,
             measure_name(change.measure),
             figure(change.found.n_queries),
             figure(change.before, 3),
@@ -139,7 +139,7 @@ def _change_table(first: str, second: str, pairs: Mapping[Key, Paired], changes:
         for change in changes
         if not np.array_equal(pairs[change.key].first, pairs[change.key].second)
     ]
-    heads = ["model", "labels", "measure", "queries in both", first, second, "difference", "p"]
+    heads = ["labels", "model", "measure", "queries in both", first, second, "difference", "p"]
     note = (
         "Paired, over the queries that both revisions have, with 95 % intervals; p of a randomisation test after "
         "Holm's correction for all comparisons. Models and labels without any change are left out."
@@ -149,9 +149,9 @@ def _change_table(first: str, second: str, pairs: Mapping[Key, Paired], changes:
 
 def _moved_table(first: str, second: str, pairs: Mapping[Key, Paired]) -> Table:
     rows = [
-        (text, key.model, key.source, str(before), str(after))
+        (text, key.source, key.model, str(before), str(after))
         for key, paired in pairs.items()
         for text, before, after in moved(paired, MOVED)
     ]
-    heads = ["query", "model", "labels", f"rank in {first}", f"rank in {second}"]
+    heads = ["query", "labels", "model", f"rank in {first}", f"rank in {second}"]
     return Table(heads, rows, range(3, 5), "Queries that moved most")

@@ -80,13 +80,13 @@ def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
     names = [m for _, _, row in known for m in row if f"{m}_low" in row]
     ordered = list(dict.fromkeys(names))
     main = [m for m in ordered if m == "mrr" or m.startswith("hit_rate@")]
-    heads = ["model", "labels", *(["revision"] if len(revisions) > 1 else []), "queries", "images"]
+    heads = ["labels", "model", *(["revision"] if len(revisions) > 1 else []), "queries", "images"]
 
     def table(measures: Sequence[str], heading: str) -> Table:
         body = [
             [
-                key.model,
                 key.source,
+                key.model,
                 *([revision.name] if len(revisions) > 1 else []),
                 figure(row.get("n_queries")),
                 figure(row.get("n_images")),

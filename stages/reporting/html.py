@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from stages.io.look import CARD, FONTS, INK, MODELS, PAPER, QUIET, RULE, WRONG
+from stages.io.look import AXIS, CARD, FONTS, INK, PAPER, QUIET, RULE, WRONG
 from stages.reporting.blocks import Chart, Report
 from stages.reporting.pictures import small
 from stages.reporting.svg import png
@@ -18,7 +18,7 @@ LARGE = 1_500_000  # characters of a chart: some thousand marks
 HERE = Path(__file__).parent
 PALETTE = f"""
 :root {{ --ink: {INK}; --quiet: {QUIET}; --paper: {PAPER}; --card: {CARD}; --rule: {RULE}; --wrong: {WRONG};
-  --figure: {MODELS[0]}; --fonts: {FONTS}; }}
+  --range: {AXIS}; --fonts: {FONTS}; }}
 """
 
 

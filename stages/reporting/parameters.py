@@ -68,4 +68,4 @@ def parameter_sections(revisions: Sequence[Revision]) -> list[Section]:
         [(key, *(row.get(key, "–") for row in values)) for key in keys],
     )
     intro = "From params.yaml, without models and label sources that are not in use and without runtime."
-    return [*sections, Section("All parameters in use", [table] if keys else [], intro, folded=True)]
+    return [*sections, Section("All parameters in use", [table], intro, folded=True)] if keys else sections

@@ -16,6 +16,8 @@ from stages.io.params import NAME_PATTERN
 from stages.io.tables import Row
 from stages.reporting.files import WORKSPACE, Files, open_files
 
+HELD = "metrics/metrics.json and metrics/dataset.json"
+
 
 class Key(NamedTuple):
     """A model and the label source that it was measured on."""
@@ -52,8 +54,10 @@ class Revision:
 
     @property
     def keys(self) -> list[Key]:
-        """Every model and source that was measured, in the order of metrics.json."""
-        return [Key(model, source) for model, sources in self.metrics.items() for source in sources]
+        """Every model and source that was measured, by source: models on the same labels compare."""
+        keys = [Key(model, source) for model, sources in self.metrics.items() for source in sources]
+        order = list(dict.fromkeys(key.source for key in keys))
+        return sorted(keys, key=lambda key: order.index(key.source))
 
     def row(self, key: Key) -> Mapping[str, Any]:
         """Return the measures of a model on a source; empty if they are not there."""
@@ -88,12 +92,15 @@ def read_revisions(names: Sequence[str]) -> list[Revision]:
     """Read revisions of the repository in the current folder.
 
     Raises:
-        InputError: no DVC repository here, an unknown revision, or a file that is damaged.
+        InputError: no DVC repository here, an unknown revision, one without results, or a damaged file.
     """
     revisions = []
     for name, commit in zip(names, _commits(names), strict=True):
         with open_files(name) as files:
-            revisions.append(_read(Revision(name, commit), files))
+            revision = _read(Revision(name, commit), files)
+        if not revision.dataset and not revision.metrics:
+            raise InputError(f"expected results in {name}, found neither of {HELD} (run `dvc repro` first)")
+        revisions.append(revision)
     return revisions
 
 

@@ -33,11 +33,11 @@ GROUPS = {
 
 def build(revisions: Sequence[Revision], charts: Sequence[Chart], sheets: Sequence[Sheet]) -> Report:
     """Return the report of one revision, or of two side by side (the first is the older)."""
-    names = " → ".join(revision.name for revision in revisions)
+    names, measures = " → ".join(revision.name for revision in revisions), measure_tables(revisions)
     sections = [
         Section("What was run", [_facts(revisions)]),
         Section("Conclusions", conclusions(revisions)),
-        Section("Measures", measure_tables(revisions), HOW_TO_READ),
+        Section("Measures", measures, HOW_TO_READ if measures else ""),
         Section("Charts", charts),
         Section("Labels", label_tables(revisions)),
         _judgements(revisions),
