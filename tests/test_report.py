@@ -18,9 +18,10 @@ from markdown_it import MarkdownIt
 from stages.core.comparison import compare
 from stages.io.console import InputError
 from stages.reporting import svg
-from stages.reporting.blocks import Report, Section, Sentences, Table
+from stages.reporting.blocks import Chart, Report, Section, Sentences, Table
 from stages.reporting.changes import find_changes, moved, pair
 from stages.reporting.conclusions import conclusions
+from stages.reporting.figures import judgement_table
 from stages.reporting.html import html as page_of
 from stages.reporting.markdown import escape, markdown
 from stages.reporting.parameters import parameter_sections
@@ -267,6 +268,20 @@ def test_a_chart_holds_shapes_and_text_only() -> None:
         svg.draw({"data": {"url": "https://example.org/a.csv"}, "mark": "point"}, "two")
 
 
+def test_a_chart_of_very_many_marks_is_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = svg.draw(
+        {"data": {"values": [{"x": 1}]}, "mark": "point", "encoding": {"x": {"field": "x"}}}, "one"
+    )
+    report = Report("t", "s", [Section("Charts", [Chart("one", HOSTILE, drawn)])])
+    assert "<svg" in page_of(report, several=False)
+    monkeypatch.setattr("stages.reporting.html.LARGE", len(drawn) - 1)
+    page = page_of(report, several=False)
+    assert "<svg" not in page
+    [picture] = [attributes for tag, attributes in Elements(page).found if tag == "img"]
+    assert (picture["src"] or "").startswith("data:image/png;base64,iVBOR")
+    assert picture["alt"] == HOSTILE
+
+
 def rows(ranks: dict[str, int], clusters: dict[str, int] | None = None) -> list[dict[str, str]]:
     return [
         {
@@ -345,6 +360,19 @@ def test_conclusions_claim_no_more_than_the_data() -> None:
     assert "with so few independent queries this says little" in said(few)
     luck = revision("luck", {"q": 1}, **{"hit_rate@5": 0.1, "hit_rate@5_low": 0.05, "hit_rate@5_high": 0.2})
     assert "this cannot be told from chance" in said(luck)
+
+
+def test_judgements_are_counted_once_there_are_any() -> None:
+    judged = revision("new", {"q": 1})
+    judged.judgements = {
+        "results": {"m": {"s": {"judged@1": 1.0, "judged@5": 0.25}}},
+        "sources": {"s": {"by_people": 7, "by_models": 0, "by_both": 0, "kappa_quadratic": None}},
+    }
+    table = judgement_table([judged])
+    assert table is not None
+    assert list(table.rows[0]) == ["s", "7", "0", "0", "–", "m @1 100\xa0%, m @5 25\xa0%"]
+    judged.judgements["sources"]["s"]["by_people"] = 0
+    assert judgement_table([judged]) is None
 
 
 def test_parameters_in_use_and_what_differs() -> None:
