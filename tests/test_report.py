@@ -295,13 +295,13 @@ def rows(ranks: dict[str, int], clusters: dict[str, int] | None = None) -> list[
 
 
 def test_queries_are_paired_by_id_and_share_the_clusters_of_both_revisions() -> None:
-    first = rows({"a": 1, "b": 2, "c": 3, "gone": 4}, {"a": 0, "b": 0, "c": 1, "gone": 2})
-    second = rows({"c": 5, "b": 2, "new": 1, "a": 7, "d": 1}, {"c": 0, "b": 0, "new": 1, "a": 2, "d": 3})
+    first = rows({"a": 1, "b": 2, "c": 3, "e": 3, "gone": 4}, {"a": 0, "b": 0, "c": 1, "e": 2, "gone": 3})
+    second = rows({"c": 5, "b": 2, "new": 1, "a": 7, "e": 1}, {"c": 0, "b": 0, "new": 3, "a": 2, "e": 1})
     paired = pair(first, second)
-    assert paired.texts == ["text c", "text b", "text a"]
-    assert (paired.first.tolist(), paired.second.tolist()) == ([3, 2, 1], [5, 2, 7])
-    assert paired.clusters.tolist() == [0, 0, 0]  # c and b in the second, b and a in the first
-    assert paired.alone == (1, 2)
+    assert paired.texts == ["text c", "text b", "text a", "text e"]
+    assert (paired.first.tolist(), paired.second.tolist()) == ([3, 2, 1, 3], [5, 2, 7, 1])
+    assert paired.clusters.tolist() == [0, 0, 0, 1]  # c and b in the second, b and a in the first
+    assert paired.alone == (1, 1)
     assert pair(rows({"a": 1}), rows({"b": 1})).texts == []
 
 
