@@ -54,9 +54,8 @@ def pair(first: Sequence[Row], second: Sequence[Row]) -> Paired:
         np.array([[int(row[column]) for row in rows] for rows in both], dtype=np.int64).reshape(n, 2)
         for column in ("best_rank", "cluster")
     )
-    apart = groups + np.array(
-        [0, groups[:, 0].max(initial=0) + 1]
-    )  # the revisions number clusters for themselves
+    # Each revision numbers its clusters for itself.
+    apart = groups + np.array([0, groups[:, 0].max(initial=0) + 1])
     clusters = query_clusters(np.repeat(np.arange(n), 2), apart.ravel(), n)
     alone = (len(first) - n, len(second) - n)
     return Paired([row["text"] for _, row in both], ranks[:, 0], ranks[:, 1], clusters, alone)
