@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro test lint readme format clean
+.PHONY: help install repro app test lint readme format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned
 
 repro: install ## Run the pipeline; only what changed runs again
 	dvc repro
+
+app: install $(VENV)/.installed-app ## Open the search page (APP_ARGS="--port 8000 --by Ann")
+	python -m stages.app $(APP_ARGS)
 
 test: install $(VENV)/.installed-test ## Run all tests
 	pytest $(PYTEST_ARGS)
