@@ -105,7 +105,7 @@ def controls(actions: Actions) -> Any:
         gr.HTML(view.header(len(actions.desk.files), models, params.label.sources), js_on_load=None, **plain)
         with gr.Row(elem_classes="bar"):
             text = gr.Textbox(
-                next(iter(known.examples(1)), ""), show_label=False, container=False, max_lines=1, scale=5,
+                next(iter(known.examples(1)), ""), label="query", show_label=False, container=False, max_lines=1, scale=5,
                 placeholder="What should the picture show?", elem_classes="query", min_width=240,
             )  # fmt: skip
             button = gr.Button("Search", variant="primary", scale=0, min_width=110)
