@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro report test lint readme format clean
+.PHONY: help install repro report app test lint readme format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ repro: install ## Run the pipeline; only what changed runs again
 
 report: install ## Write report/ on what was found; REVS=A..B compares two revisions
 	python -m stages.report $(if $(REVS),'$(REVS)')
+
+app: install $(VENV)/.installed-app ## Open the search page (APP_ARGS="--port 8000 --by Ann")
+	python -m stages.app $(APP_ARGS)
 
 test: install $(VENV)/.installed-test ## Run all tests
 	pytest $(PYTEST_ARGS)
