@@ -15,24 +15,24 @@ from stages.io.console import progress, run, say
 from stages.io.files import write_array
 from stages.io.manifest import ImageFile, gallery, read_manifest
 from stages.io.models import load_card
-from stages.io.params import Runtime, load_params
+from stages.io.params import Params, load_params
 from stages.io.store import Store
 from stages.io.vectors import gather, image_determinants
 
 
 def embed_missing(
-    name: str, card: dict[str, Any], images: Sequence[ImageFile], kept: int, store: Store, runtime: Runtime
+    name: str, card: dict[str, Any], images: Sequence[ImageFile], kept: int, store: Store, params: Params
 ) -> None:
     """Embed ``images`` and put each batch into the store; ``kept`` more are there already."""
     from stages.io.device import pick_device
     from stages.io.embedding import embed_images
     from stages.io.models import load_model
 
-    device = pick_device(runtime.device)
-    model = load_model(name, card, device)
+    device = pick_device(params.runtime.device)
+    model = load_model(name, card, device, params.embed.precision)
     title = f"embed images with {name}"
     with progress(total=len(images) + kept, done=kept, unit="image", title=title) as bar:
-        for batch, rows in embed_images(model, images, device, runtime):
+        for batch, rows in embed_images(model, images, device, params.runtime):
             store.put((image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True))
             bar.update(len(batch))
 
@@ -42,11 +42,11 @@ def main() -> None:
     params, card = load_params(), load_card(name)
     images = gallery(read_manifest(), Path(params.data.images))
     ids = [image.image_id for image in images]
-    with Store("embeddings", image_determinants(card)) as store:
+    with Store("embeddings", image_determinants(card, params.embed.precision)) as store:
         missing = set(store.missing(ids))
         if missing:
             todo = [image for image in images if image.image_id in missing]
-            embed_missing(name, card, todo, len(ids) - len(todo), store, params.runtime)
+            embed_missing(name, card, todo, len(ids) - len(todo), store, params)
         write_array(Path(f"data/embeddings/{name}/images.npy"), gather(store, ids))
     say(f"embed_images {name}: {len(missing)} embedded, {len(ids) - len(missing)} found in the store")
 

@@ -7,14 +7,19 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from stages.io.console import InputError, one_line
 from stages.io.params import Model
+from stages.io.store import fingerprint
+from stages.io.vectors import image_determinants
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
+
+Transform: TypeAlias = "Callable[[Image.Image], torch.Tensor]"
+Tokenize: TypeAlias = "Callable[[Sequence[str]], torch.Tensor]"
 
 LOCAL_DIR = "local-dir:"
 HF_HUB = "hf-hub:"
@@ -24,14 +29,16 @@ class EmbeddingModel(NamedTuple):
     """A loaded open_clip model, in evaluation mode.
 
     Attributes:
-        network: has ``encode_image`` and ``encode_text``.
+        key: names the files and the precision.
+        network: has ``encode_image`` and ``encode_text``, in the precision.
         transform: an RGB image to ``(3, height, width)`` float32.
         tokenize: texts to ``(n_texts, length)`` int64; ``length`` may depend on the longest of them.
     """
 
+    key: str
     network: torch.nn.Module
-    transform: Callable[[Image.Image], torch.Tensor]
-    tokenize: Callable[[Sequence[str]], torch.Tensor]
+    transform: Transform
+    tokenize: Tokenize
 
 
 def describe(name: str, model: Model) -> dict[str, Any]:
@@ -108,24 +115,31 @@ def load_card(name: str) -> dict[str, Any]:
     return card
 
 
-def load_model(name: str, card: dict[str, Any], device: torch.device) -> EmbeddingModel:
-    """Load the model of a card onto a device.
+def load_model(name: str, card: dict[str, Any], device: torch.device, precision: str) -> EmbeddingModel:
+    """Load the model of a card onto a device, its weights converted to a precision (``embed.precision``).
 
     Raises:
-        InputError: it cannot be loaded.
+        InputError: it cannot be loaded, or the device cannot compute in that precision.
     """
+    from stages.io.device import pick_dtype
+
+    dtype = pick_dtype(precision, device)
     logging.getLogger().setLevel(logging.ERROR)  # open_clip narrates every step at INFO and WARNING
     if card["name"].startswith(LOCAL_DIR):
         from stages.io.local_dir import load_local_dir
 
         directory = Path(card["name"].removeprefix(LOCAL_DIR))
-        return EmbeddingModel(
-            *load_local_dir(directory, context_length=card["context_length"], device=device)
-        )
-    return _load_registry(name, card, device)
+        parts = load_local_dir(directory, context_length=card["context_length"], device=device)
+    else:
+        parts = _load_registry(name, card, device)
+    network, transform, tokenize = parts
+    key = fingerprint(image_determinants(card, precision))
+    return EmbeddingModel(key, network.to(dtype).requires_grad_(False), transform, tokenize)
 
 
-def _load_registry(name: str, card: dict[str, Any], device: torch.device) -> EmbeddingModel:
+def _load_registry(
+    name: str, card: dict[str, Any], device: torch.device
+) -> tuple[torch.nn.Module, Transform, Tokenize]:
     import open_clip
 
     try:
@@ -139,4 +153,4 @@ def _load_registry(name: str, card: dict[str, Any], device: torch.device) -> Emb
             f"point models.{name}.name in params.yaml to local-dir:PATH of a copy, or HF_HOME to a folder that "
             "has its weights and tokenizer, or set embed.models to [builtin], which needs no download"
         ) from None
-    return EmbeddingModel(network.eval(), transform, lambda texts: tokenizer(list(texts)))
+    return network.eval(), transform, lambda texts: tokenizer(list(texts))

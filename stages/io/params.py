@@ -135,6 +135,7 @@ class Model(Section):
 
 class Embed(Section):
     models: list[str]
+    precision: Literal["fp32", "bf16", "fp16"]
 
 
 class Retrieve(Section):
