@@ -10,6 +10,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,10 @@ def main() -> None:
     params = load_params()
     images = gallery(read_manifest(), Path(params.data.images))
     labeler = load(source, params)
+    if params.runtime.engine == "ray" and labeler.start is not None and labeler.determinants is not None:
+        from stages.cluster.workers import ask_on_cluster
+
+        labeler = labeler._replace(ask=partial(ask_on_cluster, source, params, labeler.determinants))
     wanted = images[: labeler.limit]
     if "--estimate" in options:
         say(estimate(labeler, source, wanted))
