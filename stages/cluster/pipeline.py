@@ -2,7 +2,8 @@
 
 Images go out in small chunks, each a task, to a pool of actors that hold a model each; results come back
 chunk by chunk, in any order, and the caller stores them on this machine. An actor or machine that is lost
-is replaced and its chunks are computed again elsewhere. What is wrong with the work itself (a changed file,
+is replaced and its chunks are computed again elsewhere, as often as it takes: Ray Data ends a run in which
+nothing has moved for half an hour. What is wrong with the work itself (a changed file,
 a missing model) comes back as a result that says so, since Ray would take an exception's traceback apart.
 """
 
@@ -23,7 +24,6 @@ from stages.io.params import Runtime
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RETRIES = 5  # of a chunk whose worker was lost: one that brings down every worker must end the run at last
 TASKS_AN_ACTOR = 4  # at least, so that a slow machine does not hold up the end
 
 Work = Callable[[Sequence[ImageFile]], Iterable[tuple[str, bytes]]]
@@ -79,17 +79,19 @@ def map_images(
             f"ray: {len(images)} images in {len(chunks)} tasks for {pool.actors} workers, {len(machines)} machines"
         )
         try:
-            for outcome in _outcomes(start, chunks, pool, runtime):
+            for outcome in outcomes(start, chunks, pool, runtime):
                 yield outcome.results
                 if outcome.error:
                     raise InputError(_sentence(outcome, ray.nodes()))
-        except ray.exceptions.RayError as error:
+        except InputError:
+            raise
+        except Exception as error:  # Ray's own, of several modules: what fails in a worker is an outcome
             raise InputError(
                 f"expected the Ray cluster to finish the work, found {type(error).__name__}: {one_line(error, 500)}"
             ) from None
 
 
-def _outcomes(
+def outcomes(
     start: Start, chunks: Sequence[Sequence[ImageFile]], pool: Pool, runtime: Runtime
 ) -> Iterator[Outcome]:
     """Run the pipeline and yield what workers make of each chunk."""
@@ -103,7 +105,7 @@ def _outcomes(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False  # the stage shows its own
     tables = [pa.table({"images": [cloudpickle.dumps(chunk)]}) for chunk in chunks]
-    outcomes = ray.data.from_arrow(tables).map_batches(
+    dataset = ray.data.from_arrow(tables).map_batches(
         Worker,
         fn_constructor_args=(start, runtime, pool),
         batch_size=1,
@@ -111,10 +113,8 @@ def _outcomes(
         compute=ray.data.ActorPoolStrategy(size=min(pool.actors, len(chunks))),
         num_cpus=pool.cpus,
         num_gpus=pool.gpus,
-        max_restarts=-1,
-        max_task_retries=RETRIES,
     )
-    for table in outcomes.iter_batches(batch_size=None, batch_format="pyarrow"):
+    for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
         for value in table["outcome"]:
             yield cloudpickle.loads(value.as_py())
 

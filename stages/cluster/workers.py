@@ -74,10 +74,14 @@ def labeller(source: str, params: Params, determinants: dict[str, Any], runtime:
         InputError: the model is not there, or is not the one that answers are stored under.
     """
     labeler = load(source, params.model_copy(update={"runtime": runtime}))
-    if labeler.determinants != determinants or labeler.start is None:
+    found = labeler.determinants or {}
+    others = sorted(
+        key for key in found.keys() | determinants.keys() if found.get(key) != determinants.get(key)
+    )
+    if others or labeler.start is None:
         raise InputError(
-            f"expected the model and package versions of label.{source} (params.yaml) to be the same on every machine "
-            f"of the cluster, found {labeler.determinants} instead of {determinants}"
+            f"expected what answers of label.{source} (params.yaml) depend on to be the same on every machine of the "
+            f"cluster, found other values of {', '.join(others)}; install the same packages and models everywhere"
         )
     ask = labeler.start()
 
