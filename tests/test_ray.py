@@ -18,7 +18,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 from PIL import Image, ImageDraw
@@ -44,6 +43,7 @@ needs_ray = pytest.mark.skipif(
     find_spec("ray") is None,
     reason="Ray is not installed: pip install 'text2image-retrieval[ray]'",
 )
+PICTURES = 100
 SURVIVES = {  # a lost node is noticed within seconds
     "health_check_initial_delay_ms": 1000,
     "health_check_period_ms": 500,
@@ -133,7 +133,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, seen: Callable[[Outcome], None]) -> N
 def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
     nodes: Nodes, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten large pictures, each under thirty ids, so that there is work left when a node is killed."""
+    """Ten large pictures, each under fourteen ids, so that there is work left when a node is killed."""
     monkeypatch.chdir(tmp_path)
     tiny_model(Path("tiny"))
     model = Model(name="local-dir:tiny", pretrained=None, context_length=None)
@@ -142,7 +142,7 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
     here = dict(row for batch in embed_here("tiny", card, files, params.runtime) for row in batch)
     many = [
         ImageFile(f"{file.image_id}-{copy}", Path("sub", "..", file.path))
-        for copy in range(30)
+        for copy in range(14)
         for file in files
     ]
     Path("sub").mkdir()
@@ -187,23 +187,26 @@ def test_labels_are_those_of_one_machine(
     assert len(machines) == 2
 
 
-def opener(runtime: Runtime) -> Work:
-    """A model that opens images and fails at what is called ``defect``."""
+def opener() -> Callable[[Runtime], Work]:
+    """Return a model that opens images and fails at one called ``defect``; sent as it is, without this module."""
 
-    def work(images: Sequence[ImageFile]) -> Iterator[tuple[str, bytes]]:
-        for image in images:
-            if image.image_id == "defect":
-                raise ZeroDivisionError("division by zero")
-            yield image.image_id, open_image(image.path).tobytes()[:9]
+    def start(runtime: Runtime) -> Work:
+        def work(images: Sequence[ImageFile]) -> Iterator[tuple[str, bytes]]:
+            for image in images:
+                if image.image_id == "defect":
+                    raise ZeroDivisionError("division by zero")
+                yield image.image_id, open_image(image.path).tobytes()[:9]
 
-    return work
+        return work
+
+    return start
 
 
 def failure(images: Sequence[ImageFile], params: Params) -> tuple[set[str], str]:
     """Return which images came back before the error, and its sentence."""
     came: set[str] = set()
     with pytest.raises(InputError) as error:
-        for batch in map_images(opener, images, params.runtime, on_gpus=False, images_per_task=2):
+        for batch in map_images(opener(), images, params.runtime, on_gpus=False, images_per_task=2):
             came.update(image_id for image_id, _ in batch)
     return came, str(error.value)
 
@@ -219,9 +222,6 @@ def test_what_goes_wrong_on_a_worker_is_one_sentence(nodes: Nodes, params: Param
         came, sentence = failure([good, changed], params)
         assert came == {"good"}, "what was finished before is kept"
         assert f"expected {changed.path} as data/catalog.csv lists it, found: damaged image" in sentence
-
-        came, sentence = failure([good, ImageFile("gone", tmp_path / "gone.png")], params)
-        assert "gone.png as data/catalog.csv lists it, found: unreadable (No such file" in sentence
 
         came, sentence = failure([good, good._replace(image_id="defect")], params)
         assert came == {"good"}
@@ -243,15 +243,19 @@ import sys
 from pathlib import Path
 import ray
 from stages.cluster.pipeline import map_images
+from stages.io.images import open_image
 from stages.io.manifest import ImageFile
 from stages.io.params import load_params
-from tests.test_ray import opener
-cpus, image, params = int(sys.argv[1]), Path(sys.argv[2]), load_params()
-images = [ImageFile(str(number), image) for number in range(30)]
-ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=80 * 2**20)
-runtime = params.runtime.model_copy(update={"ray": params.runtime.ray.model_copy(update={"actors": 2})})
-results = map_images(opener, images, runtime, on_gpus=False, images_per_task=1)
-print("images", len({image_id for batch in results for image_id, _ in batch}))
+def start(runtime):
+    return lambda images: [(image.image_id, open_image(image.path).tobytes()[:9]) for image in images]
+images = [ImageFile(str(number), Path(sys.argv[1])) for number in range(30)]
+runtime = load_params().runtime
+runtime = runtime.model_copy(update={"ray": runtime.ray.model_copy(update={"actors": 2})})
+for cpus in (1, 2):
+    ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=80 * 2**20)
+    results = map_images(start, images, runtime, on_gpus=False, images_per_task=1)
+    print(cpus, len({image_id for batch in results for image_id, _ in batch}))
+    ray.shutdown()
 """
 
 
@@ -272,18 +276,17 @@ def short_folder() -> Iterator[Path]:
 
 
 @needs_ray
-@pytest.mark.parametrize("cpus", [1, 2])
-def test_two_actors_do_not_starve_few_cpus(cpus: int, tmp_path: Path, short_folder: Path) -> None:
+def test_two_actors_do_not_starve_one_or_two_cpus(tmp_path: Path, short_folder: Path) -> None:
     image = picture(tmp_path / "one.png", 1, 64).path
     done = subprocess.run(
-        [sys.executable, "-c", LOCAL, str(cpus), str(image)], cwd=REPOSITORY, env=environment(short_folder),
-        capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, "-c", LOCAL, str(image)], cwd=REPOSITORY, env=environment(short_folder),
+        capture_output=True, text=True, timeout=150, check=False,
     )  # fmt: skip
-    assert done.stdout == "images 30\n", done.stderr
+    assert done.stdout == "1 30\n2 30\n", done.stderr
 
 
 def stage_folder(root: Path) -> Path:
-    """Write what the stage ``embed_images tiny`` reads: params, manifest, card, model and sixty pictures."""
+    """Write what the stage ``embed_images tiny`` reads: params, manifest, card, model and pictures."""
     tiny_model(root / "tiny")
     settings = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     settings["models"]["tiny"] = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
@@ -294,7 +297,7 @@ def stage_folder(root: Path) -> Path:
     (root / "data" / "models").mkdir(parents=True)
     first = picture(root / "pictures" / "0.jpg", 0, 2400).path.read_bytes()
     rows = []
-    for number in range(60):  # what follows a JPEG's end changes the file, not the picture
+    for number in range(PICTURES):  # what follows a JPEG's end changes the file, not the picture
         content = first + number.to_bytes(1, "little")
         (root / "pictures" / f"{number}.jpg").write_bytes(content)
         rows.append(f"{image_id(content)},{number}.jpg\n")
@@ -304,13 +307,13 @@ def stage_folder(root: Path) -> Path:
     return root
 
 
-def stored(root: Path) -> int:
-    """Return the number of rows in the only store under a folder."""
+def stored(root: Path) -> dict[str, bytes]:
+    """Return what the only store under a folder holds."""
     stores = list(root.glob(".cache/embeddings/*.sqlite"))
     if not stores:
-        return 0
+        return {}
     with closing(sqlite3.connect(stores[0], timeout=30)) as database:
-        return int(database.execute("SELECT COUNT(*) FROM results").fetchone()[0])
+        return dict(database.execute("SELECT key, value FROM results"))
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -320,14 +323,15 @@ def processes_of(folder: Path) -> list[str]:
 
 
 @needs_ray
-def test_an_interrupted_stage_ends_cleanly_and_goes_on(tmp_path: Path, short_folder: Path) -> None:
-    """The stage itself with a Ray of its own: Ctrl-C in the middle, then the same command with the local engine."""
+def test_an_interrupted_stage_ends_cleanly_and_keeps_what_is_done(
+    params: Params, tmp_path: Path, short_folder: Path
+) -> None:
+    """The stage itself, with a Ray of its own: Ctrl-C in the middle."""
     stage = stage_folder(tmp_path)
-    environ = environment(short_folder) | {"DVC_ROOT": str(stage)}
-    command = [sys.executable, "-m", "stages.embed_images", "tiny"]
     running = subprocess.Popen(
-        command, cwd=stage, env=environ, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        [sys.executable, "-m", "stages.embed_images", "tiny"], cwd=stage, start_new_session=True,
+        env=environment(short_folder) | {"DVC_ROOT": str(stage)}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     until = time.monotonic() + 120
     while running.poll() is None and not stored(stage) and time.monotonic() < until:
         time.sleep(0.1)
@@ -338,13 +342,12 @@ def test_an_interrupted_stage_ends_cleanly_and_goes_on(tmp_path: Path, short_fol
     assert "Traceback" not in said
     assert not processes_of(short_folder)
     finished = stored(stage)
-    assert 0 < finished < 60
-    settings = (stage / "params.yaml").read_text()
-    (stage / "params.yaml").write_text(settings.replace("engine: ray", "engine: local"))
-    done = subprocess.run(command, cwd=stage, env=environ, capture_output=True, text=True, check=True)
-    assert f"{60 - finished} embedded, {finished} found in the store" in done.stderr
-    rows = np.load(stage / "data" / "embeddings" / "tiny" / "images.npy")
-    assert (rows == rows[0]).all(), "one picture under sixty ids, by both engines"
+    assert 0 < len(finished) < PICTURES
+    card = json.loads((stage / "data" / "models" / "tiny.json").read_text())
+    card["name"] = f"local-dir:{stage / 'tiny'}"
+    first = ImageFile("first", stage / "pictures" / "0.jpg")
+    ((_, row),) = next(embed_here("tiny", card, [first], params.runtime))
+    assert set(finished.values()) == {row}, "one picture under many ids"
 
 
 CPUS, GPUS = [{"CPU": 8.0}, {"CPU": 4.0}, {"CPU": 16.0}], [{"CPU": 4.0}, {"CPU": 32.0, "GPU": 4.0}]
@@ -378,7 +381,7 @@ def test_a_missing_package_names_the_extra(params: Params, monkeypatch: pytest.M
     with pytest.raises(
         InputError, match=r"expected Ray for runtime.engine: ray .* pip install -e '\.\[ray\]'"
     ):
-        next(map_images(opener, [], params.runtime, on_gpus=False, images_per_task=1))
+        next(map_images(opener(), [], params.runtime, on_gpus=False, images_per_task=1))
 
 
 @needs_ray

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 from stages.io.console import InputError, one_line
 
 OBJECT_STORE = 256 * 1024**2  # bytes of a cluster of our own: paths go out and vectors come back, no pixels
+
+PATIENCE = 10.0  # seconds until an address counts as not there
 
 
 @contextmanager
@@ -48,8 +51,9 @@ def connected() -> Iterator[None]:
             "the results come to this machine's disk, and Ray's client protocol does not carry them"
         )
     try:
+        _knock(address)
         ray.init(**_options(address))
-    except Exception as error:  # ConnectionError, RuntimeError, ValueError … by version and cause
+    except Exception as error:  # OSError, RuntimeError, ValueError … by version and cause
         raise InputError(
             f"expected a Ray cluster for runtime.engine: ray in params.yaml (RAY_ADDRESS: {one_line(address)}), "
             f"found: {one_line(error) or type(error).__name__}"
@@ -58,6 +62,17 @@ def connected() -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out within seconds whether anybody answers at ``host:port``, for which Ray would wait for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
 
 
 def _options(address: str) -> dict[str, Any]:
