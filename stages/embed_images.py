@@ -7,7 +7,7 @@ in the folder cost ten images, and a killed run loses at most one batch.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def embed_missing(
 
 
 def embed_here(
-    name: str, card: Mapping[str, Any], images: Sequence[ImageFile], runtime: Runtime
+    name: str, card: dict[str, Any], images: Sequence[ImageFile], runtime: Runtime
 ) -> Iterator[list[tuple[str, bytes]]]:
     """Yield ``[(image_id, row), …]`` batch by batch, computed on this machine."""
     from stages.io.device import pick_device
@@ -44,7 +44,7 @@ def embed_here(
     from stages.io.models import load_model
 
     device = pick_device(runtime.device)
-    model = load_model(name, dict(card), device)
+    model = load_model(name, card, device)
     for batch, rows in embed_images(model, images, device, runtime):
         yield [(image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
 

@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 
 from stages.cluster import pipeline
 from stages.cluster.connection import connected
-from stages.cluster.pipeline import Outcome, Work, map_images
+from stages.cluster.pipeline import Outcome, TaskSize, Work, map_images
 from stages.cluster.pool import Pool, choose_pool
 from stages.cluster.workers import embed_on_cluster
 from stages.embed_images import embed_here
@@ -206,7 +206,7 @@ def failure(images: Sequence[ImageFile], params: Params) -> tuple[set[str], str]
     """Return which images came back before the error, and its sentence."""
     came: set[str] = set()
     with pytest.raises(InputError) as error:
-        for batch in map_images(opener(), images, params.runtime, on_gpus=False, images_per_task=2):
+        for batch in map_images(opener(), images, params.runtime, TaskSize(2, None)):
             came.update(image_id for image_id, _ in batch)
     return came, str(error.value)
 
@@ -242,7 +242,7 @@ LOCAL = """
 import sys
 from pathlib import Path
 import ray
-from stages.cluster.pipeline import map_images
+from stages.cluster.pipeline import TaskSize, map_images
 from stages.io.images import open_image
 from stages.io.manifest import ImageFile
 from stages.io.params import load_params
@@ -253,7 +253,7 @@ runtime = load_params().runtime
 runtime = runtime.model_copy(update={"ray": runtime.ray.model_copy(update={"actors": 2})})
 for cpus in (1, 2):
     ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=80 * 2**20)
-    results = map_images(start, images, runtime, on_gpus=False, images_per_task=1)
+    results = map_images(start, images, runtime, TaskSize(1, None))
     print(cpus, len({image_id for batch in results for image_id, _ in batch}))
     ray.shutdown()
 """
@@ -381,7 +381,7 @@ def test_a_missing_package_names_the_extra(params: Params, monkeypatch: pytest.M
     with pytest.raises(
         InputError, match=r"expected Ray for runtime.engine: ray .* pip install -e '\.\[ray\]'"
     ):
-        next(map_images(opener(), [], params.runtime, on_gpus=False, images_per_task=1))
+        next(map_images(opener(), [], params.runtime, TaskSize(1, None)))
 
 
 @needs_ray

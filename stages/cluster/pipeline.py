@@ -32,6 +32,18 @@ Start = Callable[[Runtime], Work]
 """Loads a model on a worker, given how it computes there; defined in a module, so that it can be sent."""
 
 
+class TaskSize(NamedTuple):
+    """Images a task at most: few enough that little is lost with a machine, enough to be worth sending.
+
+    Attributes:
+        on_cpu: where it runs on CPUs.
+        on_gpu: where it runs on GPUs; None if it never does.
+    """
+
+    on_cpu: int
+    on_gpu: int | None
+
+
 class Outcome(NamedTuple):
     """What a worker made of a chunk: its results, up to an error if there was one.
 
@@ -49,7 +61,7 @@ class Outcome(NamedTuple):
 
 
 def map_images(
-    start: Start, images: Sequence[ImageFile], runtime: Runtime, *, on_gpus: bool, images_per_task: int
+    start: Start, images: Sequence[ImageFile], runtime: Runtime, most: TaskSize
 ) -> Iterator[list[tuple[str, bytes]]]:
     """Yield ``[(image_id, result), …]`` chunk by chunk, in any order.
 
@@ -57,8 +69,7 @@ def map_images(
         start: loads the model on a worker.
         images: files that every machine sees; relative paths are made absolute here.
         runtime: ``device``, ``workers`` and ``ray``.
-        on_gpus: the work runs on GPUs, if the cluster has any and ``runtime.device`` allows it.
-        images_per_task: images a chunk, unless ``runtime.ray.images_per_task`` says otherwise.
+        most: images a chunk, unless ``runtime.ray.images_per_task`` says otherwise.
 
     Raises:
         InputError: Ray or the cluster is not there, a machine does not see a file or has other models, or
@@ -68,9 +79,9 @@ def map_images(
         import ray
 
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        gpus = on_gpus and wants_gpus(runtime, machines)
-        pool = choose_pool(machines, runtime.ray.actors, on_gpus=gpus)
-        size = runtime.ray.images_per_task or chunk_size(len(images), pool.actors, images_per_task)
+        on_gpu = most.on_gpu if wants_gpus(runtime, machines) else None
+        pool = choose_pool(machines, runtime.ray.actors, on_gpus=on_gpu is not None)
+        size = runtime.ray.images_per_task or chunk_size(len(images), pool.actors, on_gpu or most.on_cpu)
         chunks = [
             [image._replace(path=everywhere(image.path)) for image in images[first : first + size]]
             for first in range(0, len(images), size)

@@ -8,23 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.cluster.pipeline import Work, map_images
+from stages.cluster.pipeline import TaskSize, Work, map_images
 from stages.io.console import InputError
 from stages.io.manifest import ImageFile
 from stages.io.params import Model, Params, Runtime
 from stages.labelers import Answer, load
 
 LOCAL_DIR = "local-dir:"
-IMAGES_PER_TASK = {"caption": 16, "ocr": 32}  # slow work: less is lost with a machine
-FAST = 512
+FAST = TaskSize(on_cpu=64, on_gpu=512)
+SLOW = {"caption": TaskSize(on_cpu=4, on_gpu=32), "ocr": TaskSize(on_cpu=32, on_gpu=None)}
 
 
 def embed_on_cluster(
-    name: str, card: Mapping[str, Any], images: Sequence[ImageFile], runtime: Runtime
+    name: str, card: dict[str, Any], images: Sequence[ImageFile], runtime: Runtime
 ) -> Iterator[list[tuple[str, bytes]]]:
     """Yield ``[(image_id, row), …]``, rows as the store keeps them, in any order."""
-    start = partial(embedder, name, dict(card, name=shared(card["name"])))
-    yield from map_images(start, images, runtime, on_gpus=True, images_per_task=FAST)
+    start = partial(embedder, name, card | {"name": shared(card["name"])})
+    yield from map_images(start, images, runtime, FAST)
 
 
 def embedder(name: str, card: dict[str, Any], runtime: Runtime) -> Work:
@@ -58,11 +58,7 @@ def ask_on_cluster(
 ) -> Iterator[tuple[str, Answer]]:
     """Yield ``(image_id, answer)`` as a source's own ``ask`` does, in any order."""
     start = partial(labeller, source, shared_params(params), dict(determinants))
-    on_gpus = source != "ocr"
-    chunks = map_images(
-        start, images, params.runtime, on_gpus=on_gpus, images_per_task=IMAGES_PER_TASK.get(source, FAST)
-    )
-    for chunk in chunks:
+    for chunk in map_images(start, images, params.runtime, SLOW.get(source, FAST)):
         for image_id, answer in chunk:
             yield image_id, json.loads(answer)
 
