@@ -7,7 +7,7 @@ in the folder cost ten images, and a killed run loses at most one batch.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,29 @@ def embed_missing(
     name: str, card: dict[str, Any], images: Sequence[ImageFile], kept: int, store: Store, params: Params
 ) -> None:
     """Embed ``images`` and put each batch into the store; ``kept`` more are there already."""
+    if params.runtime.engine == "ray":
+        from stages.cluster.workers import embed_on_cluster as embed
+    else:
+        embed = embed_here
+    title = f"embed images with {name}"
+    with progress(total=len(images) + kept, done=kept, unit="image", title=title) as bar:
+        for batch in embed(name, card, images, params):
+            store.put(batch)
+            bar.update(len(batch))
+
+
+def embed_here(
+    name: str, card: dict[str, Any], images: Sequence[ImageFile], params: Params
+) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield ``[(image_id, row), …]`` batch by batch, computed on this machine."""
     from stages.io.device import pick_device
     from stages.io.embedding import embed_images
     from stages.io.models import load_model
 
     device = pick_device(params.runtime.device)
     model = load_model(name, card, device, params.embed.precision)
-    title = f"embed images with {name}"
-    with progress(total=len(images) + kept, done=kept, unit="image", title=title) as bar:
-        for batch, rows in embed_images(model, images, device, params.runtime):
-            store.put((image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True))
-            bar.update(len(batch))
+    for batch, rows in embed_images(model, images, device, params.runtime):
+        yield [(image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
 
 
 def main() -> None:

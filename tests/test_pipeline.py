@@ -36,6 +36,7 @@ def test_a_second_source_adds_its_own_stages_alone(finished: Finished) -> None:
 def test_nothing_runs_when_nothing_changed(project: Project) -> None:
     assert project.repro() == set()
     project.set(runtime__batch_size=3, runtime__workers=1, runtime__device="cpu")
+    project.set(runtime__engine="ray", runtime__ray__actors=2, runtime__ray__images_per_task=5)
     assert project.repro() == set()
 
 

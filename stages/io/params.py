@@ -177,10 +177,17 @@ class OpenaiRuntime(Section):
     poll_seconds: Annotated[float, Field(gt=0.0)]
 
 
+class RayRuntime(Section):
+    actors: Count | None
+    images_per_task: Count | None
+
+
 class Runtime(Section):
+    engine: Literal["local", "ray"]
     device: Literal["auto", "cpu", "cuda", "mps"]
     batch_size: Count | None
     workers: Count | None
+    ray: RayRuntime
     openai: OpenaiRuntime
 
 
