@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stages.io.console import run
 from stages.io.images import open_image
+from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
 from stages.io.sheets import Cell, Strip, save_sheet
@@ -38,7 +39,7 @@ def worst_queries(results: Sequence[Row], n: int) -> list[Row]:
 
 
 def strip(
-    result: Row, found: Sequence[tuple[str, float]], relevant: dict[str, int], path_of: dict[str, Path]
+    result: Row, found: Sequence[tuple[str, float]], relevant: dict[str, int], path_of: dict[str, Location]
 ) -> Strip:
     """Return the row of pictures of one query."""
     shown = next((image for image, _ in found if image in relevant), min(relevant))
@@ -56,7 +57,7 @@ def strip(
 def main() -> None:
     model, source = sys.argv[1:3]
     params = load_params()
-    path_of = dict(gallery(read_manifest(), Path(params.data.images)))
+    path_of = dict(gallery(read_manifest(), location(params.data.images)))
     results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank"])
     found = read_run(Path(f"data/runs/{model}/{source}.run"))
     qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))

@@ -16,6 +16,7 @@ from stages.core.ranking import score_blocks, top_k
 from stages.embed_queries import text_key
 from stages.io.console import InputError, one_line, say
 from stages.io.images import UnusableImage, decode, image_id, read_bytes
+from stages.io.locations import location
 from stages.io.manifest import MANIFEST, ImageFile, read_manifest
 from stages.io.models import load_card
 from stages.io.params import Params
@@ -59,6 +60,7 @@ class Searcher:
             if not path.is_file():
                 raise InputError(f"expected {path}, found no such file; run `dvc repro`")
         self._card = load_card(self.name)
+        self.root = location(params.data.images)
         self._model: EmbeddingModel | None = None
         self.path_of: dict[str, str] = {}
         for entry in read_manifest():  # as `gallery` does it, without the cost of its paths
@@ -89,9 +91,10 @@ class Searcher:
         picture = image_path(query)
         vector = self._image_vector(picture) if picture else self._text_vector(query)
         _, scores = next(score_blocks(np.repeat(vector, ROWS, axis=0), self._images))
-        root = Path(self.params.data.images)
         return [
-            Found(rank, float(f"{scores[0, column]:.9g}"), found, (root / self.path_of[found]).as_posix())
+            Found(
+                rank, float(f"{scores[0, column]:.9g}"), found, (self.root / self.path_of[found]).as_posix()
+            )
             for rank, column in enumerate(top_k(scores[:1], k)[0], start=1)
             for found in (self.image_ids[column],)
         ]
