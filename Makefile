@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro test lint readme store format clean
+.PHONY: help install repro report app test lint readme store format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,12 @@ install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned
 repro: install ## Run the pipeline; only what changed runs again
 	dvc repro
 
+report: install ## Write report/ on what was found; REVS=A..B compares two revisions
+	python -m stages.report $(if $(REVS),'$(REVS)')
+
+app: install $(VENV)/.installed-app ## Open the search page (APP_ARGS="--port 8000 --by Ann")
+	python -m stages.app $(APP_ARGS)
+
 test: install $(VENV)/.installed-test ## Run all tests
 	pytest $(PYTEST_ARGS)
 
@@ -44,7 +50,7 @@ lint: install $(VENV)/.installed-lint ## Check style and types
 	mypy
 
 readme: install ## Rewrite the figures and pictures in README.md from the last run on the sample
-	python docs/readme.py
+	python -m docs.readme
 
 store: install ## List the stored embeddings and labels, and what uses them
 	python -m stages.store

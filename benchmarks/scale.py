@@ -8,7 +8,7 @@ takes the built-in one. Then, in one run:
   the stage together (the sum of the resident sizes of all their processes, which counts shared pages twice);
 - `dvc repro` with nothing changed, and with another ``evaluate.k``, for the whole pipeline;
 - the catalog and the embedding after 1 % of images was added. What one more image costs is start-up; what
-  the rest costs beyond that is set against the first embedding beyond start-up.
+  1 % costs beyond that, in both together, is set against the first embedding beyond start-up.
 """
 
 from __future__ import annotations
@@ -158,7 +158,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = make_project(Path(folder) / "project", options.images, options.model)
         print(f"{options.images:,} images, model {options.model}", flush=True)
-        held = [stages(project, options.model), reruns(project), additions(project, options)]
+        held = [
+            stages(project, options.model),
+            reruns(project),
+            additions(project, options.images, options.model),
+        ]
     if not all(held):
         sys.exit("slower or larger than it should be")
 
@@ -192,9 +196,8 @@ def reruns(project: Project) -> bool:
     return nothing <= MAX_NOTHING_S and min(times) <= MAX_K_S
 
 
-def additions(project: Project, options: object) -> bool:
+def additions(project: Project, images: int, model: str) -> bool:
     """Add 1 % of the images and set what they cost against the first time."""
-    images, model = options.images, options.model  # type: ignore[attr-defined]
     commands = {"catalog": ("stages.catalog",), f"embed_images {model}": ("stages.embed_images", model)}
     added = {name: [] for name in commands}
     for numbers in (range(images, images + 1), range(images + 1, images + 1 + images // 100)):
@@ -206,18 +209,16 @@ def additions(project: Project, options: object) -> bool:
         if space.name in ("catalog", "embeddings"):
             for path in space.iterdir():
                 path.unlink()
-    held = True
+    beyond, first_time = 0.0, {}
     for name, command in commands.items():
-        first = measured(project, "python", "-m", *command).seconds
+        first_time[name] = measured(project, "python", "-m", *command).seconds
         one, percent = added[name]
-        share = max(0.0, percent - one) / (first - one)
-        held &= share <= MAX_SHARE
-        print(
-            f"{name}: first {first:.1f} s; one image more {one:.2f} s (start-up); 1 % more {percent:.2f} s, "
-            f"{share:.1%} of the first beyond start-up (limit {MAX_SHARE:.0%})",
-            flush=True,
-        )
-    return held
+        beyond += max(0.0, percent - one)
+        print(f"{name}: first {first_time[name]:.1f} s; one image more {one:.2f} s; 1 % more {percent:.2f} s")
+    compute = first_time[name] - one  # of the embedding, which came last
+    share = beyond / compute
+    print(f"1 % more images: {share:.1%} of the first embedding beyond start-up (limit {MAX_SHARE:.0%})")
+    return share <= MAX_SHARE
 
 
 if __name__ == "__main__":

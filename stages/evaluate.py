@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, product
 from operator import itemgetter
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.core import chance, metrics
 from stages.core.clusters import query_clusters
+from stages.core.curves import HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
 from stages.core.evaluation import RankedQueries, Resampling, per_query, summarise
 from stages.io.console import run, say
 from stages.io.files import write_json
@@ -21,9 +21,7 @@ from stages.io.params import load_params
 from stages.io.tables import Row, chart_text, read_csv, write_csv
 
 RANKS = Path("data/ranks")
-CURVE_K = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
 INTERVAL_COLUMNS = ("model", "source", "measure", "value", "low", "high", "chance")
-RR_BINS = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, None))
 
 
 class Result(NamedTuple):
@@ -89,21 +87,9 @@ def write_results(path: Path, results: Sequence[Result], queries: RankedQueries,
     write_csv(path, (*Result._fields, *names), rows)
 
 
-def curve(series: str, queries: RankedQueries) -> Iterator[tuple[str, int, float, float]]:
-    """Yield ``(series, k, hit rate, hit rate at chance)`` for the k of the plot that the gallery allows."""
-    starts = metrics.query_starts(queries.n_relevant)
-    for k in (k for k in CURVE_K if k <= queries.n_images):
-        by_chance = chance.hit_rate(queries.n_relevant, queries.n_images, k).mean()
-        yield series, k, metrics.hit_rate(queries.ranks, starts, k).mean(), by_chance
-
-
-def rank_shares(series: str, results: Sequence[Result]) -> Iterator[tuple[str, str, float]]:
-    """Yield ``(series, ranks, share of queries)``: the distribution of best ranks in bins."""
-    best = np.array([result.best_rank for result in results])
-    for low, high in RR_BINS:
-        inside = (best >= low) & (best <= (high if high else best.max()))
-        label = str(low) if low == high else f"{low}–{high}" if high else f">{low - 1}"
-        yield series, label, float(inside.mean())
+def decimals(values: Iterable[float]) -> list[str]:
+    """Return figures as the tables of charts hold them."""
+    return [f"{value:.6f}" for value in values]
 
 
 def main() -> None:
@@ -114,6 +100,7 @@ def main() -> None:
     forget_unlisted(params)
     figures: dict[str, dict[str, Any]] = {}
     hit_rates: list[tuple[object, ...]] = []
+    reciprocals: list[tuple[object, ...]] = []
     shares: list[tuple[object, ...]] = []
     margins: list[tuple[object, ...]] = []
     for model, source in pairs:
@@ -121,12 +108,13 @@ def main() -> None:
         results, queries = read_ranks(RANKS / model / f"{source}.csv", group_of)
         figures.setdefault(model, {})[source] = summarise(queries, ks, resampling)
         write_results(Path(f"data/results/{model}/{source}.csv"), results, queries, ks)
-        hit_rates.extend((*row[:2], *(f"{value:.6f}" for value in row[2:])) for row in curve(series, queries))
-        shares.extend(
-            (series, ranks, f"{share:.6f}") for series, ranks, share in rank_shares(series, results)
-        )
+        best = np.array([result.best_rank for result in results])
+        hit_rates.extend((series, k, *decimals(rates)) for k, *rates in hit_rate_curve(queries, resampling))
+        reciprocals.extend((series, *decimals(point)) for point in reciprocal_rank_curve(best))
+        shares.extend((series, ranks, *decimals([share])) for ranks, share in rank_shares(best))
         margins.extend(_margins(series, results))
-    write_csv(Path("plots/hit_rate.csv"), ("series", "k", "hit_rate", "chance"), hit_rates)
+    write_csv(Path("plots/hit_rate.csv"), ("series", *HitRateAt._fields), hit_rates)
+    write_csv(Path("plots/reciprocal_ranks.csv"), ("series", "share", "reciprocal_rank"), reciprocals)
     write_csv(Path("plots/ranks.csv"), ("series", "rank", "share"), shares)
     write_csv(Path("plots/margins.csv"), ("series", "text", "relevant", "irrelevant"), margins)
     write_csv(Path("plots/intervals.csv"), INTERVAL_COLUMNS, _intervals(figures, ks))
@@ -144,7 +132,7 @@ def _intervals(figures: dict[str, dict[str, Any]], ks: Sequence[int]) -> Iterato
         for source, row in sources.items():
             for measure in ("mrr", *(f"hit_rate@{k}" for k in ks)):
                 values = (row[measure], row[f"{measure}_low"], row[f"{measure}_high"], row["chance"][measure])
-                yield model, source, measure, *(f"{value:.6f}" for value in values)
+                yield model, source, measure, *decimals(values)
 
 
 def _margins(series: str, results: Sequence[Result]) -> Iterator[tuple[str, str, float, float]]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.io.console import run
@@ -28,18 +28,29 @@ def margin(result: Row) -> float:
     return float(result["best_relevant"]) - float(result["best_irrelevant"] or -1.0)
 
 
+def varied(ordered: Sequence[Row], n: int) -> list[Row]:
+    """Return the first ``n`` rows of different clusters: queries about one image would show the same twice."""
+    first: dict[str, Row] = {}
+    for row in ordered:
+        first.setdefault(row["cluster"], row)
+    return list(first.values())[:n]
+
+
 def best_queries(results: Sequence[Row], n: int) -> list[Row]:
     """Return the n best queries by reciprocal rank; among equals, those with the largest margin."""
-    return sorted(results, key=lambda r: (int(r["best_rank"]), -margin(r), r["text"]))[:n]
+    return varied(sorted(results, key=lambda r: (int(r["best_rank"]), -margin(r), r["text"])), n)
 
 
 def worst_queries(results: Sequence[Row], n: int) -> list[Row]:
     """Return the n worst queries by reciprocal rank; among equals, those with the smallest margin."""
-    return sorted(results, key=lambda r: (-int(r["best_rank"]), margin(r), r["text"]))[:n]
+    return varied(sorted(results, key=lambda r: (-int(r["best_rank"]), margin(r), r["text"])), n)
 
 
 def strip(
-    result: Row, found: Sequence[tuple[str, float]], relevant: dict[str, int], path_of: dict[str, Location]
+    result: Row,
+    found: Sequence[tuple[str, float]],
+    relevant: Mapping[str, int],
+    path_of: Mapping[str, Location],
 ) -> Strip:
     """Return the row of pictures of one query."""
     shown = next((image for image, _ in found if image in relevant), min(relevant))
@@ -58,13 +69,14 @@ def main() -> None:
     model, source = sys.argv[1:3]
     params = load_params()
     path_of = dict(gallery(read_manifest(), location(params.data.images)))
-    results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank"])
-    found = read_run(Path(f"data/runs/{model}/{source}.run"))
+    results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank", "cluster"])
     qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
     chosen = {
         "best": best_queries(results, params.examples.best),
         "worst": worst_queries(results, params.examples.worst),
     }
+    ids = {query["query_id"] for queries in chosen.values() for query in queries}
+    found = read_run(Path(f"data/runs/{model}/{source}.run"), queries=ids)
     for kind, queries in chosen.items():
         strips = [strip(q, found[q["query_id"]], qrels[q["query_id"]], path_of) for q in queries]
         title = f"{kind.capitalize()} queries: {model} on {source} labels"

@@ -37,7 +37,9 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
     """
     qrels = read_qrels(_there(Path(f"data/qrels/{source}.qrels")))
     texts = read_queries(_there(Path(f"data/queries/{source}.tsv")))
-    runs = [read_run(_there(Path(f"data/runs/{model}/{source}.run"))) for model in params.embed.models]
+    depth = params.judge.depth
+    paths = [_there(Path(f"data/runs/{model}/{source}.run")) for model in params.embed.models]
+    runs = [read_run(path, depth=depth) for path in paths]
     labelled = {query.query_id: query.relevant for query in read_source_queries(source)}
     asked = {query: text for query, text in texts.items() if query in qrels}
     pooled = pool(asked, [qrels, labelled], runs, params.judge.depth)

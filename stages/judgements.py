@@ -2,12 +2,13 @@
 
 Writes metrics/judgements.json: for every model and source judged@k, the share of the first k results that
 anyone has judged (holes count as not relevant, so a low share says that a score is a lower bound); for
-every source, the agreement of people and models where both judged.
+every source, the agreement of people and models where both judged; and how many judgements count for no
+score, since no listed source asks their text (what was searched for on the page of ``make app``, say).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from stages.io.tables import read_run
 def judged_at(model: str, source: str, rows: Sequence[JudgementRow], ks: Sequence[int]) -> dict[str, float]:
     """Return ``{"judged@k": mean over queries}`` of one model on one source."""
     pairs = {(query_id(row.query), row.image_id) for row in rows if row.source == source}
-    found = read_run(Path(f"data/runs/{model}/{source}.run"))
+    found = read_run(Path(f"data/runs/{model}/{source}.run"), depth=max(ks))
     depth = min(max(ks), min(len(images) for images in found.values()))
     table = np.array(
         [[(query, image) in pairs for image, _ in images[:depth]] for query, images in found.items()]
@@ -54,6 +55,17 @@ def agreement(source: str, rows: Sequence[JudgementRow]) -> dict[str, Any]:
     }
 
 
+def uncounted(rows: Sequence[JudgementRow], asked: Mapping[str, Collection[str]]) -> int:
+    """Return how many images are judged for a query of a source that does not ask it.
+
+    Args:
+        rows: all judgements; several of one image for one query count once.
+        asked: ``{source: query_ids}`` of the listed sources.
+    """
+    pairs = {(row.source, query_id(row.query), row.image_id) for row in rows}
+    return sum(query not in asked.get(source, ()) for source, query, _ in pairs)
+
+
 def main() -> None:
     params = load_params()
     forget_unlisted(params)
@@ -62,7 +74,12 @@ def main() -> None:
     for model, source in product(params.embed.models, params.label.sources):
         results.setdefault(model, {})[source] = judged_at(model, source, rows, params.evaluate.k)
     sources = {source: agreement(source, rows) for source in params.label.sources}
-    write_json(Path("metrics/judgements.json"), {"results": results, "sources": sources})
+    asked = {
+        source: read_run(Path(f"data/runs/{params.embed.models[0]}/{source}.run")).keys()
+        for source in params.label.sources
+    }
+    figures = {"results": results, "sources": sources, "uncounted": uncounted(rows, asked)}
+    write_json(Path("metrics/judgements.json"), figures)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Ranks and scores are those of ``data/runs``: the same vectors, the same arithmet
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +44,8 @@ class Found(NamedTuple):
 class Searcher:
     """The gallery under one model, which is loaded when the first text that is not known asks for it.
 
+    Several threads may search at once; the model answers one after the other.
+
     Raises:
         InputError: the model is not in use, or the pipeline has not embedded the gallery with it.
     """
@@ -62,6 +65,7 @@ class Searcher:
         self._card = load_card(self.name)
         self.root = location(params.data.images)
         self._model: EmbeddingModel | None = None
+        self._turn = threading.Lock()
         self.path_of: dict[str, str] = {}
         for entry in read_manifest():  # as `gallery` does it, without the cost of its paths
             self.path_of.setdefault(entry.image_id, entry.path)
@@ -89,15 +93,36 @@ class Searcher:
             InputError: the query is blank, or a file that is not a usable image.
         """
         picture = image_path(query)
-        vector = self._image_vector(picture) if picture else self._text_vector(query)
-        _, scores = next(score_blocks(np.repeat(vector, ROWS, axis=0), self._images))
+        return self.best(self.score_picture(picture) if picture else self.score_text(query), k)
+
+    def score_text(self, text: str) -> Floats:
+        """Return the score of every image of the gallery for a text, whatever it looks like: ``(n_images,)``.
+
+        Raises:
+            InputError: the text is blank.
+        """
+        return self._scores(self._text_vector(text))
+
+    def score_picture(self, path: Path) -> Floats:
+        """Return the score of every image of the gallery for the image at a path: ``(n_images,)``.
+
+        Raises:
+            InputError: the file is not a usable image.
+        """
+        return self._scores(self._image_vector(path))
+
+    def best(self, scores: Floats, k: int) -> list[Found]:
+        """Return the ``k`` images with the highest of the gallery's scores, best first."""
         return [
-            Found(
-                rank, float(f"{scores[0, column]:.9g}"), found, (self.root / self.path_of[found]).as_posix()
-            )
-            for rank, column in enumerate(top_k(scores[:1], k)[0], start=1)
+            Found(rank, float(f"{scores[column]:.9g}"), found, (self.root / self.path_of[found]).as_posix())
+            for rank, column in enumerate(top_k(scores[None], k)[0], start=1)
             for found in (self.image_ids[column],)
         ]
+
+    def _scores(self, vector: Floats) -> Floats:
+        _, scores = next(score_blocks(np.repeat(vector, ROWS, axis=0), self._images))
+        first: Floats = scores[0].copy()
+        return first
 
     def _text_vector(self, query: str) -> Floats:
         """Return the text's row, ``(1, dim)``: from the store if it was ever embedded, else computed."""
@@ -108,10 +133,11 @@ class Searcher:
             if store.missing([text_key(text)]):
                 from stages.io.embedding import embed_texts
 
-                model = self._loaded()
-                device = next(model.network.parameters()).device
-                for _, rows in embed_texts(model, [text], device, self.params.runtime):
-                    store.put([(text_key(text), rows[0].tobytes())])
+                with self._turn:
+                    model = self._loaded()
+                    device = next(model.network.parameters()).device
+                    for _, rows in embed_texts(model, [text], device, self.params.runtime):
+                        store.put([(text_key(text), rows[0].tobytes())])
             return gather(store, [text_key(text)])
 
     def _image_vector(self, path: Path) -> Floats:
@@ -129,11 +155,12 @@ class Searcher:
             if store.missing([key]):
                 from stages.io.embedding import embed_images
 
-                model = self._loaded()
-                device = next(model.network.parameters()).device
-                files = [ImageFile(key, path)]
-                for _, rows in embed_images(model, files, device, self.params.runtime):
-                    store.put([(key, rows[0].tobytes())])
+                with self._turn:
+                    model = self._loaded()
+                    device = next(model.network.parameters()).device
+                    files = [ImageFile(key, path)]
+                    for _, rows in embed_images(model, files, device, self.params.runtime):
+                        store.put([(key, rows[0].tobytes())])
             return gather(store, [key])
 
     def _loaded(self) -> EmbeddingModel:

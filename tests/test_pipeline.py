@@ -18,7 +18,9 @@ from tests.pipeline import Project, add_photographs
 
 pytestmark = pytest.mark.pipeline
 
-OVER_ALL = {"evaluate", "compare", "compare_labels", "judgements", "audit@human", "audit@imagenet"}
+OVER_ALL = {
+    "evaluate", "compare", "examples_instructive", "compare_labels", "judgements", "audit@human", "audit@imagenet",
+}  # fmt: skip
 IMAGENET = OVER_ALL | {
     "label@imagenet", "queries@imagenet", "relevance@imagenet", "embed_queries@builtin-imagenet",
     "retrieve@builtin-imagenet", "examples@builtin-imagenet", "examples_labels@imagenet",
@@ -52,6 +54,7 @@ def test_k_reruns_the_evaluation_alone(project: Project) -> None:
     project.set(evaluate__k=[1, 3])
     assert project.repro() == {
         "evaluate", "compare", "judgements", "examples@builtin-human", "examples@builtin-imagenet",
+        "examples_instructive",
     }  # fmt: skip
 
 
@@ -110,7 +113,7 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
         embed__models=["builtin", "tiny"],
     )
     assert project.repro() == OVER_ALL | {
-        "model@tiny", "alike@tiny", "relevance@human", "relevance@imagenet", "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
+        "model@tiny", "throughput@tiny", "throughput_chart", "alike@tiny", "relevance@human", "relevance@imagenet", "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
         "retrieve@tiny-human", "retrieve@tiny-imagenet", "examples@tiny-human", "examples@tiny-imagenet",
         "examples_audit@human", "examples_audit@imagenet",
     }  # fmt: skip
@@ -119,7 +122,7 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
     comparison = json.loads((project.root / "metrics" / "comparison.json").read_text())
     assert "n = " in comparison["human"]["summary"][0]
     project.set(embed__models=["builtin"])
-    assert project.repro() <= OVER_ALL | {"relevance@human", "relevance@imagenet"}, (
+    assert project.repro() <= OVER_ALL | {"relevance@human", "relevance@imagenet", "throughput_chart"}, (
         "leftovers are tidied up, nothing is computed"
     )
     assert project.repro() == set()

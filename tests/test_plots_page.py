@@ -4,46 +4,15 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
-import subprocess
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
 
 from stages.io import plots_page
 from stages.io.console import InputError
+from tests.browser import MARKS, look, needs_chromium
 from tests.pipeline import Project
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OFFLINE = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--window-size=1320,1000", "--virtual-time-budget=20000",
-)  # fmt: skip
-MARKS = r'aria-roledescription="(?:point|bar|line mark)" [^>]*d="M[^"]+"'
-
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine to look at the pages: apt-get install chromium"
-)
-
-
-class Seen(NamedTuple):
-    """A page after its scripts ran, and what the browser's console said."""
-
-    page: str
-    console: list[str]
-
-
-def look(page: Path, profile: Path) -> Seen:
-    """Open a page in headless Chromium without a network."""
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [CHROMIUM, *OFFLINE, f"--user-data-dir={profile}", "--enable-logging=stderr", "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    return Seen(done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line])
 
 
 def chart(page: str, name: str) -> str:
@@ -67,7 +36,13 @@ def check(project: Project, folder: Path, revisions: list[str]) -> None:
         assert len(re.findall(MARKS, drawn)) >= len(revisions), f"{name} is blank"
     pictures = re.findall(r'<img src="(static/[^"]+)"', seen.page)
     assert all((folder / path).is_file() for path in pictures)
-    for sheet in ("dataset_examples.png", "builtin-human-best.png", "labels_human.png", "audit_human.png"):
+    for sheet in (
+        "dataset_examples.png",
+        "builtin-human-best.png",
+        "instructive_human.png",
+        "labels_human.png",
+        "audit_human.png",
+    ):
         assert sum(path.endswith(sheet) for path in pictures) == len(revisions), sheet
 
 

@@ -14,7 +14,7 @@ from filelock import FileLock
 from stages.io.console import InputError, one_line
 from stages.io.files import write_text
 from stages.io.store import cache_root, fingerprint
-from stages.io.tables import read_csv
+from stages.io.tables import guard, read_csv
 
 JUDGEMENTS = Path("data/judgements.csv")
 BYTE_ORDER_MARK = "\ufeff"  # with which some spreadsheets begin a file
@@ -84,7 +84,7 @@ def append_judgements(rows: Iterable[JudgementRow], path: Path = JUDGEMENTS) -> 
         line_end = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
         out = io.StringIO(newline="")
         writer = csv.DictWriter(out, header, restval="", lineterminator=line_end)
-        writer.writerows(row._asdict() for row in rows)
+        writer.writerows(_guarded(row) for row in rows)
         write_text(path, text + ("" if text.endswith("\n") else line_end) + out.getvalue())
 
 
@@ -110,6 +110,12 @@ def _locked(path: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{fingerprint(str(path.resolve()))}.lock"):
         yield
+
+
+def _guarded(row: JudgementRow) -> dict[str, object]:
+    """Return the cells of a row; queries are texts from anywhere, and no spreadsheet may run them."""
+    cells = row._asdict().items()
+    return {name: guard(cell) if isinstance(cell, str) else cell for name, cell in cells}
 
 
 def _checked_text(path: Path) -> str:

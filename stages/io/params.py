@@ -157,6 +157,7 @@ class Evaluate(Section):
 class Examples(Section):
     best: Annotated[int, Field(ge=1, le=50)]
     worst: Annotated[int, Field(ge=1, le=50)]
+    instructive: Annotated[int, Field(ge=1, le=25)]
 
 
 class Judge(Section):

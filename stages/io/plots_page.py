@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stages.io.console import InputError, run, say
 from stages.io.files import write_text
-from stages.io.sheets import CARD, INK, PAPER, QUIET, RULE
+from stages.io.look import CARD, FONTS, INK, PAPER, QUIET, RULE, WRONG
 
 DVC = Path(".dvc")
 PAGE = "plots_page.html"  # DVC reads a relative path as relative to .dvc
@@ -24,15 +24,15 @@ OPTION = "plots.html_template"
 STYLE = f"""
 :root {{ color-scheme: light; }}
 body {{ margin: 0 auto; max-width: 1280px; padding: 24px 28px 64px; background: {PAPER}; color: {INK};
-       font: 16px/1.5 "DejaVu Sans", Verdana, Helvetica, Arial, sans-serif; }}
+       font: 16px/1.5 {FONTS}; }}
 h1 {{ margin: 0; font-size: 26px; }}
 header p {{ margin: 4px 0 24px; color: {QUIET}; font-size: 15px; }}
-main {{ display: flex; flex-wrap: wrap; align-items: stretch; gap: 20px; }}
+main {{ display: flex; flex-wrap: wrap; align-items: flex-start; gap: 20px; }}
 main > div {{ box-sizing: border-box; max-width: 100%; }}
 main > .vega-embed, main > .undrawn {{ padding: 20px; border: 1px solid {RULE}; border-radius: 8px;
        overflow-x: auto; }}
 main > .vega-embed.has-actions {{ padding-right: 44px; }}
-main > .undrawn {{ color: #a33b00; }}
+main > .undrawn {{ color: {WRONG}; }}
 /* Pictures: DVC styles these blocks inline, and would cut off what is wider than the window. */
 main > div[style] {{ flex: 0 0 100%; display: flex; flex-wrap: wrap; gap: 16px; padding: 16px 20px;
        border: 1px solid {RULE} !important; border-radius: 8px; text-align: left !important;

@@ -1,4 +1,4 @@
-"""Sheets of pictures: the one place that decides how they look."""
+"""Sheets of pictures: rows of images with headings and captions, in the colours of the look."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import NamedTuple
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
+from stages.io.look import CARD, INK, PAPER, QUIET, RELEVANT, RULE
+
 CELL = 176  # pixels: the side of the square that a picture is fitted into
 GAP = 12
 MARGIN = 28
 FRAME = 4
-
-INK, QUIET, PAPER, CARD, RULE = "#1b1f24", "#5c6570", "#ffffff", "#f3f4f6", "#d7dbe0"
-RELEVANT = "#009e73"  # Okabe and Ito's bluish green, told apart by the colour-blind
 
 
 class Cell(NamedTuple):

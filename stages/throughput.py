@@ -1,0 +1,34 @@
+"""Stage ``throughput@MODEL``: how fast a model embeds on this machine; ``python -m stages.throughput MODEL``.
+
+A measurement, not a result: it differs a little each time, so nothing but a chart depends on it. It is
+made once a model; ``dvc repro -f throughput@MODEL`` makes it again, after a change of ``runtime:`` say.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from stages.io.console import run, say
+from stages.io.device import pick_device
+from stages.io.models import load_card, load_model
+from stages.io.params import load_params
+from stages.io.tables import write_csv
+from stages.io.throughput import COLUMNS, measure
+
+
+def main() -> None:
+    name = sys.argv[1]
+    runtime = load_params().runtime
+    device = pick_device(runtime.device)
+    model = load_model(name, load_card(name), device)
+    with tempfile.TemporaryDirectory() as folder:
+        rates = measure(model, device, runtime, Path(folder))
+    rows = [(what, device.type, *(f"{value:.4g}" for value in rate)) for what, rate in rates.items()]
+    write_csv(Path(f"data/throughput/{name}.csv"), COLUMNS, rows)
+    say(f"throughput {name} on {device.type}: {rows[0][2]} images and {rows[1][2]} texts a second")
+
+
+if __name__ == "__main__":
+    run(main)

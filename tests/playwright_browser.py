@@ -1,0 +1,43 @@
+"""A headless Chromium that reaches nothing but this machine, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OFFLINE = (
+    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)  # fmt: skip
+TIMEOUT = 60_000  # milliseconds: a first answer waits for the model
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine to look at the pages: apt-get install chromium"
+)
+
+
+@contextmanager
+def browser_page() -> Iterator[tuple[Page, list[str]]]:
+    """Give an empty page, and a list that gathers what its console says and what it asks of others."""
+    heard: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(TIMEOUT)
+        expect.set_options(TIMEOUT)
+        page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: heard.append(f"{error}"))
+        page.on(
+            "request", lambda request: _elsewhere(request.url) and heard.append(f"asked for {request.url}")
+        )
+        yield page, heard
+        browser.close()
+
+
+def _elsewhere(address: str) -> bool:
+    return not address.startswith(("http://127.0.0.1:", "data:", "about:"))
