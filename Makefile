@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro report app test lint readme format clean
+.PHONY: help install repro report app test lint readme store format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ lint: install $(VENV)/.installed-lint ## Check style and types
 
 readme: install ## Rewrite the figures and pictures in README.md from the last run on the sample
 	python -m docs.readme
+
+store: install ## List the stored embeddings and labels, and what uses them
+	python -m stages.store
 
 format: install $(VENV)/.installed-lint ## Format the code
 	ruff check --fix .

@@ -14,6 +14,7 @@ import numpy as np
 
 from stages.core.alike import cosine_groups
 from stages.io.console import run
+from stages.io.locations import location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
 from stages.io.tables import write_csv
@@ -26,7 +27,7 @@ def main() -> None:
     if params.queries.cosine.model == model:
         images = np.load(f"data/embeddings/{model}/images.npy")
         group = cosine_groups(images, params.queries.cosine.threshold).tolist()
-        ids = [image.image_id for image in gallery(read_manifest(), Path(params.data.images))]
+        ids = [image.image_id for image in gallery(read_manifest(), location(params.data.images))]
         sizes = Counter(group)
         rows = [(image_id, number) for image_id, number in zip(ids, group, strict=True) if sizes[number] > 1]
     write_csv(Path(f"data/alike/{model}.csv"), ("image_id", "group"), rows)

@@ -18,6 +18,7 @@ from stages.core.audit import best_alike, blame, pair_ranks, suspicion, verdict
 from stages.core.queries import query_id
 from stages.io.console import run, say
 from stages.io.leftovers import forget_unlisted
+from stages.io.locations import location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
 from stages.io.tables import read_csv, read_queries, write_csv
@@ -148,7 +149,7 @@ def main() -> None:
     source = sys.argv[1]
     params = load_params()
     forget_unlisted(params)
-    image_ids = [image.image_id for image in gallery(read_manifest(), Path(params.data.images))]
+    image_ids = [image.image_id for image in gallery(read_manifest(), location(params.data.images))]
     column_of = {image_id: column for column, image_id in enumerate(image_ids)}
     all_texts = {name: read_texts(name, column_of) for name in params.label.sources}
     query_ids = list(read_queries(Path(f"data/queries/{source}.tsv")))

@@ -1,29 +1,34 @@
 """Stage ``catalog``: walk the image folder, prove that every file decodes, and say what is in it.
 
-The only stage that depends on the image folder; the others read ``data/manifest.csv``.
+The only stage that depends on the image folder; the others read ``data/manifest.csv``. Files that did not
+change since an earlier run are not read again. ``python -m stages.catalog --full`` reads them all the same,
+compares their hashes with what is remembered, and says what differs. ``--pin URL`` writes the file by which
+DVC watches images behind any URL.
 """
 
 from __future__ import annotations
 
-import os
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import imagehash
 import numpy as np
 
 from stages.core.duplicates import near_groups
-from stages.io.console import InputError, one_line, progress, run, say
+from stages.io.console import InputError, one_line, run, say
+from stages.io.entries import Facts, determinants, verdicts, verify
 from stages.io.files import write_json
-from stages.io.images import UnusableImage, decode, image_format, image_id, read_bytes, walk
+from stages.io.images import walk
+from stages.io.locations import PIN, Found, Location, location, pinned, read_pin, write_pin
 from stages.io.manifest import MANIFEST, ManifestEntry
 from stages.io.params import load_params
+from stages.io.store import Store
 from stages.io.tables import chart_text, write_csv
+
+DEFAULT_PIN = Path(f"data/images{PIN}")
 
 
 class Entry(NamedTuple):
@@ -46,49 +51,36 @@ class Reject(NamedTuple):
     reason: str
 
 
-def read_entry(root: Path, max_pixels: int, found: tuple[str, str | None]) -> Entry | Reject:
-    """Read, hash and decode one file that :func:`walk` found."""
-    path, obstacle = found
-    if obstacle:
-        return Reject(path, obstacle)
-    try:
-        content = read_bytes(root / path)
-        image = decode(content, max_pixels)
-    except UnusableImage as error:
-        return Reject(path, str(error))
-    folder = path.split("/")[0] if "/" in path else "."
-    return Entry(
-        path=path,
-        image_id=image_id(content),
-        folder=folder,
-        width=image.width,
-        height=image.height,
-        format=image_format(content),
-        bytes=len(content),
-        phash=str(imagehash.phash(image)),
-    )
+def look(root: Location) -> list[Found]:
+    """Return every file below a location.
 
-
-def read_folder(root: Path, max_pixels: int) -> tuple[list[Entry], list[Reject]]:
-    """Read every file under ``root`` in worker threads (decoding releases the interpreter's lock)."""
-    if not root.is_dir():
+    Raises:
+        InputError: it is not a folder.
+    """
+    if isinstance(root, Path) and not root.is_dir():
         raise InputError(
             f"expected a folder of images at {one_line(root)} (params key data.images), found "
             + ("a file" if root.exists() else "no such folder")
         )
-    found = list(walk(root))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = []
-        with progress(total=len(found), unit="file", title="catalog") as bar:
-            for result in pool.map(partial(read_entry, root, max_pixels), found):
-                results.append(result)
-                bar.update()
-    entries = sorted(item for item in results if isinstance(item, Entry))
-    return entries, sorted(item for item in results if isinstance(item, Reject))
+    return list(walk(root))
+
+
+def read_folder(
+    root: Location, max_pixels: int, found: Sequence[Found], store: Store | None = None
+) -> tuple[list[Entry], list[Reject]]:
+    """Return what can be said of all files of :func:`look`, reading those that the store does not know."""
+    entries, rejects = [], []
+    for path, verdict in verdicts(root, found, max_pixels, store).items():
+        if isinstance(verdict, Facts):
+            folder = path.split("/")[0] if "/" in path else "."
+            entries.append(Entry(path, verdict.image_id, folder, *verdict[1:]))
+        else:
+            rejects.append(Reject(path, verdict))
+    return sorted(entries), sorted(rejects)
 
 
 def check_usable(
-    root: Path, entries: Sequence[Entry], rejects: Sequence[Reject], max_rejected: float
+    root: Location, entries: Sequence[Entry], rejects: Sequence[Reject], max_rejected: float
 ) -> None:
     """Refuse a folder without usable images, or with more unusable files than allowed."""
     files = len(entries) + len(rejects)
@@ -142,12 +134,71 @@ def write_tables(entries: Sequence[Entry], rejects: Sequence[Reject], group: Seq
     write_csv(Path("plots/image_sizes.csv"), ("width", "height", "folder", "format"), sizes)
 
 
+def check_pin(images: str, found: Sequence[Found]) -> None:
+    """Refuse images behind a pinned URL that are not those that were pinned."""
+    if not images.endswith(PIN):
+        return
+    then = read_pin(Path(images))
+    now = pinned(then.url, found)
+    if now.state != then.state:
+        raise InputError(
+            f"expected the {then.files} files at {one_line(then.url)} as {images} has them (params key data.images), "
+            f"found {now.files} files, some of them others; run `python -m stages.catalog --pin`"
+        )
+
+
+def pin(images: str, url: str) -> None:
+    """Write down the state of the files at ``url``, or anew those that ``data.images`` names."""
+    path = Path(images) if images.endswith(PIN) else DEFAULT_PIN
+    url = url or (read_pin(path).url if images.endswith(PIN) else images)
+    state = pinned(url, look(location(url)))
+    write_pin(path, state)
+    advice = "" if images.endswith(PIN) else f"; set data.images in params.yaml to {path}"
+    say(f"catalog: {state.files} files at {one_line(url)} in {path}{advice}")
+
+
+def full(root: Location, found: Sequence[Found], max_pixels: int, store: Store) -> None:
+    """Verify what is remembered of the files.
+
+    Raises:
+        InputError: files differ that look unchanged.
+    """
+    checked, differ = verify(root, found, max_pixels, store)
+    if differ:
+        raise InputError(
+            f"expected the {checked} files that look unchanged to have the bytes they had, found {len(differ)} others, "
+            f"such as {one_line(differ[0])}; DVC overlooks them too: `touch` them and run `dvc repro`"
+        )
+    say(f"catalog: {checked} of {len(found)} files are remembered, and all have the bytes they had")
+
+
+def arguments() -> Namespace:
+    parser = ArgumentParser("python -m stages.catalog", description="Say what is in data.images.")
+    parser.add_argument(
+        "--full", action="store_true", help="verify by hash what is remembered; write nothing"
+    )
+    parser.add_argument(
+        "--pin", nargs="?", const="", metavar="URL", help=f"write {DEFAULT_PIN}, by which DVC watches a URL"
+    )
+    return parser.parse_args()
+
+
 def main() -> None:
-    params = load_params()
-    root = Path(params.data.images)
-    entries, rejects = read_folder(root, params.catalog.max_pixels)
-    check_usable(root, entries, rejects, params.catalog.max_rejected)
-    group = group_entries(entries, params.catalog.near_duplicate_bits)
+    options, params = arguments(), load_params()
+    images, settings = params.data.images, params.catalog
+    if options.pin is not None:
+        pin(images, options.pin)
+        return
+    root = location(images)
+    found = look(root)
+    with Store("catalog", determinants(root, settings.max_pixels)) as store:
+        if options.full:
+            full(root, found, settings.max_pixels, store)
+            return
+        check_pin(images, found)
+        entries, rejects = read_folder(root, settings.max_pixels, found, store)
+    check_usable(root, entries, rejects, settings.max_rejected)
+    group = group_entries(entries, settings.near_duplicate_bits)
     write_tables(entries, rejects, group)
     write_json(Path("metrics/dataset.json"), summary(entries, rejects, group))
     say(f"catalog: {len(entries)} usable files, {len(rejects)} rejected (data/rejects.csv)")

@@ -21,6 +21,7 @@ from stages.core.sources import agreement, clip_scores, histogram, shared_share
 from stages.io.console import run
 from stages.io.files import write_json
 from stages.io.leftovers import forget_unlisted
+from stages.io.locations import location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
 from stages.io.tables import read_csv, read_queries, write_csv
@@ -129,7 +130,7 @@ def main() -> None:
     names, models = params.label.sources, params.embed.models
     forget_unlisted(params)
     sources = {name: read_source(name) for name in names}
-    images = gallery(read_manifest(), Path(params.data.images))
+    images = gallery(read_manifest(), location(params.data.images))
     column_of = {image.image_id: column for column, image in enumerate(images)}
     vectors = load_embeddings(models, names)
     summaries = {

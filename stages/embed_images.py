@@ -13,6 +13,7 @@ from typing import Any
 
 from stages.io.console import progress, run, say
 from stages.io.files import write_array
+from stages.io.locations import location
 from stages.io.manifest import ImageFile, gallery, read_manifest
 from stages.io.models import load_card
 from stages.io.params import Params, load_params
@@ -52,7 +53,7 @@ def embed_here(
 def main() -> None:
     name = sys.argv[1]
     params, card = load_params(), load_card(name)
-    images = gallery(read_manifest(), Path(params.data.images))
+    images = gallery(read_manifest(), location(params.data.images))
     ids = [image.image_id for image in images]
     with Store("embeddings", image_determinants(card, params.embed.precision)) as store:
         missing = set(store.missing(ids))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stages.io.console import run
 from stages.io.images import open_image
+from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
 from stages.io.sheets import Cell, Strip, save_sheet
@@ -46,7 +47,10 @@ def worst_queries(results: Sequence[Row], n: int) -> list[Row]:
 
 
 def strip(
-    result: Row, found: Sequence[tuple[str, float]], relevant: Mapping[str, int], path_of: Mapping[str, Path]
+    result: Row,
+    found: Sequence[tuple[str, float]],
+    relevant: Mapping[str, int],
+    path_of: Mapping[str, Location],
 ) -> Strip:
     """Return the row of pictures of one query."""
     shown = next((image for image, _ in found if image in relevant), min(relevant))
@@ -64,14 +68,15 @@ def strip(
 def main() -> None:
     model, source = sys.argv[1:3]
     params = load_params()
-    path_of = dict(gallery(read_manifest(), Path(params.data.images)))
+    path_of = dict(gallery(read_manifest(), location(params.data.images)))
     results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank", "cluster"])
-    found = read_run(Path(f"data/runs/{model}/{source}.run"))
     qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
     chosen = {
         "best": best_queries(results, params.examples.best),
         "worst": worst_queries(results, params.examples.worst),
     }
+    ids = {query["query_id"] for queries in chosen.values() for query in queries}
+    found = read_run(Path(f"data/runs/{model}/{source}.run"), queries=ids)
     for kind, queries in chosen.items():
         strips = [strip(q, found[q["query_id"]], qrels[q["query_id"]], path_of) for q in queries]
         title = f"{kind.capitalize()} queries: {model} on {source} labels"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stages.io.console import run
 from stages.io.images import open_image
+from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
 from stages.io.sheets import Cell, Strip, save_sheet
@@ -26,7 +27,7 @@ HEADINGS = {
 }
 
 
-def strips(findings: Sequence[Row], path_of: dict[str, Path]) -> list[Strip]:
+def strips(findings: Sequence[Row], path_of: dict[str, Location]) -> list[Strip]:
     """Return rows of the most suspicious labels, those that look wrong first."""
     rows = []
     for kind, (heading, detail) in HEADINGS.items():
@@ -43,7 +44,7 @@ def strips(findings: Sequence[Row], path_of: dict[str, Path]) -> list[Strip]:
 
 def main() -> None:
     source = sys.argv[1]
-    path_of = dict(gallery(read_manifest(), Path(load_params().data.images)))
+    path_of = dict(gallery(read_manifest(), location(load_params().data.images)))
     findings = read_csv(Path(f"data/audit/{source}.csv"), ["image_id", "text", "speaks_against", "why"])
     how = f"the most suspicious of {len(findings)} labels; all of them are in data/audit/{source}.csv"
     save_sheet(

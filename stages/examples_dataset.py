@@ -11,6 +11,7 @@ import numpy as np
 from stages.core.duplicates import near_pairs
 from stages.io.console import run
 from stages.io.images import open_image
+from stages.io.locations import Location, location
 from stages.io.params import load_params
 from stages.io.sheets import Cell, Strip, save_sheet
 from stages.io.tables import Row, read_csv
@@ -35,7 +36,7 @@ def pairs_across_folders(files: Sequence[Row], bits: int) -> list[tuple[Row, Row
     return [(images[a], images[b]) for _, a, b in ordered if images[a]["folder"] != images[b]["folder"]]
 
 
-def folder_strips(root: Path, files: Sequence[Row]) -> list[Strip]:
+def folder_strips(root: Location, files: Sequence[Row]) -> list[Strip]:
     """Return a row of examples for each of the largest folders, spread over its files."""
     strips = []
     for folder, count in sorted(Counter(file["folder"] for file in files).most_common(FOLDERS)):
@@ -46,7 +47,7 @@ def folder_strips(root: Path, files: Sequence[Row]) -> list[Strip]:
     return strips
 
 
-def pair_strips(root: Path, pairs: Sequence[tuple[Row, Row]]) -> list[Strip]:
+def pair_strips(root: Location, pairs: Sequence[tuple[Row, Row]]) -> list[Strip]:
     """Return rows of near-duplicate pairs, the two images of a pair side by side."""
     cells = [Cell(open_image(root / file["path"]), file["path"]) for pair in pairs for file in pair]
     width = 2 * PAIRS_A_ROW
@@ -56,7 +57,7 @@ def pair_strips(root: Path, pairs: Sequence[tuple[Row, Row]]) -> list[Strip]:
 
 def main() -> None:
     params = load_params()
-    root = Path(params.data.images)
+    root = location(params.data.images)
     files = read_csv(Path("data/catalog.csv"), ["path", "image_id", "folder", "phash"])
     how = "examples spread over each sub-folder · width × height in pixels"
     save_sheet(Path("plots/dataset_examples.png"), "What is in the folder", how, folder_strips(root, files))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from stages.examples import HOW_TO_READ, strip
 from stages.io.console import run
+from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import Params, load_params
 from stages.io.sheets import Strip, save_sheet
@@ -51,7 +52,7 @@ def most_instructive(results: Mapping[str, Sequence[Row]], n: int) -> list[Split
     return [split for split in first.values() if split.spread > 0][:n]
 
 
-def draw(source: str, params: Params, path_of: Mapping[str, Path]) -> None:
+def draw(source: str, params: Params, path_of: Mapping[str, Location]) -> None:
     """Write the sheet of one source."""
     models = params.embed.models
     qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
@@ -59,7 +60,8 @@ def draw(source: str, params: Params, path_of: Mapping[str, Path]) -> None:
     results = {model: read_csv(Path(f"data/results/{model}/{source}.csv"), columns) for model in models}
     splits = most_instructive(results, params.examples.instructive)
     shown = {model for split in splits for model in (split.best[0], split.worst[0])}
-    runs = {model: read_run(Path(f"data/runs/{model}/{source}.run")) for model in shown}
+    ids = {answer[1]["query_id"] for split in splits for answer in (split.best, split.worst)}
+    runs = {model: read_run(Path(f"data/runs/{model}/{source}.run"), queries=ids) for model in shown}
     strips = []
     for model, result in (answer for split in splits for answer in (split.best, split.worst)):
         query = result["query_id"]
@@ -73,7 +75,7 @@ def draw(source: str, params: Params, path_of: Mapping[str, Path]) -> None:
 
 def main() -> None:
     params = load_params()
-    path_of = dict(gallery(read_manifest(), Path(params.data.images)))
+    path_of = dict(gallery(read_manifest(), location(params.data.images)))
     for source in params.label.sources:
         draw(source, params, path_of)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stages.io.console import run
 from stages.io.images import open_image
+from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
 from stages.io.sheets import Cell, Strip, save_sheet
@@ -36,7 +37,7 @@ def one_an_image(labels: Sequence[Row]) -> list[Row]:
     return list(first.values())
 
 
-def strips(labels: Sequence[Row], path_of: dict[str, Path]) -> list[Strip]:
+def strips(labels: Sequence[Row], path_of: dict[str, Location]) -> list[Strip]:
     """Return rows of labelled images: by confidence if there is one, and from common to rare texts."""
     texts = Counter(label["text"].lower() for label in labels)
     by_image: dict[str, list[str]] = defaultdict(list)
@@ -57,7 +58,7 @@ def strips(labels: Sequence[Row], path_of: dict[str, Path]) -> list[Strip]:
     return rows
 
 
-def _cell(label: Row, by_image: dict[str, list[str]], path_of: dict[str, Path]) -> Cell:
+def _cell(label: Row, by_image: dict[str, list[str]], path_of: dict[str, Location]) -> Cell:
     confidence = f"{float(label['confidence']):.2f} · " if label["confidence"] else ""
     caption = confidence + " / ".join(
         [label["text"], *(t for t in by_image[label["image_id"]] if t != label["text"])]
@@ -67,7 +68,7 @@ def _cell(label: Row, by_image: dict[str, list[str]], path_of: dict[str, Path]) 
 
 def main() -> None:
     source = sys.argv[1]
-    path_of = dict(gallery(read_manifest(), Path(load_params().data.images)))
+    path_of = dict(gallery(read_manifest(), location(load_params().data.images)))
     labels = read_csv(Path(f"data/labels/{source}.csv"), ["image_id", "text", "confidence"])
     how = f"{len(labels)} labels on {len(path_of)} images; confidence, where there is one, before the text"
     title = f"Images and their labels: {source}"

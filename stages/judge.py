@@ -17,6 +17,7 @@ from pathlib import Path
 from stages.core.queries import normalise_text, query_id
 from stages.io.console import InputError, one_line, run, say
 from stages.io.judgements import JudgementRow, is_person, read_if_any
+from stages.io.locations import location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import Params, load_params
 from stages.io.tables import read_csv, read_qrels, read_queries, read_run
@@ -36,7 +37,9 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
     """
     qrels = read_qrels(_there(Path(f"data/qrels/{source}.qrels")))
     texts = read_queries(_there(Path(f"data/queries/{source}.tsv")))
-    runs = [read_run(_there(Path(f"data/runs/{model}/{source}.run"))) for model in params.embed.models]
+    depth = params.judge.depth
+    paths = [_there(Path(f"data/runs/{model}/{source}.run")) for model in params.embed.models]
+    runs = [read_run(path, depth=depth) for path in paths]
     labelled = {query.query_id: query.relevant for query in read_source_queries(source)}
     asked = {query: text for query, text in texts.items() if query in qrels}
     pooled = pool(asked, [qrels, labelled], runs, params.judge.depth)
@@ -127,7 +130,7 @@ def main() -> None:
             f"expected one of {', '.join(params.label.sources)} (params key label.sources), "
             f"found '{one_line(options.source)}'"
         )
-    files = {image.image_id: image.path for image in gallery(read_manifest(), Path(params.data.images))}
+    files = {image.image_id: image.path for image in gallery(read_manifest(), location(params.data.images))}
     pooled = read_pool(options.source, params, files)
     named = options.by if options.by is not None else params.judge.by
     if named == MODEL:

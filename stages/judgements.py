@@ -28,7 +28,7 @@ from stages.io.tables import read_run
 def judged_at(model: str, source: str, rows: Sequence[JudgementRow], ks: Sequence[int]) -> dict[str, float]:
     """Return ``{"judged@k": mean over queries}`` of one model on one source."""
     pairs = {(query_id(row.query), row.image_id) for row in rows if row.source == source}
-    found = read_run(Path(f"data/runs/{model}/{source}.run"))
+    found = read_run(Path(f"data/runs/{model}/{source}.run"), depth=max(ks))
     depth = min(max(ks), min(len(images) for images in found.values()))
     table = np.array(
         [[(query, image) in pairs for image, _ in images[:depth]] for query, images in found.items()]

@@ -19,6 +19,7 @@ import numpy as np
 from stages.core.queries import normalise_text, query_id
 from stages.io.console import InputError, progress, run, say
 from stages.io.files import write_json
+from stages.io.locations import location
 from stages.io.manifest import ImageFile, gallery, read_manifest
 from stages.io.params import Params, load_params
 from stages.io.store import Store
@@ -161,7 +162,7 @@ def with_engine(labeler: Labeler, source: str, params: Params) -> Labeler:
 def main() -> None:
     source, *options = sys.argv[1:]
     params = load_params()
-    images = gallery(read_manifest(), Path(params.data.images))
+    images = gallery(read_manifest(), location(params.data.images))
     labeler = with_engine(load(source, params), source, params)
     wanted = images[: labeler.limit]
     if "--estimate" in options:

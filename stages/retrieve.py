@@ -18,6 +18,7 @@ import numpy.typing as npt
 from stages.core.ranking import best_excluded, ranks, score_blocks, top_k
 from stages.io.console import InputError, progress, run
 from stages.io.files import whole
+from stages.io.locations import location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
 from stages.io.tables import read_qrels, read_queries, run_lines, write_csv
@@ -90,7 +91,7 @@ def main() -> None:
     )
     asked = [row for row, query_id in enumerate(texts) if query_id in qrels]
     query_ids = [query_id for query_id in texts if query_id in qrels]
-    image_ids = [image.image_id for image in gallery(read_manifest(), Path(params.data.images))]
+    image_ids = [image.image_id for image in gallery(read_manifest(), location(params.data.images))]
     pairs = relevant_pairs(query_ids, image_ids, qrels)
     images = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
     queries = np.load(f"data/embeddings/{model}/{source}.npy")[asked]

@@ -27,7 +27,10 @@ def draw(query: str, found: Sequence[Found], searcher: Searcher, path: Path) -> 
     Raises:
         InputError: no picture can be written at ``path``.
     """
-    cells = [Cell(open_image(Path(f.path)), f"{f.rank} · {f.score:.3f}") for f in found]
+    cells = [
+        Cell(open_image(searcher.root / searcher.path_of[f.image_id]), f"{f.rank} · {f.score:.3f}")
+        for f in found
+    ]
     strips = [Strip("", "", cells[start : start + COLUMNS]) for start in range(0, len(cells), COLUMNS)]
     subtitle = (
         f"{searcher.name}: the first {len(found)} of {len(searcher.image_ids)} images, with their scores"

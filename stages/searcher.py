@@ -17,6 +17,7 @@ from stages.core.ranking import score_blocks, top_k
 from stages.embed_queries import text_key
 from stages.io.console import InputError, one_line, say
 from stages.io.images import UnusableImage, decode, image_id, read_bytes
+from stages.io.locations import location
 from stages.io.manifest import MANIFEST, ImageFile, read_manifest
 from stages.io.models import load_card
 from stages.io.params import Params
@@ -62,6 +63,7 @@ class Searcher:
             if not path.is_file():
                 raise InputError(f"expected {path}, found no such file; run `dvc repro`")
         self._card = load_card(self.name)
+        self.root = location(params.data.images)
         self._model: EmbeddingModel | None = None
         self._turn = threading.Lock()
         self.path_of: dict[str, str] = {}
@@ -111,9 +113,8 @@ class Searcher:
 
     def best(self, scores: Floats, k: int) -> list[Found]:
         """Return the ``k`` images with the highest of the gallery's scores, best first."""
-        root = Path(self.params.data.images)
         return [
-            Found(rank, float(f"{scores[column]:.9g}"), found, (root / self.path_of[found]).as_posix())
+            Found(rank, float(f"{scores[column]:.9g}"), found, (self.root / self.path_of[found]).as_posix())
             for rank, column in enumerate(top_k(scores[None], k)[0], start=1)
             for found in (self.image_ids[column],)
         ]

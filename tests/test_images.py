@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.catalog import Entry, Reject, check_usable, group_entries, read_folder, summary
+from stages.catalog import Entry, Reject, check_usable, group_entries, look, read_folder, summary
 from stages.examples_dataset import pairs_across_folders
 from stages.io.console import InputError
 from stages.io.images import UnusableImage, decode, walk
@@ -133,7 +133,7 @@ def hostile(tmp_path: Path) -> Path:
 
 
 def test_a_hostile_folder_is_read_without_loss(hostile: Path) -> None:
-    entries, rejects = read_folder(hostile, LIMIT)
+    entries, rejects = read_folder(hostile, LIMIT, look(hostile))
     assert sorted(e.path for e in entries) == sorted(
         [f"0/{name}" for name in NAMES] + ["0/deep/no-extension", "0/copy.png", "linked.jpg"]
     )
@@ -161,7 +161,9 @@ def test_a_file_that_cannot_be_read_is_rejected(tmp_path: Path, monkeypatch: pyt
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", denied)
-    assert read_folder(tmp_path, LIMIT)[1] == [Reject("secret.jpg", "unreadable (Permission denied)")]
+    assert read_folder(tmp_path, LIMIT, look(tmp_path))[1] == [
+        Reject("secret.jpg", "unreadable (Permission denied)")
+    ]
 
 
 def test_walk_is_sorted_and_repeatable(hostile: Path) -> None:
@@ -188,7 +190,7 @@ def test_near_pairs_across_folders_name_images_once() -> None:
 
 def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data\.images.* no such folder"):
-        read_folder(tmp_path / "nowhere", LIMIT)
+        look(tmp_path / "nowhere")
     with pytest.raises(InputError, match="found no file"):
         check_usable(tmp_path, [], [], 0.2)
     bad = [Reject(f"{number}.jpg", "not an image") for number in range(3)]

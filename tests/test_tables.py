@@ -152,3 +152,12 @@ def test_texts_in_charts_cannot_end_a_script() -> None:
     text = "a</script><img src=x onerror=alert(1)>"
     rows = list(_margins("m · s", [Result("q", text, 1, 1, 0.5, 0.4), Result("r", text, 1, 1, 0.5, None)]))
     assert [(len(row), "<" in str(row)) for row in rows] == [(4, False)]
+
+
+def test_a_run_is_read_as_far_as_it_is_wanted(tmp_path: Path) -> None:
+    rows = [("q1", "a", 0.9), ("q1", "b", 0.8), ("q2", "c", 0.7), ("q2", "a", 0.6), ("q2", "b", 0.5)]
+    path = tmp_path / "t.run"
+    path.write_text("".join(f"{query} Q0 {image} 1 {score} m\n" for query, image, score in rows))
+    assert read_run(path, depth=1) == {"q1": [("a", 0.9)], "q2": [("c", 0.7)]}
+    assert read_run(path, depth=9, queries={"q2"}) == {"q2": [("c", 0.7), ("a", 0.6), ("b", 0.5)]}
+    assert read_run(path) == {"q1": [("a", 0.9), ("b", 0.8)], "q2": [("c", 0.7), ("a", 0.6), ("b", 0.5)]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.io.console import InputError, one_line
+from stages.io.locations import Found, Location, Remote
 
 WHITE = (255, 255, 255, 255)
 
@@ -20,54 +22,75 @@ class UnusableImage(ValueError):
     """A file that is not a usable image; the message is the reason, a short phrase."""
 
 
-def walk(root: Path) -> Iterator[tuple[str, str | None]]:
-    """Yield ``(path, reason)`` for every file under ``root``, sorted, with POSIX paths relative to it.
+class Unreadable(UnusableImage):
+    """A file that could not be read this time; another time it may be."""
 
-    ``reason`` is None for a file that may be read. Links to files are followed; links to folders are
-    listed but not followed, so that no cycle is walked; folders that cannot be listed are named.
+
+def walk(root: Location) -> Iterator[Found]:
+    """Yield every file under ``root``, in an order that follows from the names alone.
+
+    Links to files are followed; links to folders are listed but not followed, so that no cycle is
+    walked; folders that cannot be listed are named.
     """
-    problems: list[tuple[str, str | None]] = []
+    return root.walk() if isinstance(root, Remote) else _walk_folder(str(root))
+
+
+def _walk_folder(root: str) -> Iterator[Found]:
+    problems: list[Found] = []
+
+    def relative(full: str) -> str:
+        return _printable(full[len(root) :].lstrip(os.sep))
 
     def unreadable(error: OSError) -> None:
-        problems.append((_printable(Path(error.filename).relative_to(root)), "unreadable folder"))
+        problems.append(Found(relative(str(error.filename)), "unreadable folder"))
 
     for folder, subfolders, names in os.walk(root, followlinks=False, onerror=unreadable):
         subfolders.sort()
-        linked = [name for name in subfolders if Path(folder, name).is_symlink()]
-        for name in sorted(names + linked):
-            full = Path(folder, name)
-            yield _printable(full.relative_to(root)), _obstacle(full, name in linked)
+        linked = {name for name in subfolders if Path(folder, name).is_symlink()}
+        for name in sorted([*names, *linked]):
+            full = f"{folder}{os.sep}{name}"  # paths are slow where there are many files
+            yield _look(full, relative(full), name in linked)
     yield from problems
 
 
-def _printable(path: Path) -> str:
+def _printable(path: str) -> str:
     """Return a path as text that can be written as UTF-8, whatever bytes the file system holds."""
-    return os.fsencode(path.as_posix()).decode("utf-8", errors="backslashreplace")
+    return os.fsencode(path.replace(os.sep, "/")).decode("utf-8", errors="backslashreplace")
 
 
-def _obstacle(path: Path, linked_folder: bool) -> str | None:
-    """Say why a directory entry cannot be read as a file, or None."""
+def _look(full: str, path: str, linked_folder: bool) -> Found:
+    """Say why a directory entry cannot be read as a file, or what tells that it is the same as before.
+
+    The stamp is size, time of change and inode, by which DVC too tells whether a file changed.
+    """
     if linked_folder:
-        return "link to a folder (not followed)"
+        return Found(path, "link to a folder (not followed)")
     try:
-        str(path).encode("utf-8")
+        full.encode("utf-8")
+        status = Path(full).stat()
     except UnicodeEncodeError:
-        return "file name is not Unicode"
-    if path.is_symlink() and not path.exists():
-        return "broken or circular link"
-    return None if path.is_file() else "not a regular file"
+        return Found(path, "file name is not Unicode")
+    except PermissionError as error:
+        return Found(path, f"unreadable ({error.strerror})")
+    except OSError:
+        return Found(path, "broken or circular link" if Path(full).is_symlink() else "not a regular file")
+    if not stat.S_ISREG(status.st_mode):
+        return Found(path, "not a regular file")
+    stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+    return Found(path, None, stamp, status.st_mtime_ns / 1e9)
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Location) -> bytes:
     """Return the bytes of a file.
 
     Raises:
-        UnusableImage: it cannot be read, or is empty.
+        UnusableImage: it cannot be read (:class:`Unreadable`), or is empty.
+        InputError: the network failed.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UnusableImage(f"unreadable ({error.strerror})") from None
+        raise Unreadable(f"unreadable ({error.strerror or type(error).__name__})") from None
     if not content:
         raise UnusableImage("empty file")
     return content
@@ -100,7 +123,7 @@ def decode(content: bytes, max_pixels: int | None = None) -> Image.Image:
     except UnusableImage:
         raise
     except MemoryError:
-        raise UnusableImage("too large for the memory") from None
+        raise Unreadable("too large for the memory") from None
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise UnusableImage(f"damaged image ({type(error).__name__})") from error
 
@@ -134,7 +157,7 @@ def image_format(content: bytes) -> str:
         return image.format or "unknown"
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: Location) -> Image.Image:
     """Open an image of the manifest, which the catalog has seen decode.
 
     Raises:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from stages.io.locations import Location
 from stages.io.tables import read_csv
 
 MANIFEST = Path("data/manifest.csv")
@@ -23,7 +24,7 @@ class ImageFile(NamedTuple):
     """An image of the gallery and one file that holds it."""
 
     image_id: str
-    path: Path
+    path: Location
 
 
 def read_manifest(path: Path = MANIFEST) -> list[ManifestEntry]:
@@ -38,7 +39,7 @@ def read_groups(path: Path = CATALOG) -> dict[str, int]:
     return {row["image_id"]: int(row["near_group"]) for row in read_csv(path, ["image_id", "near_group"])}
 
 
-def gallery(manifest: Iterable[ManifestEntry], root: Path) -> list[ImageFile]:
+def gallery(manifest: Iterable[ManifestEntry], root: Location) -> list[ImageFile]:
     """Return the unique images, sorted by image_id: the row order of every image matrix."""
     first: dict[str, str] = {}
     for image_id, path in sorted(manifest):

@@ -12,11 +12,12 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-PAGE_BYTES = 65536  # large pages: an embedding of 2 KB in 4 KB pages would waste half the disk
+PAGE_BYTES = 32768  # an embedding of 2 KB in pages of 4 KB would waste half the disk; 64 KB are slow to write
 LOOKUP_KEYS = 500
 
 
@@ -54,6 +55,7 @@ class Store:
             "INSERT OR IGNORE INTO about VALUES (?)",
             (json.dumps(determinants, sort_keys=True, ensure_ascii=False),),
         )
+        os.utime(self.path)  # when it was last used
 
     def __enter__(self) -> Self:
         return self
@@ -91,3 +93,43 @@ class Store:
             rows = self._db.execute(f"SELECT key FROM results WHERE key IN ({marks})", some)
             there.update(key for (key,) in rows)
         return [key for key in wanted if key not in there]
+
+
+class Space(NamedTuple):
+    """A space of the store: its kind, file and determinants, its size, and when it was last opened (seconds
+    since 1970)."""
+
+    kind: str
+    path: Path
+    about: Any
+    entries: int
+    bytes: int
+    used: float
+
+
+def spaces(root: Path) -> Iterator[Space]:
+    """Yield every space below ``root``, sorted by kind, without counting as a use of it."""
+    for path in sorted(root.rglob("*.sqlite")):
+        used = path.stat().st_mtime
+        with closing(sqlite3.connect(path, timeout=60)) as db:
+            try:
+                (entries,) = db.execute("SELECT count(*) FROM results").fetchone()
+                about = db.execute("SELECT determinants FROM about").fetchone()
+            except sqlite3.DatabaseError:  # not a store of ours, or a broken one
+                continue
+        size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+        kind = path.parent.relative_to(root).as_posix()
+        yield Space(kind, path, json.loads(about[0]) if about else None, entries, size, used)
+
+
+def delete(path: Path) -> bool:
+    """Delete a space unless a process has it open, and say whether it is gone."""
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as db:
+        try:
+            db.execute("PRAGMA journal_mode = DELETE")  # refused while anybody else is connected
+            db.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            return False
+        for file in path.parent.glob(f"{path.stem}.*"):
+            file.unlink(missing_ok=True)
+    return True

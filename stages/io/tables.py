@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -139,10 +139,24 @@ def run_lines(
         yield f"{query_id} Q0 {image_id} {rank} {written:.9g} {model}\n"
 
 
-def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
-    """Read a TREC run as ``{query_id: [(image_id, score), …]}``, best first."""
-    run: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        query, _, image, _, score, _ = line.split()
-        run[query].append((image, float(score)))
-    return dict(run)
+def read_run(
+    path: Path, *, depth: int | None = None, queries: Container[str] | None = None
+) -> dict[str, list[tuple[str, float]]]:
+    """Read a TREC run as ``{query_id: [(image_id, score), …]}``, best first.
+
+    Args:
+        path: data/runs/MODEL/SOURCE.run.
+        depth: the first so many images of each query; None for all.
+        queries: the ids of those that are wanted; None for all.
+    """
+    run: dict[str, list[tuple[str, float]]] = {}
+    with path.open(encoding="utf-8") as file:
+        for line in file:  # a million of them: what is not wanted is not taken apart
+            query, _, rest = line.partition(" ")
+            if queries is not None and query not in queries:
+                continue
+            found = run.setdefault(query, [])
+            if len(found) != depth:
+                _, image, _, score, _ = rest.split()
+                found.append((image, float(score)))
+    return run

@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from stages.io.console import InputError, progress, say
 from stages.io.judgements import JudgementRow, append_judgements
+from stages.io.locations import Location
 from stages.io.manifest import ImageFile
 from stages.io.params import OpenaiLabels, Params
 from stages.io.store import Store, fingerprint
@@ -49,7 +49,12 @@ def judge_settings(params: Params) -> OpenaiLabels:
     return settings
 
 
-def judge_by_model(session: Session, files: Mapping[str, Path], params: Params) -> None:
+def judge_determinants(params: Params) -> dict[str, Any]:
+    """Return all that determines a grade besides the query and the image."""
+    return determinants(judge_settings(params)) | {"schema": SCHEMA, "question": QUESTION}
+
+
+def judge_by_model(session: Session, files: Mapping[str, Location], params: Params) -> None:
     """Have the model grade what it has not judged yet, and keep its grades, in the order of the pool.
 
     Whatever ends the run early, grades that have come are kept.
@@ -65,8 +70,7 @@ def judge_by_model(session: Session, files: Mapping[str, Path], params: Params) 
         for query in session.pooled
         for image in unjudged(query, judged)
     ]
-    space = determinants(settings) | {"schema": SCHEMA, "question": QUESTION}
-    with Store("judgements", space) as store, alone(store.path):
+    with Store("judgements", judge_determinants(params)) as store, alone(store.path):
         kept = _stored(store, pairs)
         asked = unanswered(settings, todo, kept)
         texts = {item.image_id: pairs[item.image_id][0].text for item in asked}

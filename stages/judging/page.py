@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from stages.io.console import InputError, say
 from stages.io.images import open_image
+from stages.io.locations import Location
 from stages.judging.session import Session
 from stages.judging.view import NOTE_CHARACTERS, render
 from stages.vision.encode import jpeg
@@ -49,7 +50,7 @@ class Page(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, session: Session, files: Mapping[str, Path], host: str = "127.0.0.1", port: int = 0
+        self, session: Session, files: Mapping[str, Location], host: str = "127.0.0.1", port: int = 0
     ) -> None:
         try:
             super().__init__((host, port), Handler)
@@ -66,7 +67,7 @@ class Page(ThreadingHTTPServer):
         return f"http://{self.host}:{self.server_port}/"
 
 
-def judge_on_page(session: Session, files: Mapping[str, Path], host: str, port: int) -> None:
+def judge_on_page(session: Session, files: Mapping[str, Location], host: str, port: int) -> None:
     """Serve the page until Ctrl-C.
 
     Raises:

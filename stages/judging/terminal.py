@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from stages.io.console import one_line
+from stages.io.locations import Location
 from stages.judging.session import GRADES, Session, Turn
 
 KEYS = ", ".join(f"{grade} {meaning}" for grade, meaning in GRADES.items())
@@ -14,7 +14,7 @@ PROMPT = "grade, with a note after it if you like; u undo, s skip query, q quit 
 
 def judge_in_terminal(
     session: Session,
-    files: Mapping[str, Path],
+    files: Mapping[str, Location],
     ask: Callable[[str], str] = input,
     tell: Callable[[str], None] = print,
 ) -> None:

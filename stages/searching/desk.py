@@ -67,8 +67,7 @@ class Desk:
         self._searchers: dict[str, Searcher] = {}
         first = self.searcher(params.embed.models[0])
         self.known = Known(params.label.sources)
-        root = Path(params.data.images)
-        self.files = {image: root / path for image, path in first.path_of.items()}
+        self.files = {image: first.root / path for image, path in first.path_of.items()}
 
     def searcher(self, model: str) -> Searcher:
         """Return the searcher of one of ``embed.models``, made when it is first asked for.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from stages.io.images import UnusableImage, decode, image_id, read_bytes
+from stages.io.locations import Location
 from stages.vision.encode import jpeg
 
 SMALL, LARGE = SIDES = (320, 960)  # pixels: in a list, and looked at
@@ -23,7 +23,7 @@ class Thumbnails:
         max_pixels: larger pictures are not decoded.
     """
 
-    def __init__(self, files: Mapping[str, Path], max_pixels: int) -> None:
+    def __init__(self, files: Mapping[str, Location], max_pixels: int) -> None:
         self.files, self.max_pixels = files, max_pixels
         self._made = lru_cache(KEPT)(self._make)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
 from stages.io.images import open_image
+from stages.io.locations import Location
 
 ENCODING = "jpeg 85 lanczos 1"  # part of what determines an answer: count up when the bytes change
 QUALITY = 85
@@ -39,7 +39,7 @@ def jpeg(image: Image.Image, max_side: int) -> bytes:
     return out.getvalue()
 
 
-def upload(path: Path, max_side: int) -> Upload:
+def upload(path: Location, max_side: int) -> Upload:
     """Return the image at ``path`` as a data URL, for a request.
 
     Raises:

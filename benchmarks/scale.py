@@ -1,0 +1,225 @@
+"""What large collections cost, in seconds and in memory: ``python -m benchmarks.scale [--images N]``.
+
+Makes a project of N small generated images (64 × 48 pixels, 10,000 by default) in a temporary folder, with a
+caption for each of the first 10,000, and a tiny open_clip model with random weights; ``--model builtin``
+takes the built-in one. Then, in one run:
+
+- every stage from the catalog to the evaluation: its seconds, DVC included, and the peak memory of DVC and
+  the stage together (the sum of the resident sizes of all their processes, which counts shared pages twice);
+- `dvc repro` with nothing changed, and with another ``evaluate.k``, for the whole pipeline;
+- the catalog and the embedding after 1 % of images was added. What one more image costs is start-up; what
+  1 % costs beyond that, in both together, is set against the first embedding beyond start-up.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from tests.pipeline import Project, new_project
+
+QUERIES = 10_000
+MAX_SHARE, MAX_NOTHING_S, MAX_K_S, MAX_GIB = 0.02, 2.5, 5.0, 4.0
+WORDS = [
+    "red",
+    "blue",
+    "old",
+    "new",
+    "small",
+    "large",
+    "quiet",
+    "loud",
+    "round",
+    "flat",
+    "shoe",
+    "lamp",
+    "chair",
+    "bottle",
+    "clock",
+    "watch",
+    "tent",
+    "kite",
+]
+
+
+class Cost(NamedTuple):
+    """Seconds and peak memory of a command and all the processes that it started."""
+
+    seconds: float
+    gib: float
+
+
+def measured(project: Project, *command: str) -> Cost:
+    """Run a command in the project.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    peak, done = 0, threading.Event()
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            command, cwd=project.root, env=project.environment(), stdout=log, stderr=subprocess.STDOUT
+        )
+
+        def watch() -> None:
+            nonlocal peak
+            while not done.wait(0.1):
+                peak = max(peak, resident(process.pid))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        code = process.wait()
+        seconds = time.perf_counter() - start
+        done.set()
+        watcher.join()
+        if code:
+            log.seek(0)
+            sys.exit(f"{' '.join(command)} failed:\n{log.read()[-3000:]}")
+    return Cost(seconds, peak / 2**30)
+
+
+def resident(pid: int) -> int:
+    """Return the bytes that a process and its descendants hold in memory."""
+    total = 0
+    try:
+        parent = psutil.Process(pid)
+        for process in [parent, *parent.children(recursive=True)]:
+            total += process.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass
+    return total
+
+
+def draw(project: Project, numbers: range) -> None:
+    """Write one picture of random blots a number, in two folders."""
+    for number in numbers:
+        path = project.root / "data" / "images" / str(number % 2) / f"{number:06}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        blots = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(blots).resize((64, 48), Image.Resampling.BILINEAR).save(path, quality=80)
+
+
+def caption(number: int) -> str:
+    """Return a text of its own for each number."""
+    words = np.random.default_rng(number).choice(WORDS, 3, replace=False)
+    return f"{' '.join(words)} {number}"
+
+
+def tiny_model(folder: Path) -> None:
+    """Write an open_clip checkpoint directory with random weights: two towers of one layer, 512 wide."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    config = {
+        "embed_dim": 512,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16, "head_width": 16},
+        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1},
+    }
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    save_file(open_clip.CLIP(**config).state_dict(), folder / "open_clip_model.safetensors")
+
+
+def make_project(root: Path, images: int, model: str) -> Project:
+    """Return a project with so many images that DVC has not seen."""
+    project = new_project(root, sources=["human"])
+    for path in (root / "data" / "images").rglob("*.jpg"):
+        path.unlink()
+    draw(project, range(images))
+    rows = [f"{n % 2}/{n:06}.jpg,{caption(n)}\n" for n in range(min(images, QUERIES))]
+    (root / "labels.csv").write_text("path,text\n" + "".join(rows))
+    project.set(embed__models=[model])
+    if model == "tiny":
+        tiny_model(root / "tiny")
+        described = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
+        project.set(models__tiny=described)
+    return project
+
+
+def main() -> None:
+    parser = ArgumentParser("python -m benchmarks.scale")
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--model", choices=["tiny", "builtin"], default="tiny")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        project = make_project(Path(folder) / "project", options.images, options.model)
+        print(f"{options.images:,} images, model {options.model}", flush=True)
+        held = [
+            stages(project, options.model),
+            reruns(project),
+            additions(project, options.images, options.model),
+        ]
+    if not all(held):
+        sys.exit("slower or larger than it should be")
+
+
+def stages(project: Project, model: str) -> bool:
+    """Run stage by stage, print what each costs, and say whether all stayed within the memory."""
+    project.run("dvc", "repro", "builtin_model", "sample")
+    costs = {}
+    for stage in (
+        "catalog", f"model@{model}", "label_inputs", "label@human", "queries@human", f"embed_images@{model}",
+        f"alike@{model}", "relevance@human", f"embed_queries@{model}-human", f"retrieve@{model}-human", "evaluate",
+    ):  # fmt: skip
+        costs[stage] = measured(project, "dvc", "repro", "--single-item", stage)
+        print(f"  {stage:<28}{costs[stage].seconds:8.1f} s {costs[stage].gib:6.2f} GiB", flush=True)
+    total, peak = sum(cost.seconds for cost in costs.values()), max(cost.gib for cost in costs.values())
+    print(f"  {'all of these':<28}{total / 60:8.1f} min {peak:4.2f} GiB at most (limit {MAX_GIB:g} GiB)")
+    rest = measured(project, "dvc", "repro")
+    print(f"  {'the other stages':<28}{rest.seconds:8.1f} s {rest.gib:6.2f} GiB", flush=True)
+    return peak <= MAX_GIB
+
+
+def reruns(project: Project) -> bool:
+    """Time `dvc repro` with nothing changed and with another k; the best of three, since others may compute."""
+    nothing = min(measured(project, "dvc", "repro").seconds for _ in range(3))
+    print(f"nothing changed: {nothing:.2f} s (limit for 10,000 images {MAX_NOTHING_S:g} s)", flush=True)
+    times = []
+    for ks in ([1, 5], [1, 3], [2, 5]):
+        project.set(evaluate__k=ks)
+        times.append(measured(project, "dvc", "repro").seconds)
+    print(f"another evaluate.k: {min(times):.2f} s (limit for 10,000 images {MAX_K_S:g} s)", flush=True)
+    return nothing <= MAX_NOTHING_S and min(times) <= MAX_K_S
+
+
+def additions(project: Project, images: int, model: str) -> bool:
+    """Add 1 % of the images and set what they cost against the first time."""
+    commands = {"catalog": ("stages.catalog",), f"embed_images {model}": ("stages.embed_images", model)}
+    added = {name: [] for name in commands}
+    for numbers in (range(images, images + 1), range(images + 1, images + 1 + images // 100)):
+        draw(project, numbers)
+        time.sleep(2.1)  # a file that was just written is not yet trusted
+        for name, command in commands.items():
+            added[name].append(measured(project, "python", "-m", *command).seconds)
+    for space in (project.root / ".cache").glob("*"):
+        if space.name in ("catalog", "embeddings"):
+            for path in space.iterdir():
+                path.unlink()
+    beyond, first_time = 0.0, {}
+    for name, command in commands.items():
+        first_time[name] = measured(project, "python", "-m", *command).seconds
+        one, percent = added[name]
+        beyond += max(0.0, percent - one)
+        print(f"{name}: first {first_time[name]:.1f} s; one image more {one:.2f} s; 1 % more {percent:.2f} s")
+    compute = first_time[name] - one  # of the embedding, which came last
+    share = beyond / compute
+    print(f"1 % more images: {share:.1%} of the first embedding beyond start-up (limit {MAX_SHARE:.0%})")
+    return share <= MAX_SHARE
+
+
+if __name__ == "__main__":
+    main()
