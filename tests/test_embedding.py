@@ -22,12 +22,13 @@ from stages.io.forward import Halving, forward_images
 from stages.io.images import decode
 from stages.io.manifest import ImageFile, gallery, read_manifest
 from stages.io.models import EmbeddingModel, load_model
-from stages.io.params import OpenaiRuntime, Runtime
+from stages.io.params import OpenaiRuntime, RayRuntime, Runtime
 from stages.io.preprocessing import TOLERANCE, fast
 from tests.conftest import Finished
 from tests.pipeline import tiny_model
 
 CPU = torch.device("cpu")
+RAY = RayRuntime(actors=None, images_per_task=None)
 OPENAI = OpenaiRuntime(
     concurrency=1,
     requests_per_minute=None,
@@ -49,7 +50,9 @@ def _one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 
 def runtime(batch_size: int | None = None, workers: int | None = 2) -> Runtime:
-    return Runtime(device="cpu", batch_size=batch_size, workers=workers, openai=OPENAI)
+    return Runtime(
+        engine="local", device="cpu", batch_size=batch_size, workers=workers, ray=RAY, openai=OPENAI
+    )
 
 
 # --- preprocessing -----------------------------------------------------------------------------
