@@ -147,7 +147,7 @@ def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workpla
         ("labels/imagenet", dict(load("imagenet", params).determinants or {})),
     ]
     unused = [
-        ("embeddings", image_determinants(card | {"files": {"w": "2"}})),
+        ("embeddings", image_determinants(card | {"files": {"w": "2"}}, "fp32")),
         ("labels/openai", used[1][1] | {"prompt": "An older prompt."}),
         ("labels/ocr", {"rapidocr": "0"}),
     ]
