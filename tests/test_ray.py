@@ -144,7 +144,7 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
     model = Model(name="local-dir:tiny", pretrained=None, context_length=None)
     card = describe("tiny", model)
     files = [picture(Path(f"{number}.jpg"), number, 1400) for number in range(10)]
-    here = dict(row for batch in embed_here("tiny", card, files, params.runtime) for row in batch)
+    here = dict(row for batch in embed_here("tiny", card, files, params) for row in batch)
     many = [
         ImageFile(f"{file.image_id}-{copy}", Path("sub", "..", file.path))
         for copy in range(10)
@@ -162,8 +162,8 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
             dead = nodes.kill_other()
 
     watch(monkeypatch, seen)
-    runtime = with_runtime(params, images_per_task=2).runtime
-    there = [row for batch in embed_on_cluster("tiny", card, many, runtime) for row in batch]
+    small = with_runtime(params, images_per_task=2)
+    there = [row for batch in embed_on_cluster("tiny", card, many, small) for row in batch]
     assert before[dead] == 3, "the node had worked"
     assert sum(before.values()) < len(many) / 4, "it was killed in the middle"
     assert after[dead] <= 4, "what it had finished may still have been on its way"
@@ -320,7 +320,7 @@ def test_an_interrupted_stage_ends_cleanly_and_keeps_what_is_done(
     card = json.loads((stage / "data" / "models" / "tiny.json").read_text())
     card["name"] = f"local-dir:{stage / 'tiny'}"
     first = ImageFile("first", stage / "pictures" / "0.jpg")
-    ((_, row),) = next(embed_here("tiny", card, [first], params.runtime))
+    ((_, row),) = next(embed_here("tiny", card, [first], params))
     assert set(finished.values()) == {row}, "one picture under many ids"
 
 
