@@ -291,3 +291,4 @@ def test_a_memory_too_small_for_one_image_is_one_sentence() -> None:
 
 def test_a_probe_finds_the_largest_reference_that_fits() -> None:
     assert pick_batch_size(probe(Small(fits=5)), "k", 10, wanted=None) == 4
+    assert pick_batch_size(probe(Small(fits=5)), "other", 10, wanted=16) == 4

@@ -61,9 +61,12 @@ class Probe:
         return bool(torch.equal(rows, moved.roll(-1, 0)))
 
     def same(self, size: int, reference: int) -> bool:
-        """Say whether two batch sizes give the same bits, in every place."""
+        """Say whether two batch sizes give the same bits, in every place; not, if the memory does not suffice."""
         pixels = self.noise(max(size, reference) + 1)
-        return bool(torch.equal(self.rows(pixels, size), self.rows(pixels, reference)))
+        try:
+            return bool(torch.equal(self.rows(pixels, size), self.rows(pixels, reference)))
+        except torch.OutOfMemoryError:
+            return False
 
     def seconds(self, size: int) -> float:
         """Return the time of an image in batches of ``size``, with all workers busy."""
@@ -98,7 +101,7 @@ def pick_batch_size(probe: Probe, key: str, images: int, wanted: int | None) -> 
     if same:
         return wanted
     say(
-        f"runtime.batch_size {wanted} would change the last bits of the results here, "
+        f"runtime.batch_size {wanted} would change the last bits of the results here or needs more memory, "
         f"so that {reference} is used"
     )
     return reference

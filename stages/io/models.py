@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -125,16 +127,29 @@ def load_model(name: str, card: dict[str, Any], device: torch.device, precision:
 
     dtype = pick_dtype(precision, device)
     logging.getLogger().setLevel(logging.ERROR)  # open_clip narrates every step at INFO and WARNING
-    if card["name"].startswith(LOCAL_DIR):
-        from stages.io.local_dir import load_local_dir
+    with _uncollected():
+        if card["name"].startswith(LOCAL_DIR):
+            from stages.io.local_dir import load_local_dir
 
-        directory = Path(card["name"].removeprefix(LOCAL_DIR))
-        parts = load_local_dir(directory, context_length=card["context_length"], device=device)
-    else:
-        parts = _load_registry(name, card, device)
+            directory = Path(card["name"].removeprefix(LOCAL_DIR))
+            parts = load_local_dir(directory, context_length=card["context_length"], device=device)
+        else:
+            parts = _load_registry(name, card, device)
     network, transform, tokenize = parts
     key = fingerprint(image_determinants(card, precision))
     return EmbeddingModel(key, network.to(dtype).requires_grad_(False), transform, tokenize)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: importing open_clip makes a million objects that stay, and none that go."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _load_registry(
