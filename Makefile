@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro test lint readme format clean
+.PHONY: help install repro zoo test lint readme format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,11 @@ install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned
 
 repro: install ## Run the pipeline; only what changed runs again
 	dvc repro
+
+# The built-in model is one that the pipeline makes.
+zoo: install ## Compare the models of zoo.models in params.yaml, as the experiment `zoo`
+	dvc repro --quiet builtin_model
+	python -m stages.zoo
 
 test: install $(VENV)/.installed-test ## Run all tests
 	pytest $(PYTEST_ARGS)

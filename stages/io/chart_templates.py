@@ -228,6 +228,42 @@ def throughput() -> Spec:
     return template(spec, ["per_second"], what, resolve={"scale": {"x": "independent"}})
 
 
+def leaderboard() -> Spec:
+    """Return quality against speed, a point and its interval a model, over the Pareto front."""
+    figures = [number(name) for name in ("mrr", "mrr_low", "mrr_high", "hit_rate")]
+    costs = [number("images_per_second", ".1f"), number("queries_per_second", ".1f")]
+    y = quantity(Y, Y_LABEL, scale={"domainMin": 0}, axis={"tickCount": 6})
+    front = {
+        "transform": [{"filter": "datum.on_front == 1"}],
+        "mark": {"type": "line", "interpolate": "step-before", "color": QUIET, "strokeWidth": 1.5},
+        "encoding": {"y": y},
+    }
+    span = {
+        "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45},
+        "encoding": {"y": quantity("mrr_low"), "y2": {"field": "mrr_high"}, "color": MODEL},
+    }
+    mean = {
+        "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
+        "encoding": {
+            "y": quantity(Y),
+            "color": MODEL,
+            "tooltip": [*({"field": name} for name in ("model", "source", "device")), *figures, *costs],
+        },
+    }
+    x = quantity(X, X_LABEL, scale={"type": "log", "nice": False, "padding": 30}, axis={"tickCount": 6})
+    spec = {"width": 420, "height": 200, "encoding": {"x": x}, "layer": [front, span, mean]}
+    numbers = [
+        "mrr",
+        "mrr_low",
+        "mrr_high",
+        "hit_rate",
+        "images_per_second",
+        "queries_per_second",
+        "on_front",
+    ]
+    return template(spec, numbers, BY_SOURCE)
+
+
 def image_sizes() -> Spec:
     """Return width against height, a mark for each size, larger for more files."""
     legend = "folder (a larger mark: more files)"
@@ -323,6 +359,7 @@ TEMPLATES: dict[str, Callable[[], Spec]] = {
         hit_rate,
         image_sizes,
         intervals,
+        leaderboard,
         margins,
         ranks,
         reciprocal_ranks,
