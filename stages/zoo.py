@@ -14,9 +14,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from stages.core.leaderboard import markdown
-from stages.io.console import InputError, run, say
+from stages.io.console import InputError, one_line, run, say
 from stages.io.device import pick_device
 from stages.io.files import write_text
 from stages.io.licence import licence_of
@@ -31,6 +33,23 @@ NAME = "zoo"
 FOLDER = Path("report")
 LOADING = ("model", "embed_images", "embed_queries", "throughput")  # stages that fail on a model's account
 FAILED = re.compile(r"failed to reproduce '(?P<stage>\w+)@(?P<item>[^']+)'")
+
+
+def without_hub_if_silent() -> None:
+    """Look only on this machine if the Hugging Face hub does not answer: every model would ask it ten times."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return
+    try:
+        with urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=10):  # noqa: S310
+            return
+    except HTTPError:  # an answer
+        return
+    except OSError as error:
+        say(f"zoo: the Hugging Face hub does not answer ({one_line(error)}): looking on this machine alone")
+    constants.HF_HUB_OFFLINE = True
+    os.environ["HF_HUB_OFFLINE"] = "1"  # for the stages
 
 
 def check(name: str, params: Params) -> None:
@@ -68,12 +87,10 @@ def git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def forget_experiment() -> None:
-    """Remove the experiment of this name that an earlier run made of the same commit."""
+def reference() -> str:
+    """Return the git reference of the experiment, which belongs to the commit that is checked out."""
     head = git("rev-parse", "HEAD")
-    ref = f"refs/exps/{head[:2]}/{head[2:]}/{NAME}"
-    if git("show-ref", ref):
-        dvc("exp", "remove", "-q", ref)
+    return f"refs/exps/{head[:2]}/{head[2:]}/{NAME}"
 
 
 def untracked(directories: Sequence[Path]) -> list[Path]:
@@ -105,13 +122,16 @@ def experiment(models: list[str], params: Params, stages: Sequence[str]) -> dict
     copies = [
         f"--copy-paths={path}" for path in untracked([path for path in paths if not path.is_absolute()])
     ]
-    forget_experiment()
+    if git("show-ref", reference()):  # of an earlier run; DVC's cache keeps what it computed
+        dvc("exp", "remove", "-q", reference())
     while left := [model for model in models if model not in absent]:
         chosen = f"embed.models=[{','.join(left)}]"
         code, said = dvc("exp", "run", "--temp", "-n", NAME, *copies, "-S", chosen, *stages)
         if code == 0:
             break
         model, reason = blamed(said, left, params.label.sources)
+        if model == params.queries.cosine.model:
+            raise InputError(f"expected the model of queries.cosine.model, found: {reason}")
         absent[model] = reason
         say(f"zoo: going on without {model}")
     return absent
@@ -138,7 +158,8 @@ def results() -> list[Row]:
     import dvc.api
 
     path = FOLDER / "leaderboard.csv"
-    write_text(path, dvc.api.read("plots/leaderboard.csv", rev=NAME))
+    commit = git("rev-parse", reference())  # by its name DVC would take a branch of the same name for it
+    write_text(path, dvc.api.read("plots/leaderboard.csv", rev=commit))
     return read_csv(path, COLUMNS)
 
 
@@ -160,6 +181,7 @@ def main() -> None:
     models, alike = list(params.zoo.models), params.queries.cosine.model
     if alike and alike not in models:
         models.append(alike)  # it decides which images count as relevant
+    without_hub_if_silent()
     absent = find_models(models, params)
     if alike in absent:
         raise InputError(f"expected the model of queries.cosine.model, found: {absent[alike]}")

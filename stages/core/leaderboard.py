@@ -10,9 +10,14 @@ Row = Mapping[str, str]
 
 UNKNOWN = "unknown"
 FLOAT32 = 4
+REASON = 160  # letters
 HOW_TO_READ = (
     "Best first, with 95 % intervals in brackets. Models whose intervals overlap widely may be equally good: "
     "`compare` tells. `*`: on the Pareto front, no other model is both faster and better."
+)
+WITHOUT = (
+    "What is not on this machine is found in the folder that HF_HOME names, or in a copy: set the model's name "
+    "in params.yaml to local-dir:PATH."
 )
 COSTS = (
     "model", "parameters", "dimension", "images/s", "queries/s", "index here", "index per million", "licence",
@@ -39,8 +44,18 @@ def markdown(rows: Sequence[Row], licences: Mapping[str, str], absent: Mapping[s
         table(COSTS, costs),
     ]
     if absent:
-        parts += ["## Not to be had", "\n".join(f"- {model}: {reason}" for model, reason in absent.items())]
+        parts += [
+            "## Not to be had",
+            WITHOUT,
+            "\n".join(f"- {model}: {_brief(reason)}" for model, reason in absent.items()),
+        ]
     return "\n\n".join(parts) + "\n"
+
+
+def _brief(reason: str) -> str:
+    """Return the beginning of a sentence: what to do about it is said once for all, the rest when it happens."""
+    said = reason.partition("; ")[0]
+    return said if len(said) <= REASON else f"{said[: REASON - 1]}…"
 
 
 def _by_speed(item: tuple[str, Row]) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 
 from stages.io.console import run
 from stages.io.files import write_text
-from stages.io.look import CHART_CONFIG, OTHERS, QUIET
+from stages.io.look import CHART_CONFIG, OTHERS, PAPER, QUIET
 
 FOLDER = Path(".dvc/plots")
 X, Y = "<DVC_METRIC_X>", "<DVC_METRIC_Y>"
@@ -229,9 +229,10 @@ def throughput() -> Spec:
 
 
 def leaderboard() -> Spec:
-    """Return quality against speed, a point and its interval a model, over the Pareto front."""
+    """Return quality against speed, a point and its interval a model; those on the Pareto front are filled."""
     figures = [number(name) for name in ("mrr", "mrr_low", "mrr_high", "hit_rate")]
     costs = [number("images_per_second", ".1f"), number("queries_per_second", ".1f")]
+    unnamed = MODEL | {"legend": None}  # the legend is that of the filled points
     y = quantity(Y, Y_LABEL, scale={"domainMin": 0}, axis={"tickCount": 6})
     front = {
         "transform": [{"filter": "datum.on_front == 1"}],
@@ -240,17 +241,19 @@ def leaderboard() -> Spec:
     }
     span = {
         "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45},
-        "encoding": {"y": quantity("mrr_low"), "y2": {"field": "mrr_high"}, "color": MODEL},
+        "encoding": {"y": quantity("mrr_low"), "y2": {"field": "mrr_high"}, "color": unnamed},
     }
     mean = {
-        "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
+        "mark": {"type": "point", "size": 110, "opacity": 1, "strokeWidth": 2.5},
         "encoding": {
             "y": quantity(Y),
-            "color": MODEL,
+            "color": unnamed,
+            "fill": {"condition": {"test": "datum.on_front == 1", **MODEL}, "value": PAPER},
             "tooltip": [*({"field": name} for name in ("model", "source", "device")), *figures, *costs],
         },
     }
-    x = quantity(X, X_LABEL, scale={"type": "log", "nice": False, "padding": 30}, axis={"tickCount": 6})
+    ticks = [digit * 10**power for power in range(-3, 5) for digit in (1, 2, 5)]
+    x = quantity(X, X_LABEL, scale={"type": "log", "nice": False, "padding": 30}, axis={"values": ticks})
     spec = {"width": 420, "height": 200, "encoding": {"x": x}, "layer": [front, span, mean]}
     numbers = [
         "mrr",
