@@ -6,13 +6,15 @@ import gc
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from stages.io.console import InputError, one_line
+from stages.io.memory import require_memory
 from stages.io.params import Model
+from stages.io.size import measure_size
 from stages.io.store import fingerprint
 from stages.io.vectors import image_determinants
 
@@ -44,10 +46,11 @@ class EmbeddingModel(NamedTuple):
 
 
 def describe(name: str, model: Model) -> dict[str, Any]:
-    """Return a model's card: its entry in params.yaml and the SHA-256 of every file it consists of.
+    """Return a model's card: its entry in params.yaml, the SHA-256 of every file it consists of, and its size.
 
-    The card is what embeddings are keyed by. Registry and hub models are downloaded here, unless
-    they are in the local cache already; nothing else in the pipeline needs the network for weights.
+    Embeddings are keyed by the former two. Registry and hub models are downloaded here, unless they are
+    in the local cache already; nothing else in the pipeline needs the network for weights. Where the
+    architecture cannot be built, the size is that of the weights' file.
 
     Raises:
         InputError: the model cannot be had.
@@ -61,7 +64,13 @@ def describe(name: str, model: Model) -> dict[str, Any]:
         "pretrained": model.pretrained,
         "context_length": model.context_length,
         "files": {path.name: sha256(path) for path in files},
+        "size": size._asdict() if (size := measure_size(model)) else {"weight_bytes": largest(files)},
     }
+
+
+def largest(files: Sequence[Path]) -> int:
+    """Return the size of the largest of some files, which holds the weights."""
+    return max(path.stat().st_size for path in files)
 
 
 def sha256(path: Path) -> str:
@@ -76,7 +85,12 @@ def _files_of_directory(name: str, directory: Path) -> list[Path]:
             f"expected an open_clip checkpoint directory at {directory} (params key models.{name}.name), "
             "found no open_clip_config.json there"
         )
-    return sorted(path for path in directory.iterdir() if path.is_file())
+    return sorted(path for path in directory.iterdir() if path.is_file() and not is_about(path))
+
+
+def is_about(path: Path) -> bool:
+    """Return whether a file of a checkpoint directory tells people something and changes no embedding."""
+    return path.suffix.lower() == ".md" or path.name.upper().startswith(("LICENSE", "LICENCE"))
 
 
 def _download(name: str, model: Model) -> Path:
@@ -117,15 +131,23 @@ def load_card(name: str) -> dict[str, Any]:
     return card
 
 
+def copies_of_weights(files: Iterable[str]) -> int:
+    """Return how often the weights are in memory while they are loaded: safetensors are mapped, not read."""
+    return 1 if any(name.endswith(".safetensors") for name in files) else 2
+
+
 def load_model(name: str, card: dict[str, Any], device: torch.device, precision: str) -> EmbeddingModel:
     """Load the model of a card onto a device, its weights converted to a precision (``embed.precision``).
 
     Raises:
-        InputError: it cannot be loaded, or the device cannot compute in that precision.
+        InputError: it cannot be loaded, there is not enough memory for it, or the device cannot compute in
+            that precision.
     """
     from stages.io.device import pick_dtype
 
     dtype = pick_dtype(precision, device)
+    if size := card.get("size"):  # cards of earlier versions have none
+        require_memory(name, size, device, copies=copies_of_weights(card["files"]))
     logging.getLogger().setLevel(logging.ERROR)  # open_clip narrates every step at INFO and WARNING
     with _uncollected():
         if card["name"].startswith(LOCAL_DIR):
