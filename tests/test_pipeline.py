@@ -18,7 +18,8 @@ from tests.pipeline import Project, add_photographs, tiny_model
 pytestmark = pytest.mark.pipeline
 
 OVER_ALL = {
-    "evaluate", "compare", "examples_instructive", "compare_labels", "judgements", "audit@human", "audit@imagenet",
+    "evaluate", "compare", "leaderboard", "examples_instructive", "compare_labels", "judgements", "audit@human",
+    "audit@imagenet",
 }  # fmt: skip
 IMAGENET = OVER_ALL | {
     "label@imagenet", "queries@imagenet", "relevance@imagenet", "embed_queries@builtin-imagenet",
@@ -54,7 +55,7 @@ def test_k_reruns_the_evaluation_alone(project: Project) -> None:
     project.set(evaluate__k=[1, 3])
     assert project.repro() == {
         "evaluate", "compare", "judgements", "examples@builtin-human", "examples@builtin-imagenet",
-        "examples_instructive",
+        "examples_instructive", "leaderboard",
     }  # fmt: skip
 
 
@@ -111,7 +112,8 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
         embed__models=["builtin", "tiny"],
     )
     assert project.repro() == OVER_ALL | {
-        "model@tiny", "throughput@tiny", "throughput_chart", "alike@tiny", "relevance@human", "relevance@imagenet", "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
+        "model@tiny", "throughput@tiny", "throughput_chart", "alike@tiny", "relevance@human", "relevance@imagenet",
+        "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
         "retrieve@tiny-human", "retrieve@tiny-imagenet", "examples@tiny-human", "examples@tiny-imagenet",
         "examples_audit@human", "examples_audit@imagenet",
     }  # fmt: skip
