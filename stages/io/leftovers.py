@@ -16,6 +16,7 @@ from stages.io.params import Params
 OF_A_SOURCE = {
     Path("data/labels"): ("{}.csv", "{}_without.csv", "{}_words.csv"),
     Path("data/queries"): ("{}.tsv",),
+    Path("data/qrels"): ("{}.qrels", "{}_left_out.csv"),
     Path("metrics/labels"): ("{}.json",),
 }
 
@@ -28,5 +29,6 @@ def forget_unlisted(params: Params) -> None:
     for folder, end in ((Path("data/ranks"), "csv"), (Path("data/runs"), "run")):
         keep_only(folder, [f"{model}/{source}.{end}" for model, source in product(models, sources)])
     keep_only(Path("data/alike"), [f"{model}.csv" for model in models])
+    keep_only(Path("data/splits"), [".gitignore", *(f"{run}.csv" for run in params.finetune.models)])
     vectors = product(models, [*sources, "images"])
     keep_only(Path("data/embeddings"), [f"{model}/{name}.npy" for model, name in vectors])
