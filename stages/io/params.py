@@ -162,6 +162,7 @@ class FinetuneRun(Section):
     epochs: Count
     patience: Count
     batch: Annotated[int, Field(ge=2)]
+    optimiser: Literal["sgd", "adam"]
     learning_rate: Positive
     warm_up: Share
     weight_decay: Amount

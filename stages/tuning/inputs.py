@@ -120,9 +120,11 @@ def _encode(towers: Towers, model: EmbeddingModel, texts: list[str]) -> np.ndarr
 def _text_features(
     towers: Towers, model: EmbeddingModel, texts: Sequence[str], card: dict[str, Any]
 ) -> Tensor:
-    keys = {hashlib.sha256(text.encode("utf-8")).hexdigest()[:24]: text for text in texts}
+    keys = [hashlib.sha256(text.encode("utf-8")).hexdigest()[:24] for text in texts]
+    text_of = dict(zip(keys, texts, strict=True))
     with Store("features", {"trunk": text_determinants(card)}) as store:
         # One text at a time: its features then do not depend on what is tokenised beside it.
-        for key in store.missing(keys):
-            store.put([(key, _encode(towers, model, [keys[key]])[0].tobytes())])
-        return torch.from_numpy(gather(store, list(keys)))
+        for key in store.missing(text_of):
+            store.put([(key, _encode(towers, model, [text_of[key]])[0].tobytes())])
+        row_of = {key: row for row, key in enumerate(text_of)}
+        return torch.from_numpy(gather(store, list(text_of)))[[row_of[key] for key in keys]]
