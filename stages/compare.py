@@ -82,7 +82,7 @@ def main() -> None:
     write_json(Path("metrics/comparison.json"), table)
     for source, row in table.items():
         for sentence in row["summary"]:
-            say(f"{source}: {sentence}")
+            say(f"{source}{params.part_label()}: {sentence}")
 
 
 def tabulate(

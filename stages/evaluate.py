@@ -13,12 +13,14 @@ import numpy as np
 from stages.core.clusters import query_clusters
 from stages.core.curves import HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
 from stages.core.evaluation import RankedQueries, Resampling, per_query, summarise
-from stages.io.console import run, say
+from stages.core.split import PARTS
+from stages.io.console import InputError, run, say
 from stages.io.files import write_json
 from stages.io.leftovers import forget_unlisted
 from stages.io.manifest import read_groups
-from stages.io.params import load_params
-from stages.io.tables import Row, chart_text, read_csv, write_csv
+from stages.io.params import Params, load_params
+from stages.io.splits import read_set_aside, read_split
+from stages.io.tables import Row, chart_text, read_csv, read_qrels, write_csv
 
 RANKS = Path("data/ranks")
 INTERVAL_COLUMNS = ("model", "source", "measure", "value", "low", "high", "chance")
@@ -92,21 +94,64 @@ def decimals(values: Iterable[float]) -> list[str]:
     return [f"{value:.6f}" for value in values]
 
 
+def refuse_leaks(params: Params, group_of: dict[str, int]) -> None:
+    """Refuse ranks in which a fine-tuned model answers queries of another part than ``evaluate.part``.
+
+    Raises:
+        InputError: a query, or an image ranked for one, belongs to another part of the model's split.
+    """
+    for (model, name), source in product(params.tuned_models().items(), params.label.sources):
+        others = [row for row in read_split(name, group_of) if row.part != params.evaluate.part]
+        queries, images = {row.query_id for row in others}, {row.image_id for row in others}
+        path = RANKS / model / f"{source}.csv"
+        rows = read_csv(path, ["query_id", "image_id"])
+        seen = [row for row in rows if row["query_id"] in queries or row["image_id"] in images]
+        if seen:
+            raise InputError(
+                f"expected {path} to hold what '{model}' has not seen (the {params.evaluate.part} part of "
+                f"data/splits/{name}.csv), found {len({row['query_id'] for row in seen})} queries of other parts; "
+                "evaluate.part: train measures them, labelled as such"
+            )
+
+
+def put_aside(params: Params, source: str, group_of: dict[str, int], n_queries: int) -> dict[str, Any]:
+    """Return what metrics say of what fine-tuned models have seen: {} where none is in use."""
+    runs = sorted(set(params.tuned_models().values()))
+    if not runs:
+        return {}
+    asked = len(read_qrels(Path(f"data/qrels/{source}.qrels")))
+    images = len(read_set_aside().images & group_of.keys())
+    others = " and ".join(part for part in PARTS if part != params.evaluate.part)
+    return {
+        "part": params.evaluate.part,
+        "set_aside": {
+            "n_queries": asked - n_queries,
+            "n_images": images,
+            "why": f"the {others} parts of what {', '.join(runs)} learned from, for all models alike",
+        },
+    }
+
+
 def main() -> None:
     params = load_params()
-    ks, group_of = params.evaluate.k, read_groups()
+    ks, everything = params.evaluate.k, read_groups()
+    aside, label = read_set_aside().images, params.part_label()
+    group_of = {image: group for image, group in everything.items() if image not in aside}
     resampling = Resampling(params.evaluate.resamples, params.evaluate.seed)
     pairs = list(product(params.embed.models, params.label.sources))
     forget_unlisted(params)
+    refuse_leaks(params, everything)
     figures: dict[str, dict[str, Any]] = {}
     hit_rates: list[tuple[object, ...]] = []
     reciprocals: list[tuple[object, ...]] = []
     shares: list[tuple[object, ...]] = []
     margins: list[tuple[object, ...]] = []
     for model, source in pairs:
-        series = f"{model} · {source}"
+        series = f"{model} · {source}{label}"
         results, queries = read_ranks(RANKS / model / f"{source}.csv", group_of)
-        figures.setdefault(model, {})[source] = summarise(queries, ks, resampling)
+        figures.setdefault(model, {})[source] = put_aside(
+            params, source, everything, len(results)
+        ) | summarise(queries, ks, resampling)
         write_results(Path(f"data/results/{model}/{source}.csv"), results, queries, ks)
         best = np.array([result.best_rank for result in results])
         hit_rates.extend((series, k, *decimals(rates)) for k, *rates in hit_rate_curve(queries, resampling))
@@ -122,7 +167,7 @@ def main() -> None:
     for model, source in pairs:
         row = figures[model][source]
         say(
-            f"{model} {source}: MRR {row['mrr']:.3f} (chance {row['chance']['mrr']:.3f}), {row['n_queries']} queries"
+            f"{model} {source}{label}: MRR {row['mrr']:.3f} (chance {row['chance']['mrr']:.3f}), {row['n_queries']} queries"
         )
 
 

@@ -15,6 +15,7 @@ from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import Params, load_params
 from stages.io.sheets import Strip, save_sheet
+from stages.io.splits import SetAside, read_set_aside, without
 from stages.io.tables import Row, read_csv, read_qrels, read_run
 
 ALONE = "One model only: list another under embed.models to see where they differ"
@@ -52,10 +53,10 @@ def most_instructive(results: Mapping[str, Sequence[Row]], n: int) -> list[Split
     return [split for split in first.values() if split.spread > 0][:n]
 
 
-def draw(source: str, params: Params, path_of: Mapping[str, Location]) -> None:
-    """Write the sheet of one source."""
+def draw(source: str, params: Params, path_of: Mapping[str, Location], aside: SetAside) -> None:
+    """Write the sheet of one source; ``path_of`` holds the images that are ranked."""
     models = params.embed.models
-    qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
+    qrels = without(read_qrels(Path(f"data/qrels/{source}.qrels")), aside)
     columns = ["text", "best_rank", "cluster"]
     results = {model: read_csv(Path(f"data/results/{model}/{source}.csv"), columns) for model in models}
     splits = most_instructive(results, params.examples.instructive)
@@ -75,9 +76,11 @@ def draw(source: str, params: Params, path_of: Mapping[str, Location]) -> None:
 
 def main() -> None:
     params = load_params()
-    path_of = dict(gallery(read_manifest(), location(params.data.images)))
+    aside = read_set_aside()
+    images = gallery(read_manifest(), location(params.data.images))
+    path_of = {image_id: path for image_id, path in images if image_id not in aside.images}
     for source in params.label.sources:
-        draw(source, params, path_of)
+        draw(source, params, path_of, aside)
 
 
 if __name__ == "__main__":

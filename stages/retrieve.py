@@ -2,7 +2,8 @@
 
 ``python -m stages.retrieve MODEL SOURCE`` writes the top of each ranking as a TREC run, and a table
 with the exact rank, over the whole gallery, of every relevant image and of the best irrelevant one
-(relevance 0), from which all measures follow. Queries that ``relevance`` left out are not asked.
+(relevance 0), from which all measures follow. Queries that ``relevance`` left out are not asked, and
+what is set aside because a fine-tuned model may have seen it is neither asked nor ranked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from stages.io.files import whole
 from stages.io.locations import location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
+from stages.io.splits import read_set_aside, without
 from stages.io.tables import read_qrels, read_queries, run_lines, write_csv
 
 Floats = npt.NDArray[np.float32]
@@ -85,15 +87,21 @@ def rank_block(start: int, scores: Floats, pairs: Pairs) -> Iterator[Ranked]:
 def main() -> None:
     model, source = sys.argv[1:3]
     params = load_params()
-    texts, qrels = (
-        read_queries(Path(f"data/queries/{source}.tsv")),
-        read_qrels(Path(f"data/qrels/{source}.qrels")),
-    )
+    texts, aside = read_queries(Path(f"data/queries/{source}.tsv")), read_set_aside()
+    qrels = without(read_qrels(Path(f"data/qrels/{source}.qrels")), aside)
+    if not qrels:
+        raise InputError(
+            f"expected queries of '{source}' outside what fine-tuned models in embed.models have seen, found "
+            f"none: {len(aside.queries)} queries and {len(aside.images)} images are set aside (data/set_aside.csv)"
+        )
     asked = [row for row, query_id in enumerate(texts) if query_id in qrels]
     query_ids = [query_id for query_id in texts if query_id in qrels]
-    image_ids = [image.image_id for image in gallery(read_manifest(), location(params.data.images))]
+    everything = [image.image_id for image in gallery(read_manifest(), location(params.data.images))]
+    kept = [column for column, image_id in enumerate(everything) if image_id not in aside.images]
+    image_ids = [everything[column] for column in kept]
     pairs = relevant_pairs(query_ids, image_ids, qrels)
     images = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
+    images = images if len(kept) == len(everything) else images[kept]
     queries = np.load(f"data/embeddings/{model}/{source}.npy")[asked]
     ranked: list[Ranked] = []
     title = f"retrieve {model} {source}"

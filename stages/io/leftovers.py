@@ -33,5 +33,6 @@ def forget_unlisted(params: Params) -> None:
     for card in Path("data/models").glob("*.json"):  # beside checkpoint directories, which stay
         if card.stem not in models:
             card.unlink()
+    keep_only(Path("data/splits"), [".gitignore", *(f"{run}.csv" for run in params.finetune.models)])
     vectors = product(models, [*sources, "images"])
     keep_only(Path("data/embeddings"), [f"{model}/{name}.npy" for model, name in vectors])

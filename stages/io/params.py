@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,6 +27,11 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Part = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+TUNED = "local-dir:data/tuned/"
+"""How the name of a model begins that ``finetune@NAME`` makes; NAME follows."""
 
 
 class Section(BaseModel):
@@ -131,6 +137,12 @@ class Model(Section):
     name: str
     pretrained: str | None
     context_length: Count | None
+    licence: str | None = None
+
+    @property
+    def run(self) -> str | None:
+        """The name of the fine-tuning run that makes this model; None if none does."""
+        return self.name.removeprefix(TUNED) if self.name.startswith(TUNED) else None
 
 
 class Embed(Section):
@@ -142,6 +154,39 @@ class Zoo(Section):
     models: Annotated[list[str], Field(min_length=1)]
 
 
+class FinetuneRun(Section):
+    base: str
+    sources: Annotated[list[str], Field(min_length=1)]
+    train: Literal["head", "last_blocks", "lora", "all"]
+    blocks: Count
+    rank: Count
+    alpha: Positive
+    loss: Literal["contrastive", "sigmoid"]
+    temperature: Positive | None
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    epochs: Count
+    patience: Count
+    batch: Annotated[int, Field(ge=2)]
+    optimiser: Literal["sgd", "adam"]
+    learning_rate: Positive
+    warm_up: Share
+    weight_decay: Amount
+    validation: Part
+    test: Part
+    seed: int
+
+    @model_validator(mode="after")
+    def _some_to_train_on(self) -> FinetuneRun:
+        if self.validation + self.test >= 1.0:
+            raise ValueError("expected validation and test to leave a share to train on")
+        return self
+
+
+class Finetune(Section):
+    models: list[str]
+    runs: dict[str, FinetuneRun]
+
+
 class Retrieve(Section):
     depth: Count
 
@@ -150,6 +195,7 @@ class Evaluate(Section):
     k: list[Count]
     resamples: Annotated[int, Field(ge=2000)]
     seed: int
+    part: Literal["train", "validation", "test"]
 
     @field_validator("k")
     @classmethod
@@ -204,6 +250,7 @@ class Params(Section):
     label: Label
     queries: Queries
     models: dict[str, Model]
+    finetune: Finetune
     embed: Embed
     zoo: Zoo
     retrieve: Retrieve
@@ -218,10 +265,13 @@ class Params(Section):
         for key, names in (lists | {"zoo.models": self.zoo.models}).items():
             if not names or len(set(names)) != len(names):
                 raise ValueError(f"{key}: expected at least one name, without repeats, found {names}")
-        for name in self.models:
+        for section, name in (
+            *product(["models"], self.models),
+            *product(["finetune.runs"], self.finetune.runs),
+        ):
             if not NAME_PATTERN.fullmatch(name):
                 raise ValueError(
-                    f"models.{name}: expected a name of letters, digits, '_' and '-' (DVC cannot address dots)"
+                    f"{section}.{name}: expected a name of letters, digits, '_' and '-' (DVC cannot address dots)"
                 )
         alike = self.queries.cosine.model
         if alike is not None and alike not in self.embed.models:
@@ -231,6 +281,43 @@ class Params(Section):
                 if name not in self.models:
                     raise ValueError(f"{key}: expected names described under models:, found '{name}'")
         return self
+
+    @model_validator(mode="after")
+    def _tuned(self) -> Params:
+        """Check what fine-tuning and the models that it makes say of each other."""
+        in_use = self.finetune.models
+        if len(set(in_use)) != len(in_use) or not set(in_use) <= self.finetune.runs.keys():
+            raise ValueError(
+                f"finetune.models: expected names of finetune.runs, without repeats, found {in_use}"
+            )
+        for name in in_use:
+            run = self.finetune.runs[name]
+            if run.base not in self.models or self.models[run.base].run is not None:
+                raise ValueError(
+                    f"finetune.runs.{name}.base: expected one of models: that is not itself fine-tuned, "
+                    f"found '{run.base}'"
+                )
+            if not set(run.sources) <= set(self.label.sources):
+                raise ValueError(
+                    f"finetune.runs.{name}.sources: expected some of label.sources, found {run.sources}"
+                )
+        for name in self.embed.models:
+            made_by = self.models[name].run
+            if made_by is not None and made_by not in in_use:
+                raise ValueError(
+                    f"embed.models: '{name}' is made by fine-tuning, expected '{made_by}' in finetune.models too"
+                )
+        return self
+
+    def part_label(self) -> str:
+        """Return how figures on data that a fine-tuned model has seen are labelled: `` (train)``."""
+        labelled = self.tuned_models() and self.evaluate.part != "test"
+        return f" ({self.evaluate.part})" if labelled else ""
+
+    def tuned_models(self) -> dict[str, str]:
+        """Return ``{model in use: the fine-tuning run that makes it}``."""
+        runs = ((name, self.models[name].run) for name in self.embed.models)
+        return {name: run for name, run in runs if run is not None}
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

@@ -1,0 +1,101 @@
+"""How much does tuning the built-in model's projection help, on captions never seen in training?
+
+Cross-fitted: the sample's captions are divided into five folds, whole components at a time (see
+``stages.core.split``); each fold is the test part once, the next one the validation part, and the other
+three are learned from. So every caption is searched for by one model that has seen neither it, nor its
+image, nor a near-duplicate, among the images of its fold. Repeated with three seeds, which draw other
+folds and other batches. Settings are those of ``finetune.runs.builtin-tuned`` in params.yaml; they were
+chosen on objects that the sample does not show.
+
+``python -m benchmarks.finetune``, after ``dvc repro``.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stages.core.comparison import compare
+from stages.core.split import TEST, TRAIN, VALIDATION, SplitRow, assign, components, split_rows
+from stages.io.manifest import gallery, read_groups, read_manifest
+from stages.io.models import describe, load_model
+from stages.io.params import load_params
+from stages.split import relevant
+from stages.tuning.checkpoint import Checkpoint
+from stages.tuning.report import MEASURES
+from stages.tuning.run import Base, Tuned, rows_of, threads, tune
+
+RUN = "builtin-tuned"
+FOLDS, SEEDS = 5, (1, 2, 3)
+
+
+def fold_of_parts(fold: int) -> dict[str, str]:
+    """Return ``{fold: part}`` where ``fold`` is the test part."""
+    parts = {str(i): TRAIN for i in range(FOLDS)}
+    return parts | {str(fold): TEST, str((fold + 1) % FOLDS): VALIDATION}
+
+
+def per_query(tuned: Tuned, rows: list[SplitRow]) -> dict[str, np.ndarray]:
+    """Return ``{query_id: [[RR, hit] of base, of tuned]}`` of the test part."""
+    queries = [rows_of(rows).queries[row] for row in tuned.test.queries]
+    found = np.stack([[1 / f.rank, f.rank <= 5] for f in (tuned.base, tuned.tuned)]).astype(float)
+    return {query: found[:, :, i] for i, query in enumerate(queries)}
+
+
+def main() -> None:
+    params, group_of = load_params(), read_groups()
+    device = torch.device("cpu")
+    settings = params.finetune.runs[RUN]
+    threads(settings, device)
+    relevance, texts = relevant(params, settings.sources, group_of)
+    component_of = components([(q, i) for q, images in relevance.items() for i in images], group_of)
+    files = {image.image_id: image for image in gallery(read_manifest(), Path(params.data.images))}
+    card = describe(settings.base, params.models[settings.base])
+    model = load_model(settings.base, card, device)
+    scores: dict[str, list[np.ndarray]] = {}
+    seconds = []
+    for seed in SEEDS:
+        run = settings.model_copy(update={"seed": seed})
+        folds = assign(component_of, {str(i): 1 / FOLDS for i in range(FOLDS)}, seed)
+        gains = []
+        for fold in range(FOLDS):
+            parts = fold_of_parts(fold)
+            rows = split_rows(relevance, texts, {q: parts[folds[q]] for q in folds}, group_of)
+            base = Base(card, model._replace(network=copy.deepcopy(model.network)))
+            checkpoint = Checkpoint(["benchmark", tempfile.gettempdir(), seed, fold])
+            checkpoint.forget()
+            started = time.perf_counter()
+            tuned = tune(base, run, rows, files, group_of, params.runtime, checkpoint, lambda _: None)
+            seconds.append(time.perf_counter() - started)
+            checkpoint.forget()
+            found = per_query(tuned, rows)
+            for query, values in found.items():
+                scores.setdefault(query, []).append(values)
+            gains.append(np.mean([v[1] - v[0] for v in found.values()], axis=0))
+            print(
+                f"seed {seed} fold {fold}: epochs {tuned.progress.best_epoch}/{tuned.progress.epoch} weight {tuned.chosen.weight} "
+                f"gain MRR {gains[-1][0]:+.3f} HitRate@5 {gains[-1][1]:+.3f}", file=sys.stderr,
+            )  # fmt: skip
+    queries = sorted(scores)
+    means = np.array([np.mean(scores[q], axis=0) for q in queries])  # over seeds
+    clusters = np.array([component_of[q] for q in queries])
+    compared = compare(means[:, 1], means[:, 0], clusters, seed=1)
+    print(
+        f"{len(queries)} captions in {len(set(clusters.tolist()))} clusters, {len(SEEDS)} seeds, galleries of about {len(files) // FOLDS}"
+    )
+    for i, (name, one) in enumerate(zip(MEASURES, compared, strict=True)):
+        print(
+            f"{name}: {means[:, 0, i].mean():.3f} -> {means[:, 1, i].mean():.3f}, "
+            f"difference {one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}], p = {one.p_value:.4f}"
+        )
+    print(f"a run, features at hand: {np.median(seconds):.1f} s")
+
+
+if __name__ == "__main__":
+    main()

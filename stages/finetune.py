@@ -1,0 +1,85 @@
+"""Stage ``finetune@NAME``: a model made from another and your labels; ``python -m stages.finetune NAME``.
+
+Learns from the training part of data/splits/NAME.csv, stops early and is mixed with the base model by
+the validation part, and is measured on the test part. The result is an open_clip checkpoint directory,
+data/tuned/NAME, a model like any other. A killed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from stages.core.split import SplitRow, components, sizes
+from stages.io.console import run, say
+from stages.io.files import rounded, write_json
+from stages.io.locations import location
+from stages.io.manifest import gallery, read_groups, read_manifest
+from stages.io.models import describe, load_model
+from stages.io.params import Params, load_params
+from stages.io.splits import read_split
+from stages.io.tables import write_csv
+
+TUNED = Path("data/tuned")
+
+
+def split_sizes(rows: list[SplitRow], group_of: dict[str, int]) -> dict[str, Any]:
+    """Return the sizes of the parts."""
+    pairs = [(row.query_id, row.image_id) for row in rows if row.query_id]
+    return sizes(rows, components(pairs, group_of))
+
+
+def make(name: str, params: Params) -> None:
+    """Tune, and write the model, its card, its metrics and its curve."""
+    from stages.io.device import pick_device
+    from stages.tuning.checkpoint import Checkpoint
+    from stages.tuning.export import write_model
+    from stages.tuning.inputs import PRECISION
+    from stages.tuning.live import live_log
+    from stages.tuning.report import card, figures
+    from stages.tuning.run import Base, threads, tune
+
+    settings = params.finetune.runs[name]
+    described, group_of, device = (
+        params.models[settings.base],
+        read_groups(),
+        pick_device(params.runtime.device),
+    )
+    rows = read_split(name, group_of)
+    files = {image.image_id: image for image in gallery(read_manifest(), location(params.data.images))}
+    base_card = describe(settings.base, described)
+    determinants = [settings.model_dump(), base_card, rows, device.type, threads(settings, device)]
+    checkpoint, charts = Checkpoint(determinants), Path("plots/finetune") / name
+    with live_log(charts / "live") as log:
+        base = Base(base_card, load_model(settings.base, base_card, device, PRECISION))
+        tuned = tune(base, settings, rows, files, group_of, params.runtime, checkpoint, log)
+    resampling = params.evaluate
+    found = rounded(
+        figures(tuned, split_sizes(rows, group_of), resamples=resampling.resamples, seed=resampling.seed)
+    )
+    shutil.rmtree(TUNED / name, ignore_errors=True)
+    write_model(TUNED / name, tuned.network, described, card(name, settings, described, found, tuned.changed))
+    write_json(Path(f"metrics/finetune/{name}.json"), found)
+    points = [
+        (name, point.weight, *point.found.means().values(), point is tuned.chosen) for point in tuned.points
+    ]
+    write_csv(
+        charts / "wise_ft.csv", ("model", "weight", *tuned.base.means(), "chosen"),
+        [(model, weight, *(f"{value:.6f}" for value in values), str(taken).lower()) for model, weight, *values, taken in points],
+    )  # fmt: skip
+    checkpoint.forget()
+    test = found["test"]
+    say(
+        f"finetune {name}: test MRR {test['base']['mrr']:.3f} → {test['tuned']['mrr']:.3f} "
+        f"({test['n_queries']} queries, {test['n_images']} images)"
+    )
+
+
+def main() -> None:
+    make(sys.argv[1], load_params())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Fine-tuning: what the stage ``finetune@NAME`` is made of."""
