@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro report app test lint readme store format clean
+.PHONY: help install repro report zoo app test lint readme store format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,11 @@ report: install ## Write report/ on what was found; REVS=A..B compares two revis
 
 app: install $(VENV)/.installed-app ## Open the search page (APP_ARGS="--port 8000 --by Ann")
 	python -m stages.app $(APP_ARGS)
+
+# The built-in model is one that the pipeline makes.
+zoo: install ## Compare the models of zoo.models in params.yaml, as the experiment `zoo`
+	dvc repro --quiet builtin_model
+	python -m stages.zoo
 
 test: install $(VENV)/.installed-test ## Run all tests
 	pytest $(PYTEST_ARGS)

@@ -73,10 +73,12 @@ def printed(command: str) -> str:
 def renew_outputs() -> None:
     """Run what docs/investigation.md shows the output of; its experiment first, which leaves no trace here."""
     text = INVESTIGATION.read_text(encoding="utf-8")
-    for command in commands(text):
-        if command.text.startswith("dvc exp run") and not command.needs:
-            printed(f"{command.text} --force")
+    experiments = [c.text for c in commands(text) if c.text.startswith("dvc exp run") and not c.needs]
+    for experiment in experiments:
+        printed(f"{experiment} --force")
     INVESTIGATION.write_text(with_outputs(text, printed), encoding="utf-8")
+    for experiment in experiments:
+        printed(f"dvc exp remove {experiment.split(' -n ')[1].split()[0]}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ in the folder cost ten images, and a killed run loses at most one batch.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +16,38 @@ from stages.io.files import write_array
 from stages.io.locations import location
 from stages.io.manifest import ImageFile, gallery, read_manifest
 from stages.io.models import load_card
-from stages.io.params import Runtime, load_params
+from stages.io.params import Params, load_params
 from stages.io.store import Store
 from stages.io.vectors import gather, image_determinants
 
 
 def embed_missing(
-    name: str, card: dict[str, Any], images: Sequence[ImageFile], kept: int, store: Store, runtime: Runtime
+    name: str, card: dict[str, Any], images: Sequence[ImageFile], kept: int, store: Store, params: Params
 ) -> None:
     """Embed ``images`` and put each batch into the store; ``kept`` more are there already."""
+    if params.runtime.engine == "ray":
+        from stages.cluster.workers import embed_on_cluster as embed
+    else:
+        embed = embed_here
+    title = f"embed images with {name}"
+    with progress(total=len(images) + kept, done=kept, unit="image", title=title) as bar:
+        for batch in embed(name, card, images, params):
+            store.put(batch)
+            bar.update(len(batch))
+
+
+def embed_here(
+    name: str, card: dict[str, Any], images: Sequence[ImageFile], params: Params
+) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield ``[(image_id, row), …]`` batch by batch, computed on this machine."""
     from stages.io.device import pick_device
     from stages.io.embedding import embed_images
     from stages.io.models import load_model
 
-    device = pick_device(runtime.device)
-    model = load_model(name, card, device)
-    title = f"embed images with {name}"
-    with progress(total=len(images) + kept, done=kept, unit="image", title=title) as bar:
-        for batch, rows in embed_images(model, images, device, runtime):
-            store.put((image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True))
-            bar.update(len(batch))
+    device = pick_device(params.runtime.device)
+    model = load_model(name, card, device, params.embed.precision)
+    for batch, rows in embed_images(model, images, device, params.runtime):
+        yield [(image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
 
 
 def main() -> None:
@@ -43,11 +55,11 @@ def main() -> None:
     params, card = load_params(), load_card(name)
     images = gallery(read_manifest(), location(params.data.images))
     ids = [image.image_id for image in images]
-    with Store("embeddings", image_determinants(card)) as store:
+    with Store("embeddings", image_determinants(card, params.embed.precision)) as store:
         missing = set(store.missing(ids))
         if missing:
             todo = [image for image in images if image.image_id in missing]
-            embed_missing(name, card, todo, len(ids) - len(todo), store, params.runtime)
+            embed_missing(name, card, todo, len(ids) - len(todo), store, params)
         write_array(Path(f"data/embeddings/{name}/images.npy"), gather(store, ids))
     say(f"embed_images {name}: {len(missing)} embedded, {len(ids) - len(missing)} found in the store")
 

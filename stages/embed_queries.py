@@ -14,7 +14,7 @@ from typing import Any
 from stages.io.console import progress, run, say
 from stages.io.files import write_array
 from stages.io.models import load_card
-from stages.io.params import Runtime, load_params
+from stages.io.params import Params, load_params
 from stages.io.store import Store
 from stages.io.tables import read_queries
 from stages.io.vectors import gather, text_determinants
@@ -26,29 +26,29 @@ def text_key(text: str) -> str:
 
 
 def embed_missing(
-    name: str, card: dict[str, Any], texts: Mapping[str, str], store: Store, runtime: Runtime
+    name: str, card: dict[str, Any], texts: Mapping[str, str], store: Store, params: Params
 ) -> None:
     """Embed ``texts`` (key to text) and put each batch into the store."""
     from stages.io.device import pick_device
     from stages.io.embedding import embed_texts
     from stages.io.models import load_model
 
-    device = pick_device(runtime.device)
-    model = load_model(name, card, device)
+    device = pick_device(params.runtime.device)
+    model = load_model(name, card, device, params.embed.precision)
     with progress(total=len(texts), unit="text", title=f"embed queries with {name}") as bar:
-        for batch, rows in embed_texts(model, list(texts.values()), device, runtime):
+        for batch, rows in embed_texts(model, list(texts.values()), device, params.runtime):
             store.put((text_key(text), row.tobytes()) for text, row in zip(batch, rows, strict=True))
             bar.update(len(batch))
 
 
 def main() -> None:
     name, source = sys.argv[1:3]
-    card = load_card(name)
+    params, card = load_params(), load_card(name)
     texts = {text_key(text): text for text in read_queries(Path(f"data/queries/{source}.tsv")).values()}
-    with Store("embeddings", text_determinants(card)) as store:
+    with Store("embeddings", text_determinants(card, params.embed.precision)) as store:
         missing = {key: texts[key] for key in store.missing(texts)}
         if missing:
-            embed_missing(name, card, missing, store, load_params().runtime)
+            embed_missing(name, card, missing, store, params)
         write_array(Path(f"data/embeddings/{name}/{source}.npy"), gather(store, list(texts)))
     say(
         f"embed_queries {name} {source}: {len(missing)} embedded, {len(texts) - len(missing)} found in the store"

@@ -10,6 +10,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from stages.io.console import InputError, progress, run, say
 from stages.io.files import write_json
 from stages.io.locations import location
 from stages.io.manifest import ImageFile, gallery, read_manifest
-from stages.io.params import load_params
+from stages.io.params import Params, load_params
 from stages.io.store import Store
 from stages.io.tables import write_csv
 from stages.labelers import Answer, Label, Labeler, NoLabel, load
@@ -149,11 +150,20 @@ def words_per_image(
     return [(i.image_id, count(given[i.image_id])) for i in images if i.image_id in given]
 
 
+def with_engine(labeler: Labeler, source: str, params: Params) -> Labeler:
+    """Return a source that computes on a cluster, if ``runtime.engine`` says so and it computes at all."""
+    if params.runtime.engine == "local" or labeler.start is None or labeler.determinants is None:
+        return labeler
+    from stages.cluster.workers import ask_on_cluster
+
+    return labeler._replace(ask=partial(ask_on_cluster, source, params, labeler.determinants))
+
+
 def main() -> None:
     source, *options = sys.argv[1:]
     params = load_params()
     images = gallery(read_manifest(), location(params.data.images))
-    labeler = load(source, params)
+    labeler = with_engine(load(source, params), source, params)
     wanted = images[: labeler.limit]
     if "--estimate" in options:
         say(estimate(labeler, source, wanted))

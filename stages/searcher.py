@@ -129,7 +129,7 @@ class Searcher:
         text = normalise_text(query)
         if not text:
             raise InputError("expected a text or the path of an image as query, found nothing visible")
-        with Store("embeddings", text_determinants(self._card)) as store:
+        with Store("embeddings", text_determinants(self._card, self.params.embed.precision)) as store:
             if store.missing([text_key(text)]):
                 from stages.io.embedding import embed_texts
 
@@ -151,7 +151,7 @@ class Searcher:
         if key in self.path_of:
             row = self.image_ids.index(key)
             return self._images[row : row + 1]
-        with Store("embeddings", image_determinants(self._card)) as store:
+        with Store("embeddings", image_determinants(self._card, self.params.embed.precision)) as store:
             if store.missing([key]):
                 from stages.io.embedding import embed_images
 
@@ -169,7 +169,8 @@ class Searcher:
             from stages.io.models import load_model
 
             say(f"loading {self.name} …")
-            self._model = load_model(self.name, self._card, pick_device(self.params.runtime.device))
+            device = pick_device(self.params.runtime.device)
+            self._model = load_model(self.name, self._card, device, self.params.embed.precision)
         return self._model
 
 

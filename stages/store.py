@@ -53,7 +53,8 @@ def current_use(params: Params) -> Use:
         except FileNotFoundError:
             use.doubts["embeddings"] = f"model '{name}' has no card yet; run `dvc repro`"
             continue
-        for about in (image_determinants(card), text_determinants(card)):
+        for determine_vector in (image_determinants, text_determinants):
+            about = determine_vector(card, params.embed.precision)
             use.spaces.add(("embeddings", fingerprint(about)))
     about_of: dict[str, Callable[[], Any]] = {"judgements": lambda: judge_determinants(params)}
     for source in params.label.sources:

@@ -20,11 +20,11 @@ from stages.io.throughput import COLUMNS, measure
 
 def main() -> None:
     name = sys.argv[1]
-    runtime = load_params().runtime
-    device = pick_device(runtime.device)
-    model = load_model(name, load_card(name), device)
+    params = load_params()
+    device = pick_device(params.runtime.device)
+    model = load_model(name, load_card(name), device, params.embed.precision)
     with tempfile.TemporaryDirectory() as folder:
-        rates = measure(model, device, runtime, Path(folder))
+        rates = measure(model, device, params.runtime, Path(folder))
     rows = [(what, device.type, *(f"{value:.4g}" for value in rate)) for what, rate in rates.items()]
     write_csv(Path(f"data/throughput/{name}.csv"), COLUMNS, rows)
     say(f"throughput {name} on {device.type}: {rows[0][2]} images and {rows[1][2]} texts a second")

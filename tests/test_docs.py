@@ -25,6 +25,7 @@ GUIDE = (REPOSITORY / "docs" / "labels.md").read_text(encoding="utf-8")
 SECONDS = 240.0
 NEEDS = {
     "",
+    "background",  # it goes on when the command has ended
     "browser",  # it serves a page until it is interrupted
     "ci",  # .ci/run runs it
     "cluster",  # other machines
@@ -52,8 +53,8 @@ def test_every_command_of_a_document_does_what_it_says(document: Path, user: Pro
         assert command.needs in NEEDS, command
         if command.needs == "ci":
             assert command.text in (REPOSITORY / ".ci" / "run").read_text(), command
-        elif command.needs == "cluster":
-            print(f"{document.name}: not run, it takes other machines: {command.text}")
+        elif command.needs in ("background", "cluster"):
+            print(f"{document.name}: not run, it takes more than a test has: {command.text}")
         elif command.needs == "browser":
             serve(user, command)
         else:

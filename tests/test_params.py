@@ -45,6 +45,7 @@ def test_the_projects_own_params_are_valid() -> None:
         ("evaluate.k", [], r"evaluate\.k: "),
         ("embed.models", ["nobody"], r"embed\.models: .*'nobody'"),
         ("embed.models", [], r"embed\.models: expected at least one"),
+        ("embed.precision", "fp8", r"embed\.precision: .*'fp8'"),
         ("models.a@b", {"name": "x", "pretrained": None, "context_length": None}, r"models\.a@b"),
         ("catalog", None, "catalog: missing key"),
         ("runtime.device", "gpu", r"runtime\.device: "),

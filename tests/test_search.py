@@ -57,7 +57,7 @@ def queries(finished: Finished) -> dict[str, str]:
 
 def stored(project: Project, text: str) -> bytes | None:
     card = json.loads((project.root / "data" / "models" / "builtin.json").read_text())
-    with Store("embeddings", text_determinants(card), project.root / ".cache") as store:
+    with Store("embeddings", text_determinants(card, "fp32"), project.root / ".cache") as store:
         return dict(store.get([text_key(text)])).get(text_key(text))
 
 

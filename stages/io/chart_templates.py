@@ -14,7 +14,7 @@ from typing import Any
 
 from stages.io.console import run
 from stages.io.files import write_text
-from stages.io.look import CHART_CONFIG, OTHERS, QUIET
+from stages.io.look import CHART_CONFIG, OTHERS, PAPER, QUIET
 
 FOLDER = Path(".dvc/plots")
 X, Y = "<DVC_METRIC_X>", "<DVC_METRIC_Y>"
@@ -228,6 +228,45 @@ def throughput() -> Spec:
     return template(spec, ["per_second"], what, resolve={"scale": {"x": "independent"}})
 
 
+def leaderboard() -> Spec:
+    """Return quality against speed, a point and its interval a model; those on the Pareto front are filled."""
+    figures = [number(name) for name in ("mrr", "mrr_low", "mrr_high", "hit_rate")]
+    costs = [number("images_per_second", ".1f"), number("queries_per_second", ".1f")]
+    unnamed = MODEL | {"legend": None}  # the legend is that of the filled points
+    y = quantity(Y, Y_LABEL, scale={"domainMin": 0}, axis={"tickCount": 6})
+    front = {
+        "transform": [{"filter": "datum.on_front == 1"}],
+        "mark": {"type": "line", "interpolate": "step-before", "color": QUIET, "strokeWidth": 1.5},
+        "encoding": {"y": y},
+    }
+    span = {
+        "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45},
+        "encoding": {"y": quantity("mrr_low"), "y2": {"field": "mrr_high"}, "color": unnamed},
+    }
+    mean = {
+        "mark": {"type": "point", "size": 110, "opacity": 1, "strokeWidth": 2.5},
+        "encoding": {
+            "y": quantity(Y),
+            "color": unnamed,
+            "fill": {"condition": {"test": "datum.on_front == 1", **MODEL}, "value": PAPER},
+            "tooltip": [*({"field": name} for name in ("model", "source", "device")), *figures, *costs],
+        },
+    }
+    ticks = [digit * 10**power for power in range(-3, 5) for digit in (1, 2, 5)]
+    x = quantity(X, X_LABEL, scale={"type": "log", "nice": False, "padding": 30}, axis={"values": ticks})
+    spec = {"width": 420, "height": 200, "encoding": {"x": x}, "layer": [front, span, mean]}
+    numbers = [
+        "mrr",
+        "mrr_low",
+        "mrr_high",
+        "hit_rate",
+        "images_per_second",
+        "queries_per_second",
+        "on_front",
+    ]
+    return template(spec, numbers, BY_SOURCE)
+
+
 def image_sizes() -> Spec:
     """Return width against height, a mark for each size, larger for more files."""
     legend = "folder (a larger mark: more files)"
@@ -323,6 +362,7 @@ TEMPLATES: dict[str, Callable[[], Spec]] = {
         hit_rate,
         image_sizes,
         intervals,
+        leaderboard,
         margins,
         ranks,
         reciprocal_ranks,

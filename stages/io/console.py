@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -46,3 +47,5 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         say("interrupted: finished work is kept, run the same command to go on")
         raise SystemExit(130) from None
+    finally:
+        gc.freeze()  # the process ends: looking through torch's million objects for garbage takes a second

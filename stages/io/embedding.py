@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stages.io.forward import forward_images, one_torch_thread
+from stages.io.batches import Probe, pick_batch_size
+from stages.io.device import one_torch_thread
+from stages.io.forward import forward_images
+from stages.io.images import open_image
 from stages.io.manifest import ImageFile
 from stages.io.models import EmbeddingModel
-from stages.io.parallel import in_threads
+from stages.io.parallel import in_threads, thread_count
 from stages.io.params import Runtime
+from stages.io.preprocessing import fast
 
 Floats = npt.NDArray[np.float32]
 
@@ -24,14 +28,20 @@ def embed_images(
     model: EmbeddingModel, images: Sequence[ImageFile], device: torch.device, runtime: Runtime
 ) -> Iterator[tuple[Sequence[ImageFile], Floats]]:
     """Yield ``(images, rows)`` batch by batch, in order: ``(len(images), dim)`` float32 unit rows."""
+    if not images:
+        return
     network = model.network.to(memory_format=torch.channels_last)
+    transform, dtype = fast(model.transform), next(network.parameters()).dtype
+    workers = thread_count(runtime.workers)
+    probe = Probe(network.encode_image, transform(open_image(images[0].path)).to(dtype), device, workers)
     rows = forward_images(
         images,
-        model.transform,
+        transform,
         network.encode_image,
         device,
-        batch_size=runtime.batch_size,
-        workers=runtime.workers,
+        batch_size=pick_batch_size(probe, model.key, len(images), runtime.batch_size),
+        workers=workers,
+        dtype=dtype,
     )
     for batch, features in rows:
         yield batch, unit_rows(features)

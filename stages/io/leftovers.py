@@ -30,5 +30,8 @@ def forget_unlisted(params: Params) -> None:
         keep_only(folder, [f"{model}/{source}.{end}" for model, source in product(models, sources)])
     for folder in (Path("data/alike"), Path("data/throughput")):
         keep_only(folder, [f"{model}.csv" for model in models])
+    for card in Path("data/models").glob("*.json"):  # beside checkpoint directories, which stay
+        if card.stem not in models:
+            card.unlink()
     vectors = product(models, [*sources, "images"])
     keep_only(Path("data/embeddings"), [f"{model}/{name}.npy" for model, name in vectors])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -31,7 +32,7 @@ Tokenizer = Callable[[Sequence[str]], Tensor]
 def load_local_dir(
     directory: Path, *, context_length: int | None = None, device: str | torch.device = "cpu"
 ) -> tuple[nn.Module, Callable[[Any], Tensor], Tokenizer]:
-    """Load model (float32, eval mode), preprocessing (of a PIL image) and tokenizer.
+    """Load model (float32, eval mode), preprocessing (of a PIL image) and tokenizer, made when first used.
 
     Args:
         directory: holds ``open_clip_config.json``, the weights and, for a Hugging Face text tower,
@@ -47,18 +48,28 @@ def load_local_dir(
         model, _, preprocess = open_clip.create_model_and_transforms(
             name, device=device, require_pretrained=True, **text_tower_here(directory)
         )
-        tokenizer: Tokenizer = open_clip.get_tokenizer(name, context_length=context_length)
     except UNUSABLE as error:
-        raise InputError(
-            f"expected an open_clip checkpoint in {directory}, found: {one_line(error)}"
-        ) from error
+        raise _unusable(directory, error) from error
     if context_length is not None and context_length > model.context_length:
         raise InputError(
             f"expected a context_length of at most {model.context_length} for {name}, found {context_length}"
         )
-    if isinstance(getattr(model, "text", None), HFTextEncoder):
-        tokenizer = without_padding_columns(tokenizer, model.text.config.pad_token_id)
-    return model.eval(), preprocess, tokenizer
+
+    @cache  # half a second that embedding images does not need
+    def tokenizer() -> Tokenizer:
+        try:
+            made: Tokenizer = open_clip.get_tokenizer(name, context_length=context_length)
+        except UNUSABLE as error:
+            raise _unusable(directory, error) from error
+        if isinstance(getattr(model, "text", None), HFTextEncoder):
+            made = without_padding_columns(made, model.text.config.pad_token_id)
+        return made
+
+    return model.eval(), preprocess, lambda texts: tokenizer()(texts)
+
+
+def _unusable(directory: Path, error: Exception) -> InputError:
+    return InputError(f"expected an open_clip checkpoint in {directory}, found: {one_line(error)}")
 
 
 def text_tower_here(directory: Path) -> dict[str, Any]:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from stages.io.console import InputError, one_line
+from stages.io.memory import require_memory
 from stages.io.params import Model
+from stages.io.size import measure_size
+from stages.io.store import fingerprint
+from stages.io.vectors import image_determinants
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
+
+Transform: TypeAlias = "Callable[[Image.Image], torch.Tensor]"
+Tokenize: TypeAlias = "Callable[[Sequence[str]], torch.Tensor]"
 
 LOCAL_DIR = "local-dir:"
 HF_HUB = "hf-hub:"
@@ -24,21 +33,24 @@ class EmbeddingModel(NamedTuple):
     """A loaded open_clip model, in evaluation mode.
 
     Attributes:
-        network: has ``encode_image`` and ``encode_text``.
+        key: names the files and the precision.
+        network: has ``encode_image`` and ``encode_text``, in the precision.
         transform: an RGB image to ``(3, height, width)`` float32.
         tokenize: texts to ``(n_texts, length)`` int64; ``length`` may depend on the longest of them.
     """
 
+    key: str
     network: torch.nn.Module
-    transform: Callable[[Image.Image], torch.Tensor]
-    tokenize: Callable[[Sequence[str]], torch.Tensor]
+    transform: Transform
+    tokenize: Tokenize
 
 
 def describe(name: str, model: Model) -> dict[str, Any]:
-    """Return a model's card: its entry in params.yaml and the SHA-256 of every file it consists of.
+    """Return a model's card: its entry in params.yaml, the SHA-256 of every file it consists of, and its size.
 
-    The card is what embeddings are keyed by. Registry and hub models are downloaded here, unless
-    they are in the local cache already; nothing else in the pipeline needs the network for weights.
+    Embeddings are keyed by the former two. Registry and hub models are downloaded here, unless they are
+    in the local cache already; nothing else in the pipeline needs the network for weights. Where the
+    architecture cannot be built, the size is that of the weights' file.
 
     Raises:
         InputError: the model cannot be had.
@@ -52,7 +64,13 @@ def describe(name: str, model: Model) -> dict[str, Any]:
         "pretrained": model.pretrained,
         "context_length": model.context_length,
         "files": {path.name: sha256(path) for path in files},
+        "size": size._asdict() if (size := measure_size(model)) else {"weight_bytes": largest(files)},
     }
+
+
+def largest(files: Sequence[Path]) -> int:
+    """Return the size of the largest of some files, which holds the weights."""
+    return max(path.stat().st_size for path in files)
 
 
 def sha256(path: Path) -> str:
@@ -67,7 +85,12 @@ def _files_of_directory(name: str, directory: Path) -> list[Path]:
             f"expected an open_clip checkpoint directory at {directory} (params key models.{name}.name), "
             "found no open_clip_config.json there"
         )
-    return sorted(path for path in directory.iterdir() if path.is_file())
+    return sorted(path for path in directory.iterdir() if path.is_file() and not is_about(path))
+
+
+def is_about(path: Path) -> bool:
+    """Return whether a file of a checkpoint directory tells people something and changes no embedding."""
+    return path.suffix.lower() == ".md" or path.name.upper().startswith(("LICENSE", "LICENCE"))
 
 
 def _download(name: str, model: Model) -> Path:
@@ -108,24 +131,52 @@ def load_card(name: str) -> dict[str, Any]:
     return card
 
 
-def load_model(name: str, card: dict[str, Any], device: torch.device) -> EmbeddingModel:
-    """Load the model of a card onto a device.
+def copies_of_weights(files: Iterable[str]) -> int:
+    """Return how often the weights are in memory while they are loaded: safetensors are mapped, not read."""
+    return 1 if any(name.endswith(".safetensors") for name in files) else 2
+
+
+def load_model(name: str, card: dict[str, Any], device: torch.device, precision: str) -> EmbeddingModel:
+    """Load the model of a card onto a device, its weights converted to a precision (``embed.precision``).
 
     Raises:
-        InputError: it cannot be loaded.
+        InputError: it cannot be loaded, there is not enough memory for it, or the device cannot compute in
+            that precision.
     """
+    from stages.io.device import pick_dtype
+
+    dtype = pick_dtype(precision, device)
+    if size := card.get("size"):  # cards of earlier versions have none
+        require_memory(name, size, device, copies=copies_of_weights(card["files"]))
     logging.getLogger().setLevel(logging.ERROR)  # open_clip narrates every step at INFO and WARNING
-    if card["name"].startswith(LOCAL_DIR):
-        from stages.io.local_dir import load_local_dir
+    with _uncollected():
+        if card["name"].startswith(LOCAL_DIR):
+            from stages.io.local_dir import load_local_dir
 
-        directory = Path(card["name"].removeprefix(LOCAL_DIR))
-        return EmbeddingModel(
-            *load_local_dir(directory, context_length=card["context_length"], device=device)
-        )
-    return _load_registry(name, card, device)
+            directory = Path(card["name"].removeprefix(LOCAL_DIR))
+            parts = load_local_dir(directory, context_length=card["context_length"], device=device)
+        else:
+            parts = _load_registry(name, card, device)
+    network, transform, tokenize = parts
+    key = fingerprint(image_determinants(card, precision))
+    return EmbeddingModel(key, network.to(dtype).requires_grad_(False), transform, tokenize)
 
 
-def _load_registry(name: str, card: dict[str, Any], device: torch.device) -> EmbeddingModel:
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: importing open_clip makes a million objects that stay, and none that go."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _load_registry(
+    name: str, card: dict[str, Any], device: torch.device
+) -> tuple[torch.nn.Module, Transform, Tokenize]:
     import open_clip
 
     try:
@@ -139,4 +190,4 @@ def _load_registry(name: str, card: dict[str, Any], device: torch.device) -> Emb
             f"point models.{name}.name in params.yaml to local-dir:PATH of a copy, or HF_HOME to a folder that "
             "has its weights and tokenizer, or set embed.models to [builtin], which needs no download"
         ) from None
-    return EmbeddingModel(network.eval(), transform, lambda texts: tokenizer(list(texts)))
+    return network.eval(), transform, lambda texts: tokenizer(list(texts))

@@ -15,6 +15,11 @@ Result = TypeVar("Result")
 AHEAD = 2
 
 
+def thread_count(workers: int | None) -> int:
+    """Return how many threads ``runtime.workers`` means: one a core for None."""
+    return max(1, os.cpu_count() or 1 if workers is None else workers)
+
+
 def in_threads(
     function: Callable[[Task], Result],
     tasks: Iterable[Task],
@@ -29,7 +34,7 @@ def in_threads(
         workers: threads; None for one a core.
         start: called once in every thread before its first task.
     """
-    count = max(1, os.cpu_count() or 1 if workers is None else workers)
+    count = thread_count(workers)
     remaining = iter(tasks)
     with ThreadPoolExecutor(count, initializer=start) as pool:
         waiting: deque[Future[Result]] = deque()

@@ -135,6 +135,11 @@ class Model(Section):
 
 class Embed(Section):
     models: list[str]
+    precision: Literal["fp32", "bf16", "fp16"]
+
+
+class Zoo(Section):
+    models: Annotated[list[str], Field(min_length=1)]
 
 
 class Retrieve(Section):
@@ -176,10 +181,17 @@ class OpenaiRuntime(Section):
     poll_seconds: Annotated[float, Field(gt=0.0)]
 
 
+class RayRuntime(Section):
+    actors: Count | None
+    images_per_task: Count | None
+
+
 class Runtime(Section):
+    engine: Literal["local", "ray"]
     device: Literal["auto", "cpu", "cuda", "mps"]
     batch_size: Count | None
     workers: Count | None
+    ray: RayRuntime
     openai: OpenaiRuntime
 
 
@@ -193,6 +205,7 @@ class Params(Section):
     queries: Queries
     models: dict[str, Model]
     embed: Embed
+    zoo: Zoo
     retrieve: Retrieve
     evaluate: Evaluate
     examples: Examples
@@ -201,7 +214,8 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _names(self) -> Params:
-        for key, names in (("label.sources", self.label.sources), ("embed.models", self.embed.models)):
+        lists = {"label.sources": self.label.sources, "embed.models": self.embed.models}
+        for key, names in (lists | {"zoo.models": self.zoo.models}).items():
             if not names or len(set(names)) != len(names):
                 raise ValueError(f"{key}: expected at least one name, without repeats, found {names}")
         for name in self.models:
@@ -212,9 +226,10 @@ class Params(Section):
         alike = self.queries.cosine.model
         if alike is not None and alike not in self.embed.models:
             raise ValueError(f"queries.cosine.model: expected null or one of embed.models, found '{alike}'")
-        for name in self.embed.models:
-            if name not in self.models:
-                raise ValueError(f"embed.models: expected names described under models:, found '{name}'")
+        for key, names in (("embed.models", self.embed.models), ("zoo.models", self.zoo.models)):
+            for name in names:
+                if name not in self.models:
+                    raise ValueError(f"{key}: expected names described under models:, found '{name}'")
         return self
 
 

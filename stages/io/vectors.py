@@ -13,14 +13,22 @@ from stages.io.store import Store
 Floats = npt.NDArray[np.float32]
 
 
-def image_determinants(card: dict[str, Any]) -> dict[str, Any]:
+PREPROCESSING = (
+    2  # how the pixels are computed from a model's own description; see stages/io/preprocessing.py
+)
+
+
+def image_determinants(card: dict[str, Any], precision: str) -> dict[str, Any]:
     """Return all that determines an image's vector besides its bytes; the files hold the preprocessing."""
-    return {"kind": "image", **{key: card[key] for key in ("name", "pretrained", "files")}}
+    about = {key: card[key] for key in ("name", "pretrained", "files")}
+    return {"kind": "image", **about, "precision": precision, "preprocessing": PREPROCESSING}
 
 
-def text_determinants(card: dict[str, Any]) -> dict[str, Any]:
+def text_determinants(card: dict[str, Any], precision: str) -> dict[str, Any]:
     """Return all that determines a text's vector besides the text."""
-    return {"kind": "text", **{key: card[key] for key in ("name", "pretrained", "files", "context_length")}}
+    about = {key: card[key] for key in ("name", "pretrained", "files", "context_length")}
+    other = {} if precision == "fp32" else {"precision": precision}  # texts of stores from before stay known
+    return {"kind": "text", **about, **other}
 
 
 def gather(store: Store, keys: Sequence[str]) -> Floats:

@@ -26,6 +26,8 @@ Answer = dict[str, Any]
 """What a source said of one image, as JSON. ``{"failure": reason}`` is an answer too, and kept, unless
 it also says ``"passing": True``: then it is listed, and the image asked again in the next run."""
 
+Ask = Callable[[Sequence[ImageFile]], Iterator[tuple[str, Answer]]]
+
 
 class Label(NamedTuple):
     """A text for an image; ``confidence`` in [0, 1], or None where the source gives none."""
@@ -59,10 +61,12 @@ class Labeler(NamedTuple):
         limit: label only the first so many images of the gallery; None for all.
         figures: what metrics say of the answers besides what they say for every source.
         estimate: given the same as ``resume``, says in a few lines what it would cost, without asking.
+        start: for sources that compute: loads the model and returns what then asks it, as ``ask`` does in one
+            step. It lets the workers of a cluster, which are given images bit by bit, load a model once.
     """
 
     determinants: Mapping[str, Any] | None
-    ask: Callable[[Sequence[ImageFile]], Iterator[tuple[str, Answer]]]
+    ask: Ask
     read: Callable[[str, Answer], Iterable[Label | NoLabel]]
     strays: Sequence[NoLabel] = ()
     words: Callable[[Answer], int] | None = None
@@ -70,6 +74,7 @@ class Labeler(NamedTuple):
     limit: int | None = None
     figures: Callable[[Iterable[Answer]], Mapping[str, Any]] | None = None
     estimate: Callable[[Sequence[ImageFile], Mapping[str, Answer]], str] | None = None
+    start: Callable[[], Ask] | None = None
 
 
 def load(source: str, params: Params) -> Labeler:

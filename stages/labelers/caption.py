@@ -24,7 +24,7 @@ from stages.io.manifest import ImageFile
 from stages.io.models import sha256
 from stages.io.parallel import in_threads
 from stages.io.params import CaptionLabels, Params, Runtime
-from stages.labelers import Answer, Label, Labeler, NoLabel
+from stages.labelers import Answer, Ask, Label, Labeler, NoLabel
 
 CPU_BATCH, ACCELERATOR_BATCH = 1, 16
 Item = TypeVar("Item")
@@ -40,10 +40,13 @@ def labeler(params: Params) -> Labeler:
         files = {path.relative_to(folder).as_posix(): sha256(path) for path in kept}
         about |= {"model": files, "revision": None}
 
-    def ask(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
-        yield from describe(images, settings, params.runtime)
+    def start() -> Ask:
+        return describer(settings, params.runtime)
 
-    return Labeler(about, ask, read)
+    def ask(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
+        yield from start()(images)
+
+    return Labeler(about, ask, read, start=start)
 
 
 def read(image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
@@ -56,7 +59,12 @@ def read(image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
 def describe(
     images: Sequence[ImageFile], settings: CaptionLabels, runtime: Runtime
 ) -> Iterator[tuple[str, Answer]]:
-    """Yield a caption for each image, in order.
+    """Yield a caption for each image, in order."""
+    yield from describer(settings, runtime)(images)
+
+
+def describer(settings: CaptionLabels, runtime: Runtime) -> Ask:
+    """Load a model and return what yields a caption for each image, in order.
 
     Threads decode images and prepare the next batches while the model is at work. Batches are filled up to
     the same size with repeats. What stands beside an image in its batch changes its text at most where
@@ -86,16 +94,21 @@ def describe(
         opened.thumbnail((settings.max_side, settings.max_side), Image.Resampling.LANCZOS)
         return opened
 
-    pictures = in_threads(picture, images, runtime.workers)
-    for parts in in_threads(ready, _batches(zip(images, pictures, strict=True), size), 1):
-        for image_ids, features in parts:
-            if "failure" in features:
-                yield image_ids[0], features
-                continue
-            given = model.caption(features, device)
-            for image_id, (text, confidence) in zip(image_ids, given, strict=False):  # without the repeats
-                found: Answer = {"caption": text, "confidence": confidence}
-                yield image_id, found if text else {"failure": "empty answer"}
+    def captions(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
+        pictures = in_threads(picture, images, runtime.workers)
+        for parts in in_threads(ready, _batches(zip(images, pictures, strict=True), size), 1):
+            for image_ids, features in parts:
+                if "failure" in features:
+                    yield image_ids[0], features
+                    continue
+                given = model.caption(features, device)
+                for image_id, (text, confidence) in zip(
+                    image_ids, given, strict=False
+                ):  # without the repeats
+                    found: Answer = {"caption": text, "confidence": confidence}
+                    yield image_id, found if text else {"failure": "empty answer"}
+
+    return captions
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

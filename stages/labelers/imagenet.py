@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stages.io.console import InputError, one_line
 from stages.io.manifest import ImageFile
 from stages.io.params import Params, Runtime
-from stages.labelers import Answer, Label, Labeler, NoLabel
+from stages.labelers import Answer, Ask, Label, Labeler, NoLabel
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +29,11 @@ def labeler(params: Params) -> Labeler:
     model, threshold = params.label.imagenet.model, params.label.imagenet.threshold
     weights = f"{BUILTIN_PACKAGE} {version(BUILTIN_PACKAGE)}" if model == BUILTIN else model
 
+    def start() -> Ask:
+        return classifier(model, params.runtime)
+
     def ask(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
-        yield from classify(images, model, params.runtime)
+        yield from start()(images)
 
     def read(image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         best = answer["classes"][0]
@@ -38,11 +41,11 @@ def labeler(params: Params) -> Labeler:
             return [NoLabel(image_id, "confidence below label.imagenet.threshold")]
         return [Label(image_id, best["name"], best["probability"])]
 
-    return Labeler({"weights": weights, "classes": KEPT_CLASSES}, ask, read)
+    return Labeler({"weights": weights, "classes": KEPT_CLASSES}, ask, read, start=start)
 
 
-def classify(images: Sequence[ImageFile], model: str, runtime: Runtime) -> Iterator[tuple[str, Answer]]:
-    """Yield the most probable classes of each image, in order."""
+def classifier(model: str, runtime: Runtime) -> Ask:
+    """Load a classifier and return what yields the most probable classes of each image, in order."""
     import torch
     from open_clip import IMAGENET_CLASSNAMES
 
@@ -52,15 +55,19 @@ def classify(images: Sequence[ImageFile], model: str, runtime: Runtime) -> Itera
     device = pick_device(runtime.device)
     network, transform = _load(model)
     network = network.to(device, memory_format=torch.channels_last)
-    rows = forward_images(
-        images, transform, network, device, batch_size=runtime.batch_size, workers=runtime.workers
-    )
-    for batch, logits in rows:
-        best = logits.float().softmax(dim=1).topk(KEPT_CLASSES)
-        for image, probabilities, indices in zip(
-            batch, best.values.tolist(), best.indices.tolist(), strict=True
-        ):
-            yield image.image_id, {"classes": _named(probabilities, indices, IMAGENET_CLASSNAMES)}
+
+    def classify(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
+        rows = forward_images(
+            images, transform, network, device, batch_size=runtime.batch_size, workers=runtime.workers
+        )
+        for batch, logits in rows:
+            best = logits.float().softmax(dim=1).topk(KEPT_CLASSES)
+            for image, probabilities, indices in zip(
+                batch, best.values.tolist(), best.indices.tolist(), strict=True
+            ):
+                yield image.image_id, {"classes": _named(probabilities, indices, IMAGENET_CLASSNAMES)}
+
+    return classify
 
 
 def _named(probabilities: list[float], indices: list[int], names: Sequence[str]) -> list[dict[str, Any]]:

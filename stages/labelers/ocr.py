@@ -13,11 +13,11 @@ down is not read: the classifier for it costs time, and advertisements have none
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import files, version
 from importlib.util import find_spec
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from stages.io.manifest import ImageFile
 from stages.io.models import sha256
 from stages.io.parallel import in_threads
 from stages.io.params import OcrLabels, Params
-from stages.labelers import Answer, Label, Labeler, NoLabel
+from stages.labelers import Answer, Ask, Label, Labeler, NoLabel
 
 Engine = Callable[[npt.NDArray[np.uint8]], Any]
 
@@ -54,8 +54,11 @@ def labeler(params: Params) -> Labeler:
         "max_side": settings.max_side,
     }
 
+    def start() -> Ask:
+        return recogniser(models, settings.max_side, params.runtime.workers)
+
     def ask(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
-        yield from recognise(images, models, settings.max_side, params.runtime.workers)
+        yield from start()(images)
 
     def read(image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         return [choose(image_id, answer, settings)]
@@ -64,7 +67,7 @@ def labeler(params: Params) -> Labeler:
         texts = (line.text for line in confident_lines(answer, settings.min_confidence))
         return sum(any(char.isalnum() for char in word) for text in texts for word in text.split())
 
-    return Labeler(determinants, ask, read, words=words)
+    return Labeler(determinants, ask, read, words=words, start=start)
 
 
 def choose(image_id: str, answer: Answer, settings: OcrLabels) -> Label | NoLabel:
@@ -117,24 +120,29 @@ def model_files() -> dict[str, Path]:
     return found
 
 
-def recognise(
-    images: Sequence[ImageFile], models: dict[str, Path], max_side: int, workers: int | None
-) -> Iterator[tuple[str, Answer]]:
-    """Yield the lines of each image, in order; every worker thread has its own engine on one core."""
-    own = threading.local()
+def recogniser(models: dict[str, Path], max_side: int, workers: int | None) -> Ask:
+    """Return what yields the lines of each image, in order; every thread has an engine on one core to itself."""
+    idle: SimpleQueue[Engine] = SimpleQueue()
 
     def answer(image: ImageFile) -> tuple[str, Answer]:
-        if not hasattr(own, "engine"):
-            own.engine = load_engine(models)
         picture = open_image(image.path)
         try:
-            lines = read_lines(picture, own.engine, max_side)
+            engine = idle.get_nowait()
+        except Empty:
+            engine = load_engine(models)
+        try:
+            lines = read_lines(picture, engine, max_side)
         except Exception as error:  # of OpenCV, ONNX Runtime or RapidOCR: one image must not end the run
             reason = f"text recognition failed ({type(error).__name__})"
             return image.image_id, {"failure": reason, "passing": True}  # perhaps memory was short
+        finally:
+            idle.put(engine)
         return image.image_id, {"lines": [_as_json(line) for line in lines]}
 
-    yield from in_threads(answer, images, workers)
+    def recognise(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
+        yield from in_threads(answer, images, workers)
+
+    return recognise
 
 
 def load_engine(models: dict[str, Path]) -> Engine:

@@ -1,0 +1,285 @@
+"""Embedding from JPEG files to vectors, end to end: ``python -m benchmarks.embedding [MODEL …]``.
+
+The real stage in both precisions, against a DataLoader with open_clip's own transform and an fp32 loop (the
+pattern of CLIP_benchmark), and against the bound: start-up, plus the forward pass alone, plus decoding
+alone, each in the best way known here and with all cores. Every figure holds the start of the process; all
+are measured in one run, one after the other, round by round, and the median counts. The photographs are
+made here: 640 x 480 pixels of gradients, structures and noise, JPEG quality 85, some 90 KB each. ViT models
+have random weights, which take the same time as trained ones. At the end HitRate@5 and MRR of the built-in
+model in both precisions, on the pipeline's own images and queries.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SIZE = (640, 480)
+ROUNDS = 1
+COUNTS = {"ViT-B-32": 1000, "ViT-B-16-SigLIP": 500, "builtin": 1000}
+LOADER_BATCH, FORWARD_IMAGES, DECODED_IMAGES = 64, 64, 200
+
+
+class Row(NamedTuple):
+    """A measurement; ``ratio`` is how many times as fast as the DataLoader loop it is."""
+
+    name: str
+    seconds: float
+    ratio: float
+
+
+def photograph(seed: int) -> bytes:
+    """Return a JPEG with smooth gradients, structures of several pixels, and the noise of a sensor."""
+    rng = np.random.default_rng(seed)
+    width, height = SIZE
+    y, x = np.mgrid[0:height, 0:width]
+    waves = [np.sin(x / width * rng.uniform(2, 9) + y / height * rng.uniform(2, 9)) for _ in range(3)]
+    patches = np.uint8(rng.integers(0, 256, (height // 16, width // 16, 3)))
+    structures = np.asarray(Image.fromarray(patches).resize(SIZE, Image.Resampling.BICUBIC), dtype=float)
+    pixels = (
+        128 + 70 * np.stack(waves, axis=-1) + 0.4 * (structures - 128) + rng.normal(0, 5, (height, width, 3))
+    )
+    buffer = io.BytesIO()
+    Image.fromarray(np.uint8(np.clip(pixels, 0, 255))).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def random_model(name: str, directory: Path) -> None:
+    """Write a checkpoint directory of an architecture of open_clip, with seeded random weights."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    directory.mkdir(parents=True)
+    config = {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": {}}
+    weights = {key: value.contiguous() for key, value in open_clip.create_model(name).state_dict().items()}
+    save_file(weights, directory / "open_clip_model.safetensors")
+    (directory / "open_clip_config.json").write_text(json.dumps(config))
+
+
+def make_project(root: Path, models: Sequence[str], count: int) -> None:
+    """Make the folder that the stage runs in: photographs, manifest, models with their cards, params."""
+    from stages.builtin_model import build
+    from stages.io.images import image_id
+    from stages.io.models import describe
+    from stages.io.params import Model
+
+    (root / "data/images").mkdir(parents=True)
+    with ThreadPoolExecutor() as pool:
+        photographs = list(pool.map(photograph, range(count)))
+    rows = []
+    for number, content in enumerate(photographs):
+        (root / f"data/images/{number:04}.jpg").write_bytes(content)
+        rows.append(f"{image_id(content)},{number:04}.jpg\n")
+    (root / "manifest.csv").write_text("image_id,path\n" + "".join(rows))
+    for name in models:
+        directory = root / "data/models" / name
+        build(directory) if name == "builtin" else random_model(name, directory)
+        described = Model(name=f"local-dir:{directory}", pretrained=None, context_length=None)
+        directory.with_suffix(".json").write_text(json.dumps(describe(name, described)))
+
+
+def prepare(root: Path, name: str, count: int, precision: str) -> None:
+    """Set the first ``count`` photographs and a precision, and forget all embeddings of before."""
+    lines = (root / "manifest.csv").read_text().splitlines(keepends=True)
+    (root / "data/manifest.csv").write_text("".join(lines[: count + 1]))
+    params: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["data"]["images"] = "data/images"
+    params["embed"]["precision"] = precision
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    for path in [*(root / ".cache").rglob("*.sqlite*"), *(root / "data/embeddings").rglob("*.npy")]:
+        path.unlink()
+
+
+def run(root: Path, *arguments: str) -> tuple[float, str]:
+    """Return the seconds that a Python process takes, and what it printed."""
+    environment = os.environ | {"DVC_ROOT": str(root), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(REPOSITORY)}
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=root, env=environment, check=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return time.perf_counter() - start, done.stdout
+
+
+def loader(directory: Path, count: int) -> None:
+    """Embed with a DataLoader and a loop in fp32, as CLIP_benchmark does it."""
+    import torch
+    from torch.utils.data import DataLoader, Dataset
+
+    from stages.io.local_dir import load_local_dir
+
+    network, transform, _ = load_local_dir(directory)
+
+    class Photographs(Dataset):  # type: ignore[type-arg]
+        def __len__(self) -> int:
+            return count
+
+        def __getitem__(self, number: int) -> torch.Tensor:
+            return transform(Image.open(f"data/images/{number:04}.jpg").convert("RGB"))
+
+    batches = DataLoader(Photographs(), batch_size=LOADER_BATCH, num_workers=os.cpu_count() or 1)
+    with torch.no_grad():
+        rows = [torch.nn.functional.normalize(network.encode_image(batch), dim=-1) for batch in batches]
+    np.save("loader.npy", torch.cat(rows).numpy())
+
+
+def bound(directory: Path, count: int, precision: str, started: float) -> None:
+    """Print the seconds of start-up, forward pass and decoding, each alone, for ``count`` images."""
+    import torch
+
+    from stages.io.device import DTYPES, keep_freed_memory
+    from stages.io.local_dir import load_local_dir
+
+    network, transform, _ = load_local_dir(directory)
+    network = network.to(DTYPES[precision], memory_format=torch.channels_last)
+    start_up = time.time() - started
+    keep_freed_memory()
+    side = transform(Image.open("data/images/0000.jpg")).shape[-1]
+    cores = os.cpu_count() or 1
+
+    def forward(size: int, threads: int) -> float:
+        pixels = torch.rand(size, 3, side, side).to(DTYPES[precision])
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+
+        def once(_: int) -> None:
+            with torch.inference_mode():
+                network.encode_image(pixels)
+
+        return each(once, FORWARD_IMAGES // size, cores // threads, threads) / size
+
+    ways = [forward(8, 1), forward(32, cores), forward(1, 1)]
+    decoding = each(lambda number: decode(number, side), DECODED_IMAGES, cores, 1)
+    print(json.dumps([start_up, min(ways) * count, decoding * count]))
+
+
+def each(function: Callable[[int], None], times: int, workers: int, threads: int) -> float:
+    """Return the seconds a call of ``function``, ``workers`` at once with so many torch threads each."""
+    import torch
+
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        list(pool.map(function, range(workers)))
+        start = time.perf_counter()
+        list(pool.map(function, range(times)))
+        return (time.perf_counter() - start) / times
+
+
+def decode(number: int, side: int) -> None:
+    """Decode and resize a photograph with torchvision and torch alone."""
+    import torch
+    from torchvision.io import ImageReadMode, decode_jpeg, read_file
+
+    pixels = decode_jpeg(read_file(f"data/images/{number:04}.jpg"), mode=ImageReadMode.RGB)
+    small = torch.nn.functional.interpolate(pixels[None], size=(side, side), mode="bicubic", antialias=True)
+    small.float().div_(255).sub_(0.5).div_(0.25)
+
+
+def measure(models: Sequence[str], rounds: int = ROUNDS) -> list[Row]:
+    """Return the rows of the table."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        make_project(root, models, max(COUNTS[name] for name in models))
+        for name in models:
+            rows.extend(_measure_model(root, name, COUNTS[name], rounds))
+    return rows
+
+
+def _measure_model(root: Path, name: str, count: int, rounds: int) -> list[Row]:
+    taken: dict[str, list[float]] = {}
+    directory = str(root / "data/models" / name)
+
+    def add(what: str, seconds: float) -> None:
+        taken.setdefault(what, []).append(seconds)
+        print(f"  {name}, {count} images, {what}: {seconds:.1f} s", file=sys.stderr, flush=True)
+
+    for _ in range(rounds):
+        add("DataLoader, fp32", run(root, "-m", "benchmarks.embedding", "loader", directory, str(count))[0])
+        for precision in ("fp32", "bf16"):
+            command = ["-m", "benchmarks.embedding", "bound", directory, str(count), precision]
+            parts = json.loads(run(root, *command, str(time.time()))[1])
+            add(f"bound, {precision}", sum(parts))
+            prepare(root, name, count, precision)
+            add(f"embed_images, {precision}", run(root, "-m", "stages.embed_images", name)[0])
+    base = median(taken["DataLoader, fp32"])
+    return [Row(f"{name}: {what}", median(all_), base / median(all_)) for what, all_ in taken.items()]
+
+
+class Quality(NamedTuple):
+    """How well a source's queries find their images, in one precision."""
+
+    source: str
+    precision: str
+    hit_rate: float
+    mrr: float
+
+
+def quality(name: str = "builtin") -> list[Quality]:
+    """Return HitRate@5 and MRR of a model in both precisions on the images and queries of the pipeline."""
+    import torch
+
+    from stages.core.metrics import hit_rate, query_starts, reciprocal_rank
+    from stages.core.ranking import ranks, score_blocks
+    from stages.io.embedding import embed_images, embed_texts
+    from stages.io.manifest import gallery, read_manifest
+    from stages.io.models import load_card, load_model
+    from stages.io.params import load_params
+    from stages.io.tables import read_qrels, read_queries
+    from stages.retrieve import relevant_pairs
+
+    params, device, found = load_params(), torch.device("cpu"), []
+    files = gallery(read_manifest(), Path(params.data.images))
+    for precision in ("fp32", "bf16"):
+        model = load_model(name, load_card(name), device, precision)
+        images = np.concatenate([rows for _, rows in embed_images(model, files, device, params.runtime)])
+        for source in params.label.sources:
+            texts = read_queries(Path(f"data/queries/{source}.tsv"))
+            qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
+            asked = [texts[query_id] for query_id in texts if query_id in qrels]
+            row_of = {
+                text: row
+                for batch, rows in embed_texts(model, asked, device, params.runtime)
+                for text, row in zip(batch, rows, strict=True)
+            }
+            queries = np.stack([row_of[text] for text in asked])
+            ids = [query_id for query_id in texts if query_id in qrels]
+            pairs = relevant_pairs(ids, [image.image_id for image in files], qrels)
+            scores = np.concatenate([block for _, block in score_blocks(queries, images)])
+            starts = query_starts(np.bincount(pairs.rows))
+            ranked = ranks(scores, pairs.rows, pairs.columns)
+            hits, reciprocals = hit_rate(ranked, starts, 5).mean(), reciprocal_rank(ranked, starts).mean()
+            found.append(Quality(source, precision, float(hits), float(reciprocals)))
+    return found
+
+
+def main(arguments: Sequence[str]) -> None:
+    if arguments[:1] == ["loader"]:
+        return loader(Path(arguments[1]), int(arguments[2]))
+    if arguments[:1] == ["bound"]:
+        return bound(Path(arguments[1]), int(arguments[2]), arguments[3], float(arguments[4]))
+    rows = measure(arguments or list(COUNTS))
+    for row in rows:
+        print(f"{row.name:<45} {row.seconds:8.1f} s {row.ratio:6.2f}")
+    for q in sorted(quality()):
+        print(f"builtin, {q.source}, {q.precision}: HitRate@5 {q.hit_rate:.4f}, MRR {q.mrr:.4f}")
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""The costly stages on several machines: ``runtime.engine: ray`` in params.yaml; see docs/cluster.md."""

@@ -1,0 +1,65 @@
+"""Stage ``leaderboard``: quality against cost, a row a model and label source, for ``dvc plots`` and ``make zoo``.
+
+It holds measured speeds, which differ a little each time, so it is kept by DVC's cache and not in git.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.compare import headline
+from stages.core.pareto import pareto_front
+from stages.io.console import run
+from stages.io.leftovers import forget_unlisted
+from stages.io.models import load_card
+from stages.io.params import load_params
+from stages.io.tables import read_csv, write_csv
+from stages.io.throughput import COLUMNS as SPEED
+
+FIGURES = ("hit_rate", "hit_rate_low", "hit_rate_high", "mrr", "mrr_low", "mrr_high", "mrr_chance")
+COST = ("device", "images_per_second", "queries_per_second", "parameters", "dimension")
+COLUMNS = ("model", "source", "n_queries", "n_images", "k", *FIGURES, *COST, "on_front")
+
+
+def cost(model: str) -> tuple[object, ...]:
+    """Return what a model costs: the columns ``COST``; what is not known is empty."""
+    speed = {row["what"]: row for row in read_csv(Path(f"data/throughput/{model}.csv"), SPEED)}
+    size = load_card(model)["size"]
+    return (
+        speed["images"]["device"],
+        speed["images"]["per_second"],
+        speed["texts"]["per_second"],
+        size.get("parameters", ""),
+        size.get("dimension", ""),
+    )
+
+
+def quality(figures: dict[str, Any], measure: str) -> tuple[object, ...]:
+    """Return the sizes and measures of one model on one source: the columns up to ``mrr_chance``."""
+    means = [f"{figures[f'{name}{end}']:.6f}" for name in (measure, "mrr") for end in ("", "_low", "_high")]
+    k = measure.rpartition("@")[2]
+    return (figures["n_queries"], figures["n_images"], k, *means, f"{figures['chance']['mrr']:.6f}")
+
+
+def main() -> None:
+    params = load_params()
+    forget_unlisted(params)
+    figures = json.loads(Path("metrics/metrics.json").read_text(encoding="utf-8"))
+    models, measure = params.embed.models, headline(params.evaluate.k)
+    costs = {model: cost(model) for model in models}
+    speed = np.array([float(str(costs[model][1])) for model in models])
+    rows: list[tuple[object, ...]] = []
+    for source in params.label.sources:
+        mrr = np.array([figures[model][source]["mrr"] for model in models])
+        for model, on_front in zip(models, pareto_front(speed, mrr).tolist(), strict=True):
+            found = quality(figures[model][source], measure)
+            rows.append((model, source, *found, *costs[model], int(on_front)))
+    write_csv(Path("plots/leaderboard.csv"), COLUMNS, rows)
+
+
+if __name__ == "__main__":
+    run(main)
