@@ -75,7 +75,7 @@ def main() -> None:
         results.setdefault(model, {})[source] = judged_at(model, source, rows, params.evaluate.k)
     sources = {source: agreement(source, rows) for source in params.label.sources}
     asked = {
-        source: read_run(Path(f"data/runs/{params.embed.models[0]}/{source}.run")).keys()
+        source: read_run(Path(f"data/runs/{params.embed.models[0]}/{source}.run"), depth=0).keys()
         for source in params.label.sources
     }
     figures = {"results": results, "sources": sources, "uncounted": uncounted(rows, asked)}

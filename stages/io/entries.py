@@ -32,7 +32,7 @@ from stages.io.parallel import in_threads
 from stages.io.store import Store
 
 GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
-FEW = 64  # files that are not worth the start of processes
+FEW = 512  # files that are not worth the start of processes
 CHUNK = 16  # files that a process is given at a time
 REMOTE_THREADS = 16  # reading over a network is waiting
 KEPT_AT_ONCE = 512  # files that a killed run may have to read again

@@ -35,7 +35,7 @@ def guard(cell: str) -> str:
 
 def unguard(cell: str) -> str:
     """Return what :func:`guard` was given."""
-    return cell[1:] if GUARDED.match(cell) else cell
+    return cell[1:] if cell.startswith("'") and GUARDED.match(cell) else cell
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -150,13 +150,15 @@ def read_run(
         queries: the ids of those that are wanted; None for all.
     """
     run: dict[str, list[tuple[str, float]]] = {}
+    found: list[tuple[str, float]] = []
+    start, wanted = "\n", True
     with path.open(encoding="utf-8") as file:
-        for line in file:  # a million of them: what is not wanted is not taken apart
-            query, _, rest = line.partition(" ")
-            if queries is not None and query not in queries:
-                continue
-            found = run.setdefault(query, [])
-            if len(found) != depth:
-                _, image, _, score, _ = rest.split()
+        for line in file:  # there may be a million: those that are not wanted are not taken apart
+            if not line.startswith(start):
+                query = line.partition(" ")[0]
+                start, wanted = f"{query} ", queries is None or query in queries
+                found = run.setdefault(query, []) if wanted else []
+            if wanted and len(found) != depth:
+                _, _, image, _, score, _ = line.split()
                 found.append((image, float(score)))
     return run
