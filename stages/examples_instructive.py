@@ -57,8 +57,7 @@ def draw(source: str, params: Params, path_of: Mapping[str, Location]) -> None:
     models = params.embed.models
     qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
     columns = ["text", "best_rank", "cluster"]
-    compared = models if len(models) > 1 else []
-    results = {model: read_csv(Path(f"data/results/{model}/{source}.csv"), columns) for model in compared}
+    results = {model: read_csv(Path(f"data/results/{model}/{source}.csv"), columns) for model in models}
     splits = most_instructive(results, params.examples.instructive)
     shown = {model for split in splits for model in (split.best[0], split.worst[0])}
     ids = {answer[1]["query_id"] for split in splits for answer in (split.best, split.worst)}
