@@ -77,16 +77,23 @@ def _result(query_id: str, hits: Sequence[Row], others: Sequence[float]) -> Resu
     )
 
 
-def write_results(path: Path, results: Sequence[Result], queries: RankedQueries, ks: Sequence[int]) -> None:
-    """Write a row a query: its result, its cluster, its reciprocal rank and its hits at every k."""
+def write_results(
+    model: str, source: str, results: Sequence[Result], queries: RankedQueries, ks: Sequence[int]
+) -> None:
+    """Write a row a query: its result, cluster and reciprocal rank; and apart from them its hits at every k.
+
+    What depends on the results alone, such as the pictures of examples, thus does not run for another k.
+    """
     table = per_query(queries, ks)
-    columns = ["mrr", *(f"hit_rate@{k}" for k in ks)]
     rows = [
-        (*result, queries.clusters[i], *(f"{table[column][i]:.6g}" for column in columns))
-        for i, result in enumerate(results)
+        (*result, cluster, f"{reciprocal:.6g}")
+        for result, cluster, reciprocal in zip(results, queries.clusters, table["mrr"], strict=True)
     ]
-    names = ["cluster", "reciprocal_rank", *(f"hit@{k}" for k in ks)]
-    write_csv(path, (*Result._fields, *names), rows)
+    name = f"{model}/{source}.csv"
+    write_csv(Path("data/results") / name, (*Result._fields, "cluster", "reciprocal_rank"), rows)
+    hits = np.stack([table[f"hit_rate@{k}"] for k in ks], axis=1).astype(int)
+    found = [(result.query_id, *row) for result, row in zip(results, hits.tolist(), strict=True)]
+    write_csv(Path("data/hits") / name, ("query_id", *(f"hit@{k}" for k in ks)), found)
 
 
 def decimals(values: Iterable[float]) -> list[str]:
@@ -152,7 +159,7 @@ def main() -> None:
         figures.setdefault(model, {})[source] = put_aside(
             params, source, everything, len(results)
         ) | summarise(queries, ks, resampling)
-        write_results(Path(f"data/results/{model}/{source}.csv"), results, queries, ks)
+        write_results(model, source, results, queries, ks)
         best = np.array([result.best_rank for result in results])
         hit_rates.extend((series, k, *decimals(rates)) for k, *rates in hit_rate_curve(queries, resampling))
         reciprocals.extend((series, *decimals(point)) for point in reciprocal_rank_curve(best))

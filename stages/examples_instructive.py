@@ -58,8 +58,7 @@ def draw(source: str, params: Params, path_of: Mapping[str, Location], aside: Se
     models = params.embed.models
     qrels = without(read_qrels(Path(f"data/qrels/{source}.qrels")), aside)
     columns = ["text", "best_rank", "cluster"]
-    compared = models if len(models) > 1 else []
-    results = {model: read_csv(Path(f"data/results/{model}/{source}.csv"), columns) for model in compared}
+    results = {model: read_csv(Path(f"data/results/{model}/{source}.csv"), columns) for model in models}
     splits = most_instructive(results, params.examples.instructive)
     shown = {model for split in splits for model in (split.best[0], split.worst[0])}
     ids = {answer[1]["query_id"] for split in splits for answer in (split.best, split.worst)}

@@ -24,11 +24,12 @@ from stages.io.leftovers import forget_unlisted
 from stages.io.params import load_params
 from stages.io.tables import read_run
 
+Run = Mapping[str, Sequence[tuple[str, float]]]
 
-def judged_at(model: str, source: str, rows: Sequence[JudgementRow], ks: Sequence[int]) -> dict[str, float]:
-    """Return ``{"judged@k": mean over queries}`` of one model on one source."""
+
+def judged_at(found: Run, source: str, rows: Sequence[JudgementRow], ks: Sequence[int]) -> dict[str, float]:
+    """Return ``{"judged@k": mean over queries}`` of one model's run on one source."""
     pairs = {(query_id(row.query), row.image_id) for row in rows if row.source == source}
-    found = read_run(Path(f"data/runs/{model}/{source}.run"), depth=max(ks))
     depth = min(max(ks), min(len(images) for images in found.values()))
     table = np.array(
         [[(query, image) in pairs for image, _ in images[:depth]] for query, images in found.items()]
@@ -70,14 +71,14 @@ def main() -> None:
     params = load_params()
     forget_unlisted(params)
     rows = read_judgements()
-    results: dict[str, dict[str, Any]] = {}
-    for model, source in product(params.embed.models, params.label.sources):
-        results.setdefault(model, {})[source] = judged_at(model, source, rows, params.evaluate.k)
+    ks, models = params.evaluate.k, params.embed.models
+    results: dict[str, dict[str, Any]] = {model: {} for model in models}
+    asked: dict[str, Collection[str]] = {}
+    for model, source in product(models, params.label.sources):
+        found = read_run(Path(f"data/runs/{model}/{source}.run"), depth=max(ks))
+        results[model][source] = judged_at(found, source, rows, ks)
+        asked[source] = found.keys()
     sources = {source: agreement(source, rows) for source in params.label.sources}
-    asked = {
-        source: read_run(Path(f"data/runs/{params.embed.models[0]}/{source}.run"), depth=0).keys()
-        for source in params.label.sources
-    }
     figures = {"results": results, "sources": sources, "uncounted": uncounted(rows, asked)}
     write_json(Path("metrics/judgements.json"), figures)
 

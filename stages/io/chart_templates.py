@@ -267,6 +267,41 @@ def leaderboard() -> Spec:
     return template(spec, numbers, BY_SOURCE)
 
 
+def wise_ft() -> Spec:
+    """Return measures against the weight of a tuned model in its mix with the base; ringed, the one chosen."""
+    names = {"MRR": "mrr", "HitRate@5": "hit_rate@5"}
+    measured = quantity("measured", Y_LABEL, scale={"zero": False, "nice": True})
+    figures = [number(name) for name in (*names, "loss")]
+    tooltip = [{"field": "model"}, number("weight", ".1f"), *figures]
+    rows = {
+        "field": "measure",
+        "type": "nominal",
+        "sort": list(names),
+        "header": {"title": None, "labelOrient": "top", "labelAnchor": "start", "labelPadding": 4},
+    }
+    line = {
+        "mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 45}},
+        "encoding": {"y": measured, "tooltip": tooltip},
+    }
+    chosen = {
+        "transform": [{"filter": "datum.chosen == 'true'"}],
+        "mark": {"type": "point", "shape": "circle", "size": 260, "strokeWidth": 2.5, "filled": False},
+        "encoding": {"y": measured, "tooltip": tooltip},
+    }
+    spec = {
+        "width": 360,
+        "height": 170,
+        "encoding": {"x": quantity(X, X_LABEL, scale=FROM_0_TO_1), "color": MODEL},
+        "layer": [line, chosen],
+    }
+    transform = [
+        *({"calculate": f"datum['{column}']", "as": name} for name, column in names.items()),
+        {"fold": list(names), "as": ["measure", "measured"]},
+    ]
+    parse = ["weight", "loss", *names.values()]
+    return template(spec, parse, rows, transform=transform, resolve={"scale": {"y": "independent"}})
+
+
 def image_sizes() -> Spec:
     """Return width against height, a mark for each size, larger for more files."""
     legend = "folder (a larger mark: more files)"
@@ -367,6 +402,7 @@ TEMPLATES: dict[str, Callable[[], Spec]] = {
         ranks,
         reciprocal_ranks,
         throughput,
+        wise_ft,
         words,
     )
 }  # fmt: skip

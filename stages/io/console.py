@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class InputError(ValueError):
@@ -31,6 +32,8 @@ def say(message: str) -> None:
 
 def progress(*, total: int, unit: str, title: str, done: int = 0) -> tqdm[NoReturn]:
     """Return a progress bar with rate and time left, to be updated; ``done`` were finished before."""
+    from tqdm import tqdm
+
     return tqdm(total=total, initial=done, unit=unit, desc=title, mininterval=0.5)
 
 

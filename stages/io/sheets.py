@@ -75,7 +75,7 @@ def sheet(title: str, subtitle: str, strips: Sequence[Strip]) -> Image.Image:
 def save_sheet(path: Path, title: str, subtitle: str, strips: Sequence[Strip]) -> None:
     """Draw a sheet (see :func:`sheet`) and write it, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet(title, subtitle, strips).save(path, compress_level=3)  # a third of the time of 6, a tenth larger
+    sheet(title, subtitle, strips).save(path)
 
 
 def _strip_height(strip: Strip) -> int:
