@@ -28,7 +28,7 @@ NEEDS = {
     "background",  # it goes on when the command has ended
     "browser",  # it serves a page until it is interrupted
     "ci",  # .ci/run runs it
-    "cluster",  # other machines
+    "cluster",  # other machines, or packages installed on them
     "hub",  # weights from the Hugging Face hub: here it must say what to do without
     "key",  # a paid service; the tests have a server in its place
 }
