@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 
-ROWS = 32  # a query is scored as so many: a product with a single row is rounded differently than data/runs
-
 
 class Found(NamedTuple):
     """An image that was found; ``path`` is where it can be opened."""
@@ -120,7 +118,7 @@ class Searcher:
         ]
 
     def _scores(self, vector: Floats) -> Floats:
-        _, scores = next(score_blocks(np.repeat(vector, ROWS, axis=0), self._images))
+        _, scores = next(score_blocks(vector, self._images))
         first: Floats = scores[0].copy()
         return first
 

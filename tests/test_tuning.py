@@ -114,7 +114,7 @@ def tuned(described: Model, run: FinetuneRun) -> tuple[Tuned, dict[str, Tensor]]
     """Tune a model on the pictures; return what came out, and the base model's weights."""
     rows, files, group_of = pictures()
     card = describe("tiny", described)
-    model = load_model("tiny", card, torch.device("cpu"))
+    model = load_model("tiny", card, torch.device("cpu"), "fp32")
     before = {key: value.clone() for key, value in model.network.state_dict().items()}
     runtime = load_params(REPOSITORY / "params.yaml").runtime
     checkpoint = Checkpoint(run.model_dump())
@@ -224,7 +224,7 @@ def test_features_computed_once_train_the_heads_that_pixels_would() -> None:
     """With the trunks frozen, the cached features and the whole network give the same unit rows."""
     card_model = tiny(CLIP)
     card = describe("tiny", card_model)
-    model = load_model("tiny", card, torch.device("cpu"))
+    model = load_model("tiny", card, torch.device("cpu"), "fp32")
     _, files, _ = pictures()
     pixels = torch.stack([model.transform(Image.open(file.path).convert("RGB")) for file in files.values()])
     with torch.inference_mode():
@@ -277,7 +277,7 @@ def test_a_model_without_such_a_part_is_one_sentence() -> None:
     rows, files, group_of = pictures()
     described = tiny(CLIP)
     card = describe("tiny", described)
-    model = load_model("tiny", card, torch.device("cpu"))._replace(network=network)
+    model = load_model("tiny", card, torch.device("cpu"), "fp32")._replace(network=network)
     runtime = load_params(REPOSITORY / "params.yaml").runtime
     with pytest.raises(InputError, match=r"a projection to train .* found none in 'tiny'"):
         tune(Base(card, model), settings(), rows, files, group_of, runtime, Checkpoint("x"), lambda _: None)
@@ -314,7 +314,7 @@ def log(row):
     epochs.append(row)
     print("epoch", len(epochs) - 1, flush=True)
 rows, files, group_of = pictures()
-found = tune(Base(card, load_model("tiny", card, torch.device("cpu"))), run, rows, files, group_of,
+found = tune(Base(card, load_model("tiny", card, torch.device("cpu"), "fp32")), run, rows, files, group_of,
              load_params(REPOSITORY / "params.yaml").runtime, Checkpoint([run.model_dump(), card]), log)
 save_file({k: v.contiguous() for k, v in found.network.state_dict().items()}, sys.argv[1])
 """

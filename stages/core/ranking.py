@@ -19,11 +19,19 @@ Integers = npt.NDArray[np.int64]
 BLOCK_SCORES = 32 * 1024 * 1024
 """Scores held at a time (float32: 128 MiB)."""
 
+BLOCK_VALUES = 8 * 1024 * 1024
+"""Values of images held in float64 at a time (64 MiB)."""
+
 
 def score_blocks(
     queries: Floats, images: Floats, block_scores: int = BLOCK_SCORES
 ) -> Iterator[tuple[slice, Floats]]:
     """Yield ``(rows, scores)``: cosine similarities of a block of queries with the whole gallery.
+
+    Sums are made in float64 and rounded to float32. A sum in float32 depends in its last bits on the shape of
+    the product, on the number of threads and on the processor, so that a query alone would score otherwise
+    than among others, and images with the same vector would not tie. In float64 the same is lost only where
+    the sum lies within some 1e-15 of the middle between two float32.
 
     Args:
         queries: ``(n_queries, dim)`` float32, unit rows.
@@ -44,11 +52,15 @@ def score_blocks(
     if len(images) == 0:
         raise ValueError("expected at least one image in the gallery, found none")
     step = max(1, block_scores // len(images))
+    width = max(1, BLOCK_VALUES // images.shape[1])
     buffer = np.empty((min(step, len(queries)), len(images)), dtype=np.float32)
     for start in range(0, len(queries), step):
         rows = slice(start, min(start + step, len(queries)))
         scores = buffer[: rows.stop - rows.start]
-        np.matmul(queries[rows], images.T, out=scores)
+        some = queries[rows].astype(np.float64)
+        for first in range(0, len(images), width):
+            columns = slice(first, min(first + width, len(images)))
+            scores[:, columns] = some @ images[columns].astype(np.float64).T
         yield rows, scores
 
 
