@@ -32,6 +32,7 @@ from stages.leaderboard import COLUMNS
 NAME = "zoo"
 FOLDER = Path("report")
 LOADING = ("model", "embed_images", "embed_queries", "throughput")  # stages that fail on a model's account
+NOTHING_YET = "WARNING: No file hash info found for"  # DVC says it of every output of a model that is new
 FAILED = re.compile(r"failed to reproduce '(?P<stage>\w+)@(?P<item>[^']+)'")
 
 
@@ -76,8 +77,9 @@ def dvc(*arguments: str) -> tuple[int, str]:
     with process:
         for line in process.stdout or ():
             said.append(line)
-            sys.stderr.write(line)
-            sys.stderr.flush()
+            if not line.startswith(NOTHING_YET):
+                sys.stderr.write(line)
+                sys.stderr.flush()
     return process.returncode, "".join(said)
 
 
@@ -93,20 +95,28 @@ def reference() -> str:
     return f"refs/exps/{head[:2]}/{head[2:]}/{NAME}"
 
 
-def untracked(directories: Sequence[Path]) -> list[Path]:
-    """Return those folders of the repository that neither git nor DVC would bring into another checkout."""
+def inputs(models: Sequence[str], params: Params) -> list[Path]:
+    """Return the files and folders in the repository that the pipeline reads and does not come with."""
+    names = (params.models[model].name for model in models)
+    places = [name.removeprefix(LOCAL_DIR) for name in names if name.startswith(LOCAL_DIR)]
+    paths = map(Path, [params.data.images, params.label.human.path, *places])
+    return [path for path in paths if not path.is_absolute() and path.exists()]
+
+
+def untracked(paths: Sequence[Path]) -> list[Path]:
+    """Return those of ``paths`` that neither git nor DVC would bring into another checkout."""
     from dvc.exceptions import OutputNotFoundError
     from dvc.repo import Repo
 
     found = []
     with Repo() as repo:
-        for directory in directories:
-            if git("ls-files", "--", str(directory)):
+        for path in paths:
+            if git("ls-files", "--", str(path)):
                 continue
             try:
-                repo.find_outs_by_path(str(directory), strict=False)
+                repo.find_outs_by_path(str(path), strict=False)
             except OutputNotFoundError:
-                found.append(directory)
+                found.append(path)
     return found
 
 
@@ -117,11 +127,7 @@ def experiment(models: list[str], params: Params, stages: Sequence[str]) -> dict
         InputError: what failed is not a model.
     """
     absent: dict[str, str] = {}
-    names = (params.models[model].name for model in models)
-    paths = [Path(name.removeprefix(LOCAL_DIR)) for name in names if name.startswith(LOCAL_DIR)]
-    copies = [
-        f"--copy-paths={path}" for path in untracked([path for path in paths if not path.is_absolute()])
-    ]
+    copies = [f"--copy-paths={path}" for path in untracked(inputs(models, params))]
     if git("show-ref", reference()):  # of an earlier run; DVC's cache keeps what it computed
         dvc("exp", "remove", "-q", reference())
     while left := [model for model in models if model not in absent]:

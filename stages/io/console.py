@@ -51,4 +51,7 @@ def run(main: Callable[[], None]) -> None:
         say("interrupted: finished work is kept, run the same command to go on")
         raise SystemExit(130) from None
     finally:
-        gc.freeze()  # the process ends: looking through torch's million objects for garbage takes a second
+        # The process ends: looking through torch's million objects for garbage takes a second. Triton's
+        # bindings, where something has imported them, would report all that is frozen as leaked.
+        if "triton" not in sys.modules:
+            gc.freeze()
