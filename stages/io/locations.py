@@ -105,7 +105,7 @@ class Remote:
             ) from None
         for name in sorted(infos):
             path = name[len(root) :].lstrip("/")
-            if path:
+            if path and not path.endswith("/"):  # objects that stand for folders
                 yield Found(path, None, *_stamp(infos[name]))
 
 
