@@ -49,7 +49,8 @@ zoo: install ## Compare the models of zoo.models in params.yaml, as the experime
 test: install $(VENV)/.installed-test ## Run all tests
 	pytest $(PYTEST_ARGS)
 
-lint: install $(VENV)/.installed-lint ## Check style and types
+# Types of the extras, too, which the tests have.
+lint: install $(VENV)/.installed-test $(VENV)/.installed-lint ## Check style and types
 	ruff check .
 	ruff format --check .
 	mypy
