@@ -37,7 +37,7 @@ def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) 
     from stages.io.embedding import embed_images
     from stages.io.models import describe, load_model
 
-    entry = Model(**{key: card[key] for key in Model.model_fields})
+    entry = Model(**{key: card[key] for key in Model.model_fields if key in card})
     if describe(name, entry)["files"] != card["files"]:
         raise InputError(
             f"expected the files of model '{name}' as data/models/{name}.json lists them, found others; give every "
