@@ -66,8 +66,17 @@ def serve(desk: Desk, host: str, port: int) -> None:
             raise InputError(f"expected to listen at {host} port {port}, found: {error}") from None
         app = application(desk, host)
         name = f"[{host}]" if ":" in host else host
-        say(
-            f"search at http://{name}:{listening.getsockname()[1]}/ (Ctrl-C ends; every grade is kept at once)"
-        )
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config, f"http://{name}:{listening.getsockname()[1]}/").run(sockets=[listening])
+
+
+class Server(uvicorn.Server):
+    """A server that names its address once it answers there and ends cleanly at Ctrl-C, not before."""
+
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self.url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        say(f"search at {self.url} (Ctrl-C ends; every grade is kept at once)")
