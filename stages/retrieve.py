@@ -96,6 +96,7 @@ def ranked_images(ranking: Ranking, pairs: Pairs) -> Iterator[Ranked]:
         if column >= 0:
             yield Ranked(row, int(column), 0, int(rank), float(score))
 
+
 def read_gallery(model: str, root: Location, aside: SetAside) -> Gallery:
     """Read the images of one model that are not set aside."""
     everything = [image.image_id for image in gallery(read_manifest(), root)]
@@ -114,7 +115,6 @@ def ask(
     if searched.kept is not None:
         found = np.where(found < 0, -1, np.searchsorted(searched.kept, found))
     return in_order(queries, searched.vectors, found, k)
-
 
 
 def main() -> None:

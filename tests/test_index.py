@@ -52,7 +52,7 @@ def test_recall_is_what_a_naive_count_says(
     for row, (columns, its_scores) in enumerate(zip(found, scores, strict=True)):
         expected = exact_scores(queries, images, np.full(20, row), columns)
         assert its_scores.tolist() == expected.tolist(), "the scores of the exact ranking"
-        assert columns.tolist() == sorted(columns, key=lambda c: (-its_scores[columns == c][0], c))  # noqa: B023
+        assert columns.tolist() == sorted(columns, key=lambda c: (-its_scores[columns == c][0], c))
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivf", "ivfpq"])
@@ -95,7 +95,10 @@ def test_lists_follow_the_gallery() -> None:
 
 
 def test_what_cannot_be_built_is_one_sentence(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched, pytest.raises(InputError, match=r"faiss-cpu for retrieve.index: hnsw"):
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(InputError, match=r"faiss-cpu for retrieve.index: hnsw"),
+    ):
         patched.setitem(sys.modules, "faiss", None)
         build("hnsw", images[:10])
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")

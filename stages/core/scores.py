@@ -52,7 +52,7 @@ def error_bound(queries: Floats, images: Floats) -> float:
     norms = [_largest_norm(matrix) for matrix in (queries, images)]
     if not np.isfinite(norms).all():
         raise ValueError("expected finite vectors, found infinite values or such as are not numbers")
-    return 1.01 * (queries.shape[1] + 2) * 2.0**-24 * norms[0] * norms[1]
+    return float(1.01 * (queries.shape[1] + 2) * 2.0**-24 * norms[0] * norms[1])
 
 
 def _largest_norm(matrix: Floats) -> float:
@@ -60,7 +60,8 @@ def _largest_norm(matrix: Floats) -> float:
     largest = 0.0
     for start in range(0, len(matrix), 4096):
         rows = matrix[start : start + 4096]
-        largest = np.maximum(largest, np.einsum("ij,ij->i", rows, rows).max())  # keeps what is not a number
+        squares = np.einsum("ij,ij->i", rows, rows)
+        largest = float(np.maximum(largest, squares.max()))  # keeps what is not a number
     return float(np.sqrt(largest))
 
 
