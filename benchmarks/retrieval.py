@@ -125,7 +125,7 @@ def exact(images: np.ndarray, n_queries: int) -> tuple[list[Row], float]:
     """Return the rows of exact retrieval and its memory beyond the matrices, in GiB."""
     queries, columns = near(images, n_queries)
     threads = os.cpu_count() or 1
-    turn = QUERY_BLOCK * threads
+    turn = 4 * QUERY_BLOCK * threads
     spent, most = np.zeros(3), 0.0
     kept = []
     products(queries[:turn], images, QUERY_BLOCK, IMAGE_BLOCK, threads)  # reads the file

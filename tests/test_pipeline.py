@@ -130,7 +130,7 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
         embed__models=["builtin", "tiny"],
     )
     assert project.repro() == OVER_ALL | {
-        "set_aside", "model@tiny", "throughput@tiny", "throughput_chart", "alike@tiny", "relevance@human", "relevance@imagenet",
+        "set_aside", "model@tiny", "index@tiny", "throughput@tiny", "throughput_chart", "alike@tiny", "relevance@human", "relevance@imagenet",
         "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
         "retrieve@tiny-human", "retrieve@tiny-imagenet", "examples@tiny-human", "examples@tiny-imagenet",
         "examples_audit@human", "examples_audit@imagenet",

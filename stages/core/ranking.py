@@ -19,8 +19,8 @@ Integers = npt.NDArray[np.int64]
 BLOCK_SCORES = 32 * 1024 * 1024
 """Scores held at a time (float32: 128 MiB)."""
 
-BLOCK_VALUES = 8 * 1024 * 1024
-"""Values of images held in float64 at a time (64 MiB)."""
+BLOCK_VALUES = 1024 * 1024
+"""Values of images held in float64 at a time (8 MiB, which the cache of most processors holds)."""
 
 
 def check_shapes(queries: Floats, images: Floats) -> None:

@@ -3,8 +3,8 @@
 All sizes follow from the gallery's, by rules that the literature and faiss's own guidelines give:
 
 - ``hnsw``: a graph of 32 neighbours an image (Malkov and Yashunin, 2016), built by one thread, because with
-  several the same vectors would give another graph each time; a search keeps twice as many candidates as it
-  returns, at least 128.
+  several the same vectors would give another graph each time; a search keeps four times as many candidates as
+  it returns, at least 256.
 - ``ivf``: 4 √n lists (a power of two, at least 39 images a list), of which a search reads a sixteenth.
 - ``ivfpq``: the same lists, a vector compressed to a byte for every 8 dimensions; a search
   returns ten times as many candidates, to be put in order by their exact scores.
@@ -24,7 +24,7 @@ from stages.io.console import InputError
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
-NEIGHBOURS, EFFORT, CANDIDATES = 32, 80, 128
+NEIGHBOURS, EFFORT, CANDIDATES = 32, 80, 256
 PER_LIST, LISTS_READ = 39, 16
 CODE_DIMENSIONS, CODEWORDS, OVERSAMPLING = 8, 256, 10
 TRAINING_PER_LIST = 64  # images a list from which the lists are learned
@@ -114,7 +114,7 @@ def candidates(
     faiss.omp_set_num_threads(threads or os.cpu_count() or 1)
     chosen = {} if kept is None else {"sel": faiss.IDSelectorBatch(kept)}
     if kind == "hnsw":
-        how = faiss.SearchParametersHNSW(efSearch=max(CANDIDATES, 2 * k), **chosen)
+        how = faiss.SearchParametersHNSW(efSearch=max(CANDIDATES, 4 * k), **chosen)
     else:
         read_lists = max(1, index.nlist // LISTS_READ)
         how = faiss.SearchParametersIVF(nprobe=read_lists, **chosen)
