@@ -2,7 +2,8 @@
 
 ``python -m stages.retrieve MODEL SOURCE`` writes the top of each ranking as a TREC run, and a table
 with the exact rank, over the whole gallery, of every relevant image and of the best irrelevant one
-(relevance 0), from which all measures follow. Queries that ``relevance`` left out are not asked, and
+(relevance 0), from which all measures follow. With an index in `retrieve.index` the run is what that finds, in
+the order of the exact scores, and its recall against the exact ranking is measured; the ranks stay exact. Queries that ``relevance`` left out are not asked, and
 what is set aside because a fine-tuned model may have seen it is neither asked nor ranked.
 """
 
@@ -11,24 +12,36 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from stages.core.ranking import best_excluded, ranks, score_blocks, top_k
+from stages.core.approximate import in_order, recalls
+from stages.core.retrieval import Ranking, rank_gallery
 from stages.io.console import InputError, progress, run
-from stages.io.files import whole
-from stages.io.locations import location
+from stages.io.files import whole, write_json
+from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
+from stages.io.nearest import candidates, read
 from stages.io.params import load_params
-from stages.io.splits import read_set_aside, without
+from stages.io.splits import SetAside, read_set_aside, without
 from stages.io.tables import read_qrels, read_queries, run_lines, write_csv
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
 
 RANK_COLUMNS = ("query_id", "text", "image_id", "relevance", "rank", "score")
+RECALL_K = (1, 5, 10, 20, 50)  # and retrieve.depth
+
+
+class Gallery(NamedTuple):
+    """The images searched; ``kept`` are their rows in the whole gallery, None where that is all of it."""
+
+    image_ids: list[str]
+    vectors: Floats
+    kept: Integers | None
 
 
 class Pairs(NamedTuple):
@@ -70,18 +83,38 @@ def relevant_pairs(
     return Pairs(*np.array(found, dtype=np.int64).reshape(-1, 3).T)
 
 
-def rank_block(start: int, scores: Floats, pairs: Pairs) -> Iterator[Ranked]:
+def ranked_images(ranking: Ranking, pairs: Pairs) -> Iterator[Ranked]:
     """Yield the relevant images of a block of queries, then each query's best irrelevant one."""
-    block = slice(*np.searchsorted(pairs.rows, [start, start + len(scores)]))
-    rows, columns, grades = pairs.rows[block] - start, pairs.columns[block], pairs.relevance[block]
-    irrelevant = best_excluded(scores, rows, columns)
-    below = np.flatnonzero(irrelevant >= 0)
-    rows = np.concatenate([rows, below])
-    columns = np.concatenate([columns, irrelevant[below]])
-    grades = np.concatenate([grades, np.zeros(len(below), dtype=np.int64)])
-    found = ranks(scores, rows, columns)
-    for row, column, grade, rank in zip(rows, columns, grades, found, strict=True):
-        yield Ranked(start + int(row), int(column), int(grade), int(rank), float(scores[row, column]))
+    block = ranking.pairs
+    for row, column, grade, rank, score in zip(
+        pairs.rows[block], pairs.columns[block], pairs.relevance[block],
+        ranking.pair_ranks, ranking.pair_scores, strict=True,
+    ):  # fmt: skip
+        yield Ranked(int(row), int(column), int(grade), int(rank), float(score))
+    others = zip(ranking.other_columns, ranking.other_ranks, ranking.other_scores, strict=True)
+    for row, (column, rank, score) in enumerate(others, start=ranking.queries.start):
+        if column >= 0:
+            yield Ranked(row, int(column), 0, int(rank), float(score))
+
+
+def read_gallery(model: str, root: Location, aside: SetAside) -> Gallery:
+    """Read the images of one model that are not set aside."""
+    everything = [image.image_id for image in gallery(read_manifest(), root)]
+    vectors = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
+    kept = [column for column, image_id in enumerate(everything) if image_id not in aside.images]
+    if len(kept) == len(everything):
+        return Gallery(everything, vectors, None)
+    return Gallery([everything[column] for column in kept], vectors[kept], np.array(kept))
+
+
+def ask(
+    kind: str, index: Any, queries: Floats, searched: Gallery, k: int, threads: int | None
+) -> tuple[Integers, Floats]:
+    """Return the columns and exact scores, ``(n_queries, k)``, of what an index finds; -1 for nothing."""
+    found = candidates(kind, index, queries, k, searched.kept, threads)
+    if searched.kept is not None:
+        found = np.where(found < 0, -1, np.searchsorted(searched.kept, found))
+    return in_order(queries, searched.vectors, found, k)
 
 
 def main() -> None:
@@ -96,39 +129,47 @@ def main() -> None:
         )
     asked = [row for row, query_id in enumerate(texts) if query_id in qrels]
     query_ids = [query_id for query_id in texts if query_id in qrels]
-    everything = [image.image_id for image in gallery(read_manifest(), location(params.data.images))]
-    kept = [column for column, image_id in enumerate(everything) if image_id not in aside.images]
-    image_ids = [everything[column] for column in kept]
-    pairs = relevant_pairs(query_ids, image_ids, qrels)
-    images = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
-    images = images if len(kept) == len(everything) else images[kept]
+    searched = read_gallery(model, location(params.data.images), aside)
+    pairs = relevant_pairs(query_ids, searched.image_ids, qrels)
     queries = np.load(f"data/embeddings/{model}/{source}.npy")[asked]
+    kind, depth, threads = params.retrieve.index, params.retrieve.depth, params.runtime.workers
+    index = None if kind == "exact" else read(kind, Path(f"data/index/{model}.faiss"))
+    cut_offs = sorted({*(k for k in RECALL_K if k < depth), depth})
     ranked: list[Ranked] = []
-    title = f"retrieve {model} {source}"
+    shares: list[Shares] = []
     with (
         whole(Path(f"data/runs/{model}/{source}.run")) as temporary,
         temporary.open("w", encoding="utf-8") as out,
-        progress(total=len(queries), unit="query", title=title) as bar,
+        progress(total=len(queries), unit="query", title=f"retrieve {model} {source}") as bar,
     ):
-        for block, scores in score_blocks(queries, images):
-            ranked.extend(rank_block(block.start, scores, pairs))
-            for row, best in enumerate(top_k(scores, params.retrieve.depth)):
-                ids = [image_ids[column] for column in best]
-                out.writelines(run_lines(query_ids[block.start + row], ids, scores[row, best], model))
-            bar.update(len(scores))
-    ranked.sort()
+        for part in rank_gallery(
+            queries, searched.vectors, pairs.rows, pairs.columns, depth, threads=threads
+        ):
+            ranked.extend(ranked_images(part, pairs))
+            columns, scores = part.columns, part.scores
+            if index is not None:
+                columns, scores = ask(kind, index, queries[part.queries], searched, depth, threads)
+                shares.append(recalls(columns, part.columns, cut_offs))
+            for query_id, best, its_scores in zip(query_ids[part.queries], columns, scores, strict=True):
+                ids = [searched.image_ids[column] for column in best if column >= 0]
+                out.writelines(run_lines(query_id, ids, its_scores[: len(ids)], model))
+            bar.update(len(columns))
     rows = [
         (
             query_ids[r.row],
             texts[query_ids[r.row]],
-            image_ids[r.column],
+            searched.image_ids[r.column],
             r.relevance,
             r.rank,
             f"{r.score:.6f}",
         )
-        for r in ranked
+        for r in sorted(ranked)
     ]
     write_csv(Path(f"data/ranks/{model}/{source}.csv"), RANK_COLUMNS, rows)
+    means = np.concatenate(shares).mean(axis=0) if shares else []
+    measured = {f"recall@{k}": float(mean) for k, mean in zip(cut_offs, means, strict=False)}
+    about = {"n_queries": len(queries), "n_images": len(searched.image_ids)} if shares else {}
+    write_json(Path(f"metrics/index/{model}-{source}.json"), about | measured)
 
 
 if __name__ == "__main__":

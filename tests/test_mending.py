@@ -10,10 +10,11 @@ import pytest
 from stages.core.audit import best_alike, pair_ranks, suspicion
 from stages.core.evaluation import RankedQueries, Resampling, summarise
 from stages.core.queries import make_queries, query_id
-from stages.core.ranking import score_blocks, top_k
+from stages.core.ranking import top_k
 from stages.core.relevance import Judgement, judge_queries
+from stages.core.retrieval import rank_gallery
 from stages.io.tables import run_lines
-from stages.retrieve import rank_block, relevant_pairs
+from stages.retrieve import ranked_images, relevant_pairs
 
 N_IMAGES, DIM, NOISE, SHARE = 200, 64, 0.32, 0.1
 IMAGE_IDS = [f"{number:016x}" for number in range(N_IMAGES)]
@@ -38,8 +39,8 @@ def measured(
     vectors = texts[[TEXTS.index(query.text) for query in asked]]
     ranked = sorted(
         item
-        for block, scores in score_blocks(vectors, images)
-        for item in rank_block(block.start, scores, pairs)
+        for ranking in rank_gallery(vectors, images, pairs.rows, pairs.columns, 1)
+        for item in ranked_images(ranking, pairs)
         if item.relevance
     )
     sizes = np.bincount([item.row for item in ranked])

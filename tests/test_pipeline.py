@@ -73,6 +73,25 @@ def test_a_precision_embeds_again_and_labels_nothing(project: Project) -> None:
     assert "embed.precision in params.yaml on a CPU, found fp16" in project.failing_repro()
 
 
+def test_an_index_changes_the_runs_alone_and_comes_back_from_the_run_cache(project: Project) -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    kept = ["metrics/metrics.json", "data/ranks/builtin/human.csv", "data/runs/builtin/human.run"]
+    before = [(project.root / name).read_bytes() for name in kept]
+    project.set(retrieve__index="hnsw")
+    ran = project.repro()
+    sources = ("human", "imagenet")
+    assert ran == {"index@builtin", *(f"retrieve@builtin-{source}" for source in sources)}
+    assert [(project.root / name).read_bytes() for name in kept] == before, "ten images are found whole"
+    recall = json.loads((project.root / "metrics" / "index" / "builtin-human.json").read_text())
+    assert recall.pop("n_queries") == recall.pop("n_images") == 10
+    assert set(recall.values()) == {1.0}
+    project.set(retrieve__index="exact")
+    assert project.repro() == set()
+    assert json.loads((project.root / "metrics" / "index" / "builtin-human.json").read_text()) == {}
+    project.set(retrieve__index="ivfpq")
+    assert "at least 9984 images for retrieve.index: ivfpq" in project.failing_repro()
+
+
 def test_what_counts_as_relevant_embeds_nothing(project: Project) -> None:
     project.set(catalog__near_duplicate_bits=2, evaluate__seed=2)
     project.set(queries__cosine={"model": "builtin", "threshold": 0.5})
@@ -111,7 +130,7 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
         embed__models=["builtin", "tiny"],
     )
     assert project.repro() == OVER_ALL | {
-        "set_aside", "model@tiny", "throughput@tiny", "throughput_chart", "alike@tiny", "relevance@human", "relevance@imagenet",
+        "set_aside", "model@tiny", "index@tiny", "throughput@tiny", "throughput_chart", "alike@tiny", "relevance@human", "relevance@imagenet",
         "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
         "retrieve@tiny-human", "retrieve@tiny-imagenet", "examples@tiny-human", "examples@tiny-imagenet",
         "examples_audit@human", "examples_audit@imagenet",

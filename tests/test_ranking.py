@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.core.ranking import best_excluded, ranks, score_blocks, top_k
+from stages.core.ranking import ranks, score_blocks, top_k
 
 
 def naive_order(line: np.ndarray) -> list[int]:
@@ -60,9 +60,3 @@ def test_blocks_refuse_what_does_not_fit() -> None:
         next(score_blocks(np.zeros((1, 3), np.float32), np.zeros((1, 4), np.float32)))
     with pytest.raises(ValueError, match="at least one image"):
         next(score_blocks(np.zeros((1, 3), np.float32), np.zeros((0, 3), np.float32)))
-
-
-def test_best_excluded_skips_the_relevant_images() -> None:
-    scores = np.array([[3, 2, 1], [1, 1, 1], [5, 4, 3]], dtype=np.float32)
-    rows, columns = np.array([0, 2, 2, 2]), np.array([0, 0, 1, 2])
-    assert best_excluded(scores, rows, columns).tolist() == [1, 0, -1]

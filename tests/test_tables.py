@@ -11,7 +11,7 @@ from ir_measures import RR, R, Success, nDCG
 
 from stages.core.evaluation import RankedQueries, summarise
 from stages.core.queries import Query
-from stages.core.ranking import score_blocks, top_k
+from stages.core.retrieval import rank_gallery
 from stages.io.console import InputError
 from stages.io.files import rounded, whole
 from stages.io.tables import (
@@ -24,7 +24,7 @@ from stages.io.tables import (
     write_qrels,
     write_queries,
 )
-from stages.retrieve import rank_block, relevant_pairs
+from stages.retrieve import ranked_images, relevant_pairs
 
 
 def test_cells_survive_whatever_they_hold(tmp_path: Path) -> None:
@@ -111,11 +111,11 @@ def test_measures_agree_with_ir_measures_on_our_own_files(tmp_path: Path, tied: 
     write_qrels(tmp_path / "q.qrels", {q.query_id: {i: 1 + len(i) % 3 for i in q.relevant} for q in queries})
     pairs = relevant_pairs([q.query_id for q in queries], image_ids, read_qrels(tmp_path / "q.qrels"))
     lines, ranked = [], []
-    for block, scores in score_blocks(queries_matrix, images, 200):
-        ranked += [item for item in rank_block(block.start, scores, pairs) if item.relevance]
-        for row, best in enumerate(top_k(scores, 30)):
+    for ranking in rank_gallery(queries_matrix, images, pairs.rows, pairs.columns, 30, query_block=7):
+        ranked += [item for item in ranked_images(ranking, pairs) if item.relevance]
+        for row, (best, scores) in enumerate(zip(ranking.columns, ranking.scores, strict=True)):
             ids = [image_ids[column] for column in best]
-            lines += run_lines(queries[block.start + row].query_id, ids, scores[row, best], "m")
+            lines += run_lines(queries[ranking.queries.start + row].query_id, ids, scores, "m")
     (tmp_path / "q.run").write_text("".join(lines))
     ranked.sort()
     ours = summarise(

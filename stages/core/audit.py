@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from stages.core.ranking import ranks, score_blocks
+from stages.core.retrieval import rank_gallery
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
@@ -40,10 +40,11 @@ def pair_ranks(left: Vectors, right: Vectors, rows: Integers, columns: Integers)
     Returns:
         ``(n_pairs,)`` int64 in [1, m], by the tie rule of :func:`stages.core.ranking.ranks`.
     """
+    order = np.lexsort((columns, rows))
+    asked, places = np.unique(rows[order], return_inverse=True)
+    parts = rank_gallery(left[asked], right, places, columns[order], 1)
     found = np.empty(len(rows), dtype=np.int64)
-    for block, scores in score_blocks(left, right):
-        inside = np.flatnonzero((rows >= block.start) & (rows < block.stop))
-        found[inside] = ranks(scores, rows[inside] - block.start, columns[inside])
+    found[order] = np.concatenate([found[:0], *(part.pair_ranks for part in parts)])
     return found
 
 

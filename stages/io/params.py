@@ -189,6 +189,7 @@ class Finetune(Section):
 
 class Retrieve(Section):
     depth: Count
+    index: Literal["exact", "hnsw", "ivf", "ivfpq"]
 
 
 class Evaluate(Section):

@@ -132,11 +132,12 @@ def run_lines(
     Tools such as trec_eval sort by score and break ties in an order of their own, so equal scores
     are written one float32 step apart: the file's scores fall strictly in the order of its ranks.
     """
-    ceiling = np.float32(np.inf)
-    for rank, (image_id, score) in enumerate(zip(image_ids, scores, strict=True), start=1):
-        written = min(np.float32(score), np.nextafter(ceiling, np.float32(-np.inf)))
-        ceiling = written
-        yield f"{query_id} Q0 {image_id} {rank} {written:.9g} {model}\n"
+    written = np.array(scores, dtype=np.float32)
+    if (written[1:] >= written[:-1]).any():
+        for place in range(1, len(written)):
+            written[place] = min(written[place], np.nextafter(written[place - 1], np.float32(-np.inf)))
+    for rank, (image_id, score) in enumerate(zip(image_ids, written.tolist(), strict=True), start=1):
+        yield f"{query_id} Q0 {image_id} {rank} {score:.9g} {model}\n"
 
 
 def read_run(

@@ -1,0 +1,230 @@
+"""Exact retrieval against its products alone, and indexes against it: ``python -m benchmarks.retrieval``.
+
+``[--images 1000000 --queries 10000] [--only exact|index|peers]``. Best with all cores and nothing else running.
+
+- exact: the 100 best images, the exact rank of the relevant ones and the best irrelevant image of every
+  query, with the images memory-mapped, against the same float32 products alone, by the same blocks and
+  threads, and against them in larger blocks by the BLAS's own threads. Query blocks of all take turns, so that
+  what else the machine does falls on each alike. Must take at most 1.4 times the products, and at most
+  1 GiB beyond the two matrices.
+- index: build time, time for one query and recall against exact, on a fifth of the images.
+- peers: ranks of pairs by open_clip's and CLIP_benchmark's code, 10,000 x 10,000.
+
+Vectors are made here: a spectrum that falls like that of trained embeddings, queries near their image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from stages.core.approximate import in_order, recalls
+from stages.core.retrieval import IMAGE_BLOCK, QUERY_BLOCK, rank_gallery
+from stages.io.nearest import build, candidates
+
+DIM, DEPTH = 512, 100
+MAX_RATIO, MAX_GIB = 1.4, 1.0
+SHARE, PEERS, ASKED = 5, 10_000, 500
+NONE = np.zeros(0, dtype=np.int64)
+
+
+class Row(NamedTuple):
+    """A measurement; ``ratio`` is its time as a multiple of what ``against`` names."""
+
+    name: str
+    seconds: float
+    ratio: float
+    against: str
+
+
+def unit(matrix: np.ndarray) -> np.ndarray:
+    return (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
+
+
+def spread(n: int, generator: np.random.Generator) -> np.ndarray:
+    """Return ``(n, DIM)`` unit rows, the i-th axis with variance 1 / i."""
+    return unit(generator.standard_normal((n, DIM), dtype=np.float32) * np.arange(1, DIM + 1) ** -0.5)
+
+
+def write_gallery(path: Path, n_images: int) -> np.ndarray:
+    """Write the images' vectors block by block and return them memory-mapped."""
+    matrix = np.lib.format.open_memmap(path, "w+", np.float32, (n_images, DIM))
+    for start in range(0, n_images, 50_000):
+        matrix[start : start + 50_000] = spread(min(50_000, n_images - start), np.random.default_rng(start))
+    matrix.flush()
+    del matrix
+    return np.load(path, mmap_mode="r")
+
+
+def near(images: np.ndarray, n_queries: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return queries and the column of the image that each is about, at widely spread ranks."""
+    generator = np.random.default_rng(1)
+    columns = generator.integers(0, len(images), n_queries)
+    noise = generator.uniform(0.5, 4.0, (n_queries, 1)).astype(np.float32)
+    return unit(images[np.sort(columns)] + noise * spread(n_queries, generator)), np.sort(columns)
+
+
+def products(queries: np.ndarray, images: np.ndarray, rows: int, columns: int, threads: int) -> None:
+    """Multiply by blocks; with one thread, the BLAS uses its own."""
+    gallery = np.asarray(images)
+
+    def multiply(start: int) -> None:
+        some = queries[start : start + rows]
+        buffer = np.empty(len(some) * columns, dtype=np.float32)
+        for first in range(0, len(gallery), columns):
+            block = gallery[first : first + columns]
+            out = buffer[: len(some) * len(block)].reshape(len(some), len(block))
+            np.matmul(some, block.T, out=out)
+
+    with threadpool_limits(1 if threads > 1 else None, "blas"), ThreadPoolExecutor(threads) as pool:
+        list(pool.map(multiply, range(0, len(queries), rows)))
+
+
+def anonymous_gib() -> float:
+    """Return the memory of this process that is not a mapped file."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(fields["RssAnon"].split()[0]) / 2**20
+
+
+class Peak:
+    """The largest memory beyond what was held at the start, sampled while the block runs."""
+
+    def __enter__(self) -> Peak:
+        self._start, self.gib, self._done = anonymous_gib(), 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.02):
+            self.gib = max(self.gib, anonymous_gib() - self._start)
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def exact(images: np.ndarray, n_queries: int) -> tuple[list[Row], float]:
+    """Return the rows of exact retrieval and its memory beyond the matrices, in GiB."""
+    queries, columns = near(images, n_queries)
+    threads = os.cpu_count() or 1
+    turn = 4 * QUERY_BLOCK * threads
+    spent, most = np.zeros(3), 0.0
+    kept = []
+    products(queries[:turn], images, QUERY_BLOCK, IMAGE_BLOCK, threads)  # reads the file
+    for start in range(0, n_queries, turn):
+        some, its_columns = queries[start : start + turn], columns[start : start + turn]
+        spent[0] += seconds(lambda: products(some, images, QUERY_BLOCK, IMAGE_BLOCK, threads))  # noqa: B023
+        with Peak() as peak:
+            pairs = np.arange(len(some)), its_columns
+            spent[1] += seconds(lambda: kept.extend(rank_gallery(some, images, *pairs, DEPTH)))  # noqa: B023
+        spent[2] += seconds(lambda: products(some, images, 2 * QUERY_BLOCK, 2 * IMAGE_BLOCK, 1))  # noqa: B023
+        most = max(most, peak.gib)
+    ranks = np.concatenate([part.pair_ranks for part in kept])
+    quartiles = ", ".join(f"{rank:,.0f}" for rank in np.quantile(ranks, [0.25, 0.5, 0.75]))
+    print(f"{n_queries:,} queries, {len(images):,} images; quartiles of the ranks {quartiles}")
+    names = ("products alone", "exact: ranks, top 100, best irrelevant", "products alone, larger blocks")
+    return [
+        Row(name, time_, time_ / spent[0], names[0]) for name, time_ in zip(names, spent, strict=True)
+    ], most
+
+
+def one_by_one(ask: Callable[[np.ndarray], object], queries: np.ndarray) -> float:
+    """Return the median time of a query alone."""
+    return float(np.median([seconds(lambda: ask(queries[i : i + 1])) for i in range(len(queries))]))  # noqa: B023
+
+
+def indexes(images: np.ndarray) -> Iterator[Row]:
+    """Yield for each kind of index its build time and its time for one query, and print its recall."""
+    images = np.ascontiguousarray(images)
+    queries, _ = near(images, ASKED)
+    ranking = np.concatenate([part.columns for part in rank_gallery(queries, images, NONE, NONE, DEPTH)])
+    alone = one_by_one(lambda query: next(rank_gallery(query, images, NONE, NONE, DEPTH)), queries[:20])
+    yield Row(f"exact, one query on {len(images):,}", alone, 1.0, "exact")
+    for kind in ("ivf", "ivfpq", "hnsw"):
+        start = time.perf_counter()
+        index = build(kind, images)
+        took = time.perf_counter() - start
+        found, _ = in_order(queries, images, candidates(kind, index, queries, DEPTH, None), DEPTH)
+        shares = recalls(found, ranking, [1, 10, DEPTH]).mean(axis=0)
+        recall = ", ".join(f"recall@{k} {value:.3f}" for k, value in zip((1, 10, DEPTH), shares, strict=True))
+        yield Row(f"{kind}: build", took, took / alone, "exact, one query")
+
+        def ask(query: np.ndarray, kind: str = kind, index: object = index) -> object:
+            return in_order(query, images, candidates(kind, index, query, DEPTH, None, 1), DEPTH)
+
+        each = one_by_one(ask, queries[:200])
+        yield Row(f"{kind}: one query ({recall})", each, each / alone, "exact, one query")
+
+
+def peers() -> Iterator[Row]:
+    """Yield the time of ranks by code of other projects, and of ours with rankings on top."""
+    import torch
+    from clip_benchmark.metrics.zeroshot_retrieval import batchify, recall_at_k
+    from open_clip_train.train import get_clip_metrics
+
+    images = spread(PEERS, np.random.default_rng(0))
+    queries, _ = near(images, PEERS)
+    diagonal = np.arange(PEERS)
+    ours = seconds(lambda: list(rank_gallery(queries, images, diagonal, diagonal, DEPTH)))
+    yield Row(f"exact, {PEERS:,} x {PEERS:,}", ours, 1.0, "ours")
+    left, right = torch.from_numpy(images), torch.from_numpy(queries)
+    theirs = seconds(lambda: get_clip_metrics(left, right, torch.tensor(1.0))) / 2
+    yield Row("open_clip, ranks in one direction", theirs, theirs / ours, "ours")
+
+    def clip_benchmark() -> None:
+        scores = right @ left.t()
+        positive = torch.eye(PEERS, dtype=torch.bool)
+        for k in (1, 5, 10):
+            batchify(recall_at_k, scores, positive, 64, "cpu", k=k)
+
+    theirs = seconds(clip_benchmark)
+    yield Row("CLIP_benchmark, recall at three k", theirs, theirs / ours, "ours")
+
+
+def report(rows: Iterator[Row] | list[Row]) -> None:
+    for row in rows:
+        print(f"{row.name:<76}{row.seconds:10.4f} s {row.ratio:10.3f} x {row.against}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval")
+    parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--queries", type=int, default=10_000)
+    parser.add_argument("--only", choices=["exact", "index", "peers"])
+    options = parser.parse_args()
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        images = write_gallery(Path(folder, "images.npy"), options.images)
+        if options.only in (None, "exact"):
+            rows, gib = exact(images, options.queries)
+            report(rows)
+            print(f"memory beyond the matrices {gib:.2f} GiB")
+            failed = rows[1].ratio > MAX_RATIO or gib > MAX_GIB
+        if options.only in (None, "index"):
+            report(indexes(images[: options.images // SHARE]))
+        if options.only in (None, "peers"):
+            report(peers())
+    if failed:
+        sys.exit(f"expected at most {MAX_RATIO} times the products and {MAX_GIB} GiB")
+
+
+if __name__ == "__main__":
+    main()
