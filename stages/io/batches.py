@@ -18,6 +18,7 @@ import torch
 from stages.io.console import say
 from stages.io.device import one_torch_thread
 from stages.io.files import write_text
+from stages.io.linear import worthwhile
 from stages.io.store import cache_root
 
 Network = Callable[[torch.Tensor], torch.Tensor]
@@ -143,7 +144,8 @@ def _machine(device: torch.device) -> str:
     """Name what a choice holds for: the processor and the library."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} torch {torch.__version__}"
-    return f"{device.type} {torch.backends.cpu.get_cpu_capability()} torch {torch.__version__}"
+    linear = " oneDNN" if worthwhile() else ""
+    return f"{device.type} {torch.backends.cpu.get_cpu_capability()}{linear} torch {torch.__version__}"
 
 
 def _read() -> dict[str, int]:

@@ -144,6 +144,7 @@ def load_model(name: str, card: dict[str, Any], device: torch.device, precision:
             that precision.
     """
     from stages.io.device import pick_dtype
+    from stages.io.linear import use_onednn
 
     dtype = pick_dtype(precision, device)
     if size := card.get("size"):  # cards of earlier versions have none
@@ -158,6 +159,7 @@ def load_model(name: str, card: dict[str, Any], device: torch.device, precision:
         else:
             parts = _load_registry(name, card, device)
     network, transform, tokenize = parts
+    use_onednn(network)
     key = fingerprint(image_determinants(card, precision))
     return EmbeddingModel(key, network.to(dtype).requires_grad_(False), transform, tokenize)
 
