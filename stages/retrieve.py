@@ -2,9 +2,10 @@
 
 ``python -m stages.retrieve MODEL SOURCE`` writes the top of each ranking as a TREC run, and a table
 with the exact rank, over the whole gallery, of every relevant image and of the best irrelevant one
-(relevance 0), from which all measures follow. With an index in `retrieve.index` the run is what that finds, in
-the order of the exact scores, and its recall against the exact ranking is measured; the ranks stay exact. Queries that ``relevance`` left out are not asked, and
-what is set aside because a fine-tuned model may have seen it is neither asked nor ranked.
+(relevance 0), from which all measures follow. With an index in ``retrieve.index`` the run is what that finds,
+in the order of the exact scores, and its recall against the exact ranking is measured; the ranks stay exact.
+Queries that ``relevance`` left out are not asked, and what is set aside because a fine-tuned model may have seen
+it is neither asked nor ranked.
 """
 
 from __future__ import annotations
@@ -37,11 +38,15 @@ RECALL_K = (1, 5, 10, 20, 50)  # and retrieve.depth
 
 
 class Gallery(NamedTuple):
-    """The images searched; ``kept`` are their rows in the whole gallery, None where that is all of it."""
+    """The images searched.
+
+    ``kept`` are their rows in the whole gallery of ``total`` images, None where that is all of it.
+    """
 
     image_ids: list[str]
     vectors: Floats
     kept: Integers | None
+    total: int
 
 
 class Pairs(NamedTuple):
@@ -103,8 +108,8 @@ def read_gallery(model: str, root: Location, aside: SetAside) -> Gallery:
     vectors = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
     kept = [column for column, image_id in enumerate(everything) if image_id not in aside.images]
     if len(kept) == len(everything):
-        return Gallery(everything, vectors, None)
-    return Gallery([everything[column] for column in kept], vectors[kept], np.array(kept))
+        return Gallery(everything, vectors, None, len(vectors))
+    return Gallery([everything[column] for column in kept], vectors[kept], np.array(kept), len(vectors))
 
 
 def ask(
@@ -133,7 +138,7 @@ def main() -> None:
     pairs = relevant_pairs(query_ids, searched.image_ids, qrels)
     queries = np.load(f"data/embeddings/{model}/{source}.npy")[asked]
     kind, depth, threads = params.retrieve.index, params.retrieve.depth, params.runtime.workers
-    index = None if kind == "exact" else read(kind, Path(f"data/index/{model}.faiss"))
+    index = None if kind == "exact" else read(kind, Path(f"data/index/{model}.faiss"), searched.total)
     cut_offs = sorted({*(k for k in RECALL_K if k < depth), depth})
     ranked: list[Ranked] = []
     shares: list[Shares] = []

@@ -1,17 +1,19 @@
 """The gallery of images, searched by a text or by an image under one model.
 
-Ranks and scores are those of ``data/runs``: the same vectors, the same arithmetic and the same tie rule.
+Ranks and scores are those of ``data/runs``: the same vectors, the same arithmetic, the same tie rule and, where
+``retrieve.index`` names one, the same index.
 """
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from stages.core.approximate import in_order
 from stages.core.queries import normalise_text
 from stages.core.ranking import score_blocks, top_k
 from stages.embed_queries import text_key
@@ -20,6 +22,7 @@ from stages.io.images import UnusableImage, decode, image_id, read_bytes
 from stages.io.locations import location
 from stages.io.manifest import MANIFEST, ImageFile, read_manifest
 from stages.io.models import load_card
+from stages.io.nearest import candidates, read
 from stages.io.params import Params
 from stages.io.store import Store
 from stages.io.vectors import gather, image_determinants, text_determinants
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from stages.io.models import EmbeddingModel
 
 Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 
 
 class Found(NamedTuple):
@@ -69,6 +73,7 @@ class Searcher:
             self.path_of.setdefault(entry.image_id, entry.path)
         self.image_ids = list(self.path_of)
         self._images = self._mapped(vectors)
+        self._index: Any = None
 
     def _mapped(self, path: Path) -> Floats:
         try:
@@ -87,11 +92,22 @@ class Searcher:
     def search(self, query: str, k: int) -> list[Found]:
         """Return the ``k`` best images for a text, or for the image at a path, best first.
 
+        With an approximate index, what that finds.
+
         Raises:
-            InputError: the query is blank, or a file that is not a usable image.
+            InputError: the query is blank, or a file that is not a usable image; or the index is not there.
         """
+        kind = self.params.retrieve.index
+        if kind != "exact" and self._index is None:
+            self._index = read(kind, Path(f"data/index/{self.name}.faiss"), len(self.image_ids))
         picture = image_path(query)
-        return self.best(self.score_picture(picture) if picture else self.score_text(query), k)
+        vector = self._image_vector(picture) if picture else self._text_vector(query)
+        if self._index is None:
+            return self.best(self._scores(vector), k)
+        wanted = max(k, self.params.retrieve.depth)  # as many as in data/runs, for a graph finds more then
+        found = candidates(kind, self._index, vector, wanted, None, self.params.runtime.workers)
+        columns, scores = in_order(vector, self._images, found, k)
+        return self._found(columns[0][columns[0] >= 0], scores[0])
 
     def score_text(self, text: str) -> Floats:
         """Return the score of every image of the gallery for a text, whatever it looks like: ``(n_images,)``.
@@ -111,9 +127,14 @@ class Searcher:
 
     def best(self, scores: Floats, k: int) -> list[Found]:
         """Return the ``k`` images with the highest of the gallery's scores, best first."""
+        columns = top_k(scores[None], k)[0]
+        return self._found(columns, scores[columns])
+
+    def _found(self, columns: Integers, scores: Floats) -> list[Found]:
+        """Return images of the gallery as results, given best first with their scores."""
         return [
-            Found(rank, float(f"{scores[column]:.9g}"), found, (self.root / self.path_of[found]).as_posix())
-            for rank, column in enumerate(top_k(scores[None], k)[0], start=1)
+            Found(rank, float(f"{score:.9g}"), found, (self.root / self.path_of[found]).as_posix())
+            for rank, (column, score) in enumerate(zip(columns, scores, strict=False), start=1)
             for found in (self.image_ids[column],)
         ]
 

@@ -41,7 +41,12 @@ def test_recall_is_what_a_naive_count_says(
 ) -> None:
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
     write(build(kind, images, 2), tmp_path / "index.faiss")
-    index = read(kind, tmp_path / "index.faiss")
+    index = read(kind, tmp_path / "index.faiss", len(images))
+    for other, number in {("ivf" if kind == "hnsw" else "hnsw", len(images)), (kind, len(images) - 1)}:
+        with pytest.raises(
+            InputError, match=rf"expected the index of {number} images .*: {other} .* of 12000; run"
+        ):
+            read(other, tmp_path / "index.faiss", number)
     found, scores = in_order(queries, images, candidates(kind, index, queries, 20, None, 2), 20)
     exact = np.concatenate([part.columns for part in rank_gallery(queries, images, NONE, NONE, 20)])
     measured = recalls(found, exact, [1, 5, 20]).mean(axis=0)
@@ -77,6 +82,15 @@ def test_a_tiny_gallery_is_found_whole(kind: str, images: np.ndarray, queries: n
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
     found = candidates(kind, build(kind, images[:7], 1), queries, 20, None, 1)
     assert np.sort(found, axis=1).tolist() == [list(range(7))] * len(queries)
+
+
+def test_an_exact_search_has_no_index(tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    with pytest.raises(InputError, match=r"retrieve.index: hnsw .*, found no such file; run `dvc repro`"):
+        read("hnsw", tmp_path / "index.faiss", 3)
+    write(None, tmp_path / "index.faiss")
+    with pytest.raises(InputError, match="found the mark of an exact search; run `dvc repro`"):
+        read("hnsw", tmp_path / "index.faiss", 3)
 
 
 def test_candidates_are_put_in_order_by_hand() -> None:

@@ -12,6 +12,7 @@ import time
 import pytest
 import yaml
 
+from stages.io.tables import read_queries, read_run
 from tests.conftest import Finished
 from tests.pipeline import Project, add_photographs, tiny_model
 
@@ -85,6 +86,16 @@ def test_an_index_changes_the_runs_alone_and_comes_back_from_the_run_cache(proje
     recall = json.loads((project.root / "metrics" / "index" / "builtin-human.json").read_text())
     assert recall.pop("n_queries") == recall.pop("n_images") == 10
     assert set(recall.values()) == {1.0}
+    query, ranking = next(iter(read_run(project.root / "data" / "runs" / "builtin" / "human.run").items()))
+    text = read_queries(project.root / "data" / "queries" / "human.tsv")[query]
+    found = json.loads(project.run("python", "-m", "stages.search", text, "--json", "-k", "1000"))
+    assert [(item["image_id"], item["score"]) for item in found] == ranking, "the search asks the index, too"
+    project.set(retrieve__index="ivf")
+    refused = project.run("python", "-m", "stages.search", "a text", check=False)
+    assert re.fullmatch(
+        "error: expected the index of 10 images that retrieve.index: ivf .* found IndexHNSWFlat of 10; .*\n",
+        refused,
+    )
     project.set(retrieve__index="exact")
     assert project.repro() == set()
     assert json.loads((project.root / "metrics" / "index" / "builtin-human.json").read_text()) == {}

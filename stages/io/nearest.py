@@ -26,6 +26,7 @@ Integers = npt.NDArray[np.int64]
 
 NEIGHBOURS, EFFORT, CANDIDATES = 32, 80, 256
 PER_LIST, LISTS_READ = 39, 16
+CLASSES = {"hnsw": "IndexHNSWFlat", "ivf": "IndexIVFFlat", "ivfpq": "IndexIVFPQ"}
 CODE_DIMENSIONS, CODEWORDS, OVERSAMPLING = 8, 256, 10
 TRAINING_PER_LIST = 64  # images a list from which the lists are learned
 
@@ -92,9 +93,25 @@ def write(index: Any, path: Path) -> None:
         load_faiss("").write_index(index, str(path))
 
 
-def read(kind: str, path: Path) -> Any:
-    """Read what :func:`write` wrote."""
-    return load_faiss(kind).read_index(str(path)) if path.stat().st_size else None
+def read(kind: str, path: Path, n_images: int) -> Any:
+    """Read the index ``kind`` of ``n_images`` images that :func:`write` wrote.
+
+    Raises:
+        InputError: faiss is not installed, or there is another file, or none.
+    """
+    faiss = load_faiss(kind)
+    found = "no such file"
+    if path.is_file():
+        found = "the mark of an exact search"
+        if path.stat().st_size:
+            index = faiss.read_index(str(path))
+            if type(index).__name__ == CLASSES[kind] and index.ntotal == n_images:
+                return index
+            found = f"{type(index).__name__} of {index.ntotal}"
+    raise InputError(
+        f"expected the index of {n_images} images that retrieve.index: {kind} in params.yaml names in {path}, "
+        f"found {found}; run `dvc repro`"
+    )
 
 
 def candidates(
