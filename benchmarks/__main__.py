@@ -1,0 +1,37 @@
+"""All benchmarks that the table holds, in one run: ``python -m benchmarks [PART …]``; ``make bench``.
+
+With all parts, what was measured is written to ``benchmarks/results.csv``, and the table in ``benchmarks/README.md``
+is made from it; `make readme` renews the one in README.md. Nothing else should run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from benchmarks.table import GUIDE, between, line, markdown, write
+
+PARTS = ("embedding", "retrieval", "metrics", "scale")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write the table.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; by default all")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"expected parts of {', '.join(PARTS)}, found {', '.join(sorted(unknown))}")
+    found = []
+    for part in options.parts or PARTS:
+        for row in importlib.import_module(f"benchmarks.{part}").rows():
+            print(line(row), flush=True)
+            found.append(row)
+    if not options.parts:
+        write(found)
+        GUIDE.write_text(between(GUIDE.read_text(encoding="utf-8"), markdown(found)), encoding="utf-8")
+    if missed := [row.name for row in found if not row.held]:
+        sys.exit(f"missed what is asked for: {'; '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main()
