@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro report zoo app test lint readme store format clean
+.PHONY: help install repro report zoo app test lint bench readme store format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,7 +55,10 @@ lint: install $(VENV)/.installed-test $(VENV)/.installed-lint ## Check style and
 	ruff format --check .
 	mypy
 
-readme: install ## Rewrite the figures and pictures in README.md from the last run on the sample
+bench: install $(VENV)/.installed-bench ## Measure against other tools; writes benchmarks/README.md (BENCH="retrieval" for a part)
+	python -m benchmarks $(BENCH)
+
+readme: install ## Rewrite the figures and pictures in README.md from the last run on the sample and the last bench
 	python -m docs.readme
 
 store: install ## List the stored embeddings and labels, and what uses them

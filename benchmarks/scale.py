@@ -175,7 +175,7 @@ def stages(project: Project, model: str, part: str) -> Row:
     costs = {}
     for stage in (
         "catalog", f"model@{model}", "label_inputs", "label@human", "queries@human", f"embed_images@{model}",
-        f"alike@{model}", "relevance@human", f"embed_queries@{model}-human", f"index@{model}",
+        f"alike@{model}", "relevance@human", f"embed_queries@{model}-human", "set_aside", f"index@{model}",
         f"retrieve@{model}-human", "evaluate",
     ):  # fmt: skip
         costs[stage] = measured(project, "dvc", "repro", "--single-item", stage)

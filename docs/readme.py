@@ -1,19 +1,20 @@
-"""Rewrite the figures, pictures and outputs that the documents quote, from the last `dvc repro` on the sample.
+"""Rewrite the figures, pictures and outputs that the documents quote.
 
-`make readme` runs it. The table stands between two markers; the pictures are the first rows of sheets
-that the pipeline draws; docs/investigation.md shows what its commands print.
+`make readme` runs it, after a `dvc repro` on the sample. Tables stand between markers, the second from the last
+`make bench`; the pictures are the first rows of sheets that the pipeline draws; docs/investigation.md shows what
+its commands print.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from benchmarks.table import Row, between, read
 from docs.commands import commands, with_outputs
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +22,21 @@ README = ROOT / "README.md"
 INVESTIGATION = ROOT / "docs" / "investigation.md"
 METRICS = ROOT / "metrics" / "metrics.json"
 BEGIN, END = "<!-- results: written by `make readme` -->", "<!-- /results -->"
+SPEED_BEGIN, SPEED_END = "<!-- speed: written by `make readme` -->", "<!-- /speed -->"
 COLUMNS = {"MRR": "mrr", "HitRate@5": "hit_rate@5", "HitRate@10": "hit_rate@10"}
+QUOTED = {  # rows of the benchmarks, by name and reference, and how README calls them
+    ("embed_images, fp32", "DataLoader loop, fp32"): "embedding in fp32, against a `DataLoader` loop",
+    ("embed_images, bf16", "DataLoader loop, fp32"): "embedding in bf16, against the same loop in fp32",
+    ("embed_images, bf16", "bound, bf16"): "the same, against start-up, forward pass and decoding alone",
+    (
+        "ranks, first 100, best irrelevant image",
+        "matrix products alone",
+    ): "exact ranks and first 100, against the matrix products alone",
+    ("ranx, after that", "from exact ranks (ours)"): "ranx, against measures from exact ranks",
+    ("`dvc repro`, nothing changed", "from the catalog to the measures, one stage after the other"): (
+        "`dvc repro` with nothing changed, against everything"
+    ),
+}
 PICTURES = {
     "plots/examples/builtin-human-best.png": ("best.webp", 0.522),
     "plots/examples/builtin-human-worst.png": ("worst.webp", 0.522),
@@ -44,12 +59,24 @@ def table(metrics: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def with_table(text: str, metrics: dict[str, Any]) -> str:
-    """Return README's text with the table between the markers replaced."""
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    if not pattern.search(text):
-        raise ValueError(f"expected the markers {BEGIN} and {END} in {README.name}, found none")
-    return pattern.sub(lambda _: f"{BEGIN}\n{table(metrics)}\n{END}", text)
+def speed(rows: list[Row]) -> str:
+    """Return the benchmarks' rows that README quotes as a Markdown table."""
+    lines = ["| | time, as a multiple |", "| --- | ---: |"]
+    for row in rows:
+        if called := QUOTED.get((row.name, row.reference)):
+            subject = row.part.removesuffix(", process start included")
+            ratio = f"{row.ratio:.2f}" if row.ratio < 10 else f"{row.ratio:,.0f}"
+            lines.append(f"| {subject}: {called} | {ratio} |")
+    return "\n".join(lines)
+
+
+def with_tables(text: str, metrics: dict[str, Any], rows: list[Row]) -> str:
+    """Return README's text with the tables between the markers replaced.
+
+    Raises:
+        ValueError: the markers are not there.
+    """
+    return between(between(text, table(metrics), BEGIN, END), speed(rows), SPEED_BEGIN, SPEED_END)
 
 
 def crop_pictures() -> None:
@@ -83,6 +110,6 @@ def renew_outputs() -> None:
 
 if __name__ == "__main__":
     metrics = json.loads(METRICS.read_text(encoding="utf-8"))
-    README.write_text(with_table(README.read_text(encoding="utf-8"), metrics), encoding="utf-8")
+    README.write_text(with_tables(README.read_text(encoding="utf-8"), metrics, read()), encoding="utf-8")
     crop_pictures()
     renew_outputs()

@@ -1,4 +1,4 @@
-"""README.md quotes what the committed metrics say."""
+"""The documents quote what the committed metrics and benchmarks say."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import json
 
 import pytest
 
-from docs.readme import METRICS, README, ROOT, with_table
+from benchmarks.table import GUIDE, between, markdown, read
+from docs.readme import METRICS, QUOTED, README, ROOT, with_tables
 
 
-def test_the_table_is_the_one_that_the_metrics_make() -> None:
+def test_the_tables_are_those_that_the_metrics_and_the_benchmarks_make() -> None:
     text = README.read_text(encoding="utf-8")
-    assert text == with_table(text, json.loads(METRICS.read_text(encoding="utf-8")))
+    assert text == with_tables(text, json.loads(METRICS.read_text(encoding="utf-8")), read())
+    guide = GUIDE.read_text(encoding="utf-8")
+    assert guide == between(guide, markdown(read()))
+
+
+def test_every_quoted_row_was_measured() -> None:
+    assert QUOTED.keys() <= {(row.name, row.reference) for row in read()}
 
 
 def test_the_sample_stays_far_above_chance() -> None:
@@ -28,4 +35,4 @@ def test_every_picture_is_there() -> None:
 
 def test_a_readme_without_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the markers"):
-        with_table("text", {})
+        with_tables("text", {}, [])
