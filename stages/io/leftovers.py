@@ -34,6 +34,7 @@ def forget_unlisted(params: Params) -> None:
         if card.stem not in models:
             card.unlink()
     keep_only(Path("data/splits"), [".gitignore", *(f"{run}.csv" for run in params.finetune.models)])
+    keep_only(Path("data/index"), [f"{model}.faiss" for model in models])
     keep_only(Path("metrics/index"), [f"{model}-{source}.json" for model, source in product(models, sources)])
     vectors = product(models, [*sources, "images"])
     keep_only(Path("data/embeddings"), [f"{model}/{name}.npy" for model, name in vectors])
