@@ -25,7 +25,7 @@ def main() -> None:
     params = load_params()
     rows: list[tuple[str, int]] = []
     if params.queries.cosine.model == model:
-        images = np.load(f"data/embeddings/{model}/images.npy")
+        images = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
         group = cosine_groups(images, params.queries.cosine.threshold).tolist()
         ids = [image.image_id for image in gallery(read_manifest(), location(params.data.images))]
         sizes = Counter(group)

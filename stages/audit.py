@@ -81,7 +81,7 @@ def typical_scores(model: str, source: str) -> tuple[float, dict[str, float]]:
 
 def read_signs(model: str, source: str, all_texts: dict[str, Texts], query_ids: Sequence[str]) -> Signs:
     """Return the signs that one model gives for the labels of one source."""
-    images = np.load(EMBEDDINGS / model / "images.npy")
+    images = np.load(EMBEDDINGS / model / "images.npy", mmap_mode="r")
     vectors = {name: np.load(EMBEDDINGS / model / f"{name}.npy") for name in all_texts}
     ours = all_texts[source]
     rank = pair_ranks(vectors[source], images, ours.rows, ours.columns)
