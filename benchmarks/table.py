@@ -91,7 +91,11 @@ def markdown(rows: Iterable[Row]) -> str:
             part = row.part
             lines.append(f"| **{part}** | | | | | |")
         ratio = (
-            "1" if row.reference == row.name else f"{row.ratio:.2g}" if row.ratio < 10 else f"{row.ratio:.0f}"
+            "1"
+            if row.reference == row.name
+            else f"{row.ratio:.3g}"
+            if row.ratio < 1000
+            else f"{row.ratio:,.0f}"
         )
         of = "" if row.reference == row.name else row.reference
         memory = "" if row.gib is None else f"{row.gib:.2f} GiB"
