@@ -1,7 +1,7 @@
 """Rewrite the figures, pictures and outputs that the documents quote.
 
 `make readme` runs it, after a `dvc repro` on the sample. Tables stand between markers, the second from the last
-`make bench`; the pictures are the first rows of sheets that the pipeline draws; docs/investigation.md shows what
+`make bench`, as benchmarks/README.md; the pictures are the first rows of sheets that the pipeline draws; docs/investigation.md shows what
 its commands print.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.table import Row, between, read
+from benchmarks.table import GUIDE, Row, between, markdown, read
 from docs.commands import commands, with_outputs
 
 ROOT = Path(__file__).parents[1]
@@ -114,5 +114,6 @@ def renew_outputs() -> None:
 if __name__ == "__main__":
     metrics = json.loads(METRICS.read_text(encoding="utf-8"))
     README.write_text(with_tables(README.read_text(encoding="utf-8"), metrics, read()), encoding="utf-8")
+    GUIDE.write_text(between(GUIDE.read_text(encoding="utf-8"), markdown(read())), encoding="utf-8")
     crop_pictures()
     renew_outputs()
