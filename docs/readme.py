@@ -1,8 +1,8 @@
 """Rewrite the figures, pictures and outputs that the documents quote.
 
-`make readme` runs it, after a `dvc repro` on the sample. Tables stand between markers, the second from the last
-`make bench`, as benchmarks/README.md; the pictures are the first rows of sheets that the pipeline draws; docs/investigation.md shows what
-its commands print.
+`make readme` runs it, after a `dvc repro` on the sample. Tables stand between markers: the measures, and what the
+last `make bench` wrote to benchmarks/results.csv. The pictures are the first rows of sheets that the pipeline draws;
+docs/investigation.md shows what its commands print.
 """
 
 from __future__ import annotations
