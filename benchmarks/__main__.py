@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 
-from benchmarks.table import GUIDE, between, line, markdown, write
+from benchmarks.table import GUIDE, between, markdown, report, require, write
 
 PARTS = ("embedding", "retrieval", "metrics", "scale")
 
@@ -21,16 +20,12 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"expected parts of {', '.join(PARTS)}, found {', '.join(sorted(unknown))}")
-    found = []
-    for part in options.parts or PARTS:
-        for row in importlib.import_module(f"benchmarks.{part}").rows():
-            print(line(row), flush=True)
-            found.append(row)
+    parts = (importlib.import_module(f"benchmarks.{part}") for part in options.parts or PARTS)
+    found = report(row for part in parts for row in part.rows())
     if not options.parts:
         write(found)
         GUIDE.write_text(between(GUIDE.read_text(encoding="utf-8"), markdown(found)), encoding="utf-8")
-    if missed := [row.name for row in found if not row.held]:
-        sys.exit(f"missed what is asked for: {'; '.join(missed)}")
+    require(found)
 
 
 if __name__ == "__main__":

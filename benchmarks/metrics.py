@@ -14,7 +14,7 @@ import numpy as np
 import pytrec_eval
 from ir_measures import RR, R, Success, nDCG
 
-from benchmarks.table import Row, against, line, reference, seconds
+from benchmarks.table import Row, against, reference, report, seconds
 from stages.core.evaluation import RankedQueries, per_query
 
 N_QUERIES, DEPTH, K = 100_000, 100, 10
@@ -86,5 +86,4 @@ def rows() -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    for row in rows():
-        print(line(row), flush=True)
+    report(rows())

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -28,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.table import Row, against, at_most, interleaved, line, reference, seconds
+from benchmarks.table import Row, against, at_most, interleaved, reference, report, require, seconds
 from stages.core.approximate import in_order, recalls
 from stages.core.ranking import score_blocks, top_k
 from stages.core.retrieval import IMAGE_BLOCK, QUERY_BLOCK, rank_gallery
@@ -217,12 +216,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=10_000)
     parser.add_argument("--only", choices=["exact", "index", "peers"])
     options = parser.parse_args()
-    held = True
-    for row in rows(options.images, options.queries, options.only):
-        print(line(row), flush=True)
-        held = held and row.held
-    if not held:
-        sys.exit("slower or larger than it should be")
+    require(report(rows(options.images, options.queries, options.only)))
 
 
 if __name__ == "__main__":

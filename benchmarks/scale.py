@@ -29,7 +29,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from benchmarks.table import Row, against, at_most, line, reference, within
+from benchmarks.table import Row, against, at_most, reference, report, require, within
 from tests.pipeline import Project, new_project
 
 QUERIES = 10_000
@@ -236,12 +236,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--model", choices=["tiny", "builtin"], default="builtin")
     options = parser.parse_args()
-    held = True
-    for row in rows(options.images, options.model):
-        print(line(row), flush=True)
-        held = held and row.held
-    if not held:
-        sys.exit("slower or larger than it should be")
+    require(report(rows(options.images, options.model)))
 
 
 if __name__ == "__main__":

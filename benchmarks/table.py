@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -80,6 +81,21 @@ def line(row: Row) -> str:
     asked = f", asked: {row.asked}{'' if row.held else ', MISSED'}" if row.asked else ""
     memory = "" if row.gib is None else f", {row.gib:.2f} GiB"
     return f"{row.name}: {row.seconds:.4g} s, {row.ratio:.3g} times {row.reference}{memory}{asked}"
+
+
+def report(rows: Iterable[Row]) -> list[Row]:
+    """Print rows as they come and return them."""
+    found = []
+    for row in rows:
+        print(line(row), flush=True)
+        found.append(row)
+    return found
+
+
+def require(rows: Iterable[Row]) -> None:
+    """End with an error that names the rows that missed what is asked of them, if any did."""
+    if missed := [f"{row.name} ({row.part})" for row in rows if not row.held]:
+        sys.exit(f"missed what is asked for: {'; '.join(missed)}")
 
 
 def markdown(rows: Iterable[Row]) -> str:

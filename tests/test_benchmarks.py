@@ -18,6 +18,8 @@ from benchmarks.table import (
     markdown,
     read,
     reference,
+    report,
+    require,
     within,
     write,
 )
@@ -38,6 +40,17 @@ def rows() -> list[Row]:
 def test_ratios_and_what_is_asked_for(rows: list[Row]) -> None:
     assert [row.ratio for row in rows] == [1.0, 0.5, 20.0, 1.0]
     assert [row.held for row in rows] == [True, True, False, False]
+
+
+def test_what_is_missed_ends_in_an_error(rows: list[Row], capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(iter(rows)) == rows
+    assert (
+        capsys.readouterr().out.splitlines()[2]
+        == "theirs: 80 s, 20 times loop, asked: at most 10 times, MISSED"
+    )
+    require(rows[:2])
+    with pytest.raises(SystemExit, match=r"theirs \(speed, of all\); nothing \(start\)"):
+        require(rows)
 
 
 def test_the_table_has_a_heading_for_each_part(rows: list[Row]) -> None:
