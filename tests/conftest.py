@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,11 @@ from filelock import FileLock
 from tests.chat_server import KEY, ChatServer
 from tests.pipeline import Project, new_project
 from tests.workplace import Workplace
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell gives this to its background jobs, and what they start would ignore the tests' Ctrl-C, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Finished(NamedTuple):
