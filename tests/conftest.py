@@ -16,7 +16,6 @@ from tests.chat_server import KEY, ChatServer
 from tests.pipeline import Project, new_project
 from tests.workplace import Workplace
 
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell gives this to its background jobs, and what they start would ignore the tests' Ctrl-C, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
