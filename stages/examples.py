@@ -81,7 +81,7 @@ def main() -> None:
     ids = {query["query_id"] for queries in chosen.values() for query in queries}
     found = read_run(Path(f"data/runs/{model}/{source}.run"), queries=ids)
     for kind, queries in chosen.items():
-        strips = [strip(q, found[q["query_id"]], qrels[q["query_id"]], path_of) for q in queries]
+        strips = [strip(q, found.get(q["query_id"], []), qrels[q["query_id"]], path_of) for q in queries]
         title = f"{kind.capitalize()} queries: {model} on {source} labels"
         save_sheet(Path(f"plots/examples/{model}-{source}-{kind}.png"), title, HOW_TO_READ, strips)
 
