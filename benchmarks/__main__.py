@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-from benchmarks.table import GUIDE, between, markdown, report, require, write
+from benchmarks.table import renew_guide, report, require, write
 
 PARTS = ("embedding", "retrieval", "metrics", "scale")
 
@@ -24,7 +24,7 @@ def main() -> None:
     found = report(row for part in parts for row in part.rows())
     if not options.parts:
         write(found)
-        GUIDE.write_text(between(GUIDE.read_text(encoding="utf-8"), markdown(found)), encoding="utf-8")
+        renew_guide(found)
     require(found)
 
 

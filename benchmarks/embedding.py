@@ -136,23 +136,31 @@ def run(root: Path, *arguments: str) -> Run:
         return Run(seconds, usage.ru_maxrss / 2**20, out.read())
 
 
+class Photographs:
+    """The first ``count`` photographs, each through ``transform``: a dataset for a DataLoader."""
+
+    def __init__(self, transform: Callable[[Image.Image], Any], count: int) -> None:
+        self.transform, self.count = transform, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> Any:
+        return self.transform(Image.open(f"data/images/{number:04}.jpg"))
+
+
 def loader(directory: Path, count: int) -> None:
     """Embed with a DataLoader and a loop in fp32, as CLIP_benchmark does it."""
     import torch
-    from torch.utils.data import DataLoader, Dataset
+    from torch.utils.data import DataLoader
 
     from stages.io.local_dir import load_local_dir
 
     network, transform, _ = load_local_dir(directory)
 
-    class Photographs(Dataset):  # type: ignore[type-arg]
-        def __len__(self) -> int:
-            return count
-
-        def __getitem__(self, number: int) -> torch.Tensor:
-            return transform(Image.open(f"data/images/{number:04}.jpg").convert("RGB"))
-
-    batches = DataLoader(Photographs(), batch_size=LOADER_BATCH, num_workers=os.cpu_count() or 1)
+    batches = DataLoader(
+        Photographs(transform, count), batch_size=LOADER_BATCH, num_workers=os.cpu_count() or 1
+    )
     with torch.no_grad():
         rows = [torch.nn.functional.normalize(network.encode_image(batch), dim=-1) for batch in batches]
     np.save("loader.npy", torch.cat(rows).numpy())
@@ -166,7 +174,7 @@ def worker(directory: Path, count: int) -> None:
     a CPU; float16 to numpy.
     """
     import torch
-    from torch.utils.data import DataLoader, Dataset
+    from torch.utils.data import DataLoader
 
     from stages.io.local_dir import load_local_dir
 
@@ -176,16 +184,11 @@ def worker(directory: Path, count: int) -> None:
         with torch.no_grad():
             network.encode_image(torch.rand(WORKER_BATCH, 3, side, side))
 
-    class Photographs(Dataset):  # type: ignore[type-arg]
-        def __len__(self) -> int:
-            return count
-
-        def __getitem__(self, number: int) -> torch.Tensor:
-            return transform(Image.open(f"data/images/{number:04}.jpg"))
-
     rows = []
     with torch.no_grad():
-        for batch in DataLoader(Photographs(), WORKER_BATCH, num_workers=WORKER_LOADERS, prefetch_factor=2):
+        for batch in DataLoader(
+            Photographs(transform, count), WORKER_BATCH, num_workers=WORKER_LOADERS, prefetch_factor=2
+        ):
             features = network.encode_image(batch)
             features /= features.norm(dim=-1, keepdim=True)
             rows.append(features.to(torch.float16).numpy())

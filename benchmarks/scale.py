@@ -215,16 +215,14 @@ def additions(project: Project, images: int, model: str, part: str) -> list[Row]
         if space.name in ("catalog", "embeddings"):
             for path in space.iterdir():
                 path.unlink()
-    beyond, first, compute = 0.0, {}, 0.0
+    beyond = compute = 0.0
     for name, command in commands.items():
-        first[name] = measured(project, "python", "-m", *command).seconds
+        first = measured(project, "python", "-m", *command).seconds
         one, percent = min(added[name][::2]), min(added[name][1::2])
-        beyond, compute = (
-            beyond + max(0.0, percent - one),
-            first[name] - one,
-        )  # of the embedding, which comes last
+        beyond += max(0.0, percent - one)
+        compute = first - one  # of the embedding, which comes last
         print(
-            f"  {name}: first {first[name]:.1f} s; one image more {one:.2f} s; 1 % more {percent:.2f} s",
+            f"  {name}: first {first:.1f} s; one image more {one:.2f} s; 1 % more {percent:.2f} s",
             file=sys.stderr, flush=True,
         )  # fmt: skip
     base = reference(part, "the first embedding, beyond start-up", compute)

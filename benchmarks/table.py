@@ -98,6 +98,11 @@ def require(rows: Iterable[Row]) -> None:
         sys.exit(f"missed what is asked for: {'; '.join(missed)}")
 
 
+def multiple(ratio: float) -> str:
+    """Return a ratio with as many digits as a measurement is worth."""
+    return f"{ratio:.3g}" if ratio < 1000 else f"{ratio:,.0f}"
+
+
 def markdown(rows: Iterable[Row]) -> str:
     """Return a table with a heading for each part."""
     lines = [f"| {' | '.join(COLUMNS)} |", "| --- | ---: | ---: | --- | ---: | --- |"]
@@ -106,13 +111,7 @@ def markdown(rows: Iterable[Row]) -> str:
         if row.part != part:
             part = row.part
             lines.append(f"| **{part}** | | | | | |")
-        ratio = (
-            "1"
-            if row.reference == row.name
-            else f"{row.ratio:.3g}"
-            if row.ratio < 1000
-            else f"{row.ratio:,.0f}"
-        )
+        ratio = "1" if row.reference == row.name else multiple(row.ratio)
         of = "" if row.reference == row.name else row.reference
         memory = "" if row.gib is None else f"{row.gib:.2f} GiB"
         asked = row.asked if row.held else f"{row.asked} **(missed)**"
@@ -140,6 +139,11 @@ def read(path: Path = RESULTS) -> list[Row]:
             )
             for r in csv.DictReader(file)
         ]  # fmt: skip
+
+
+def renew_guide(rows: Iterable[Row]) -> None:
+    """Write the table into benchmarks/README.md."""
+    GUIDE.write_text(between(GUIDE.read_text(encoding="utf-8"), markdown(rows)), encoding="utf-8")
 
 
 def between(text: str, table: str, begin: str = BEGIN, end: str = END) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.table import GUIDE, Row, between, markdown, read
+from benchmarks.table import Row, between, multiple, read, renew_guide
 from docs.commands import commands, with_outputs
 
 ROOT = Path(__file__).parents[1]
@@ -62,14 +62,7 @@ def speed(rows: list[Row]) -> str:
     for row in rows:
         if called := QUOTED.get((row.name, row.reference)):
             subject = row.part.removesuffix(", process start included")
-            ratio = (
-                f"{row.ratio:.2g}"
-                if row.ratio < 0.1
-                else f"{row.ratio:.2f}"
-                if row.ratio < 10
-                else f"{row.ratio:,.0f}"
-            )
-            lines.append(f"| {subject}: {called} | {ratio} |")
+            lines.append(f"| {subject}: {called} | {multiple(row.ratio)} |")
     return "\n".join(lines)
 
 
@@ -114,6 +107,6 @@ def renew_outputs() -> None:
 if __name__ == "__main__":
     metrics = json.loads(METRICS.read_text(encoding="utf-8"))
     README.write_text(with_tables(README.read_text(encoding="utf-8"), metrics, read()), encoding="utf-8")
-    GUIDE.write_text(between(GUIDE.read_text(encoding="utf-8"), markdown(read())), encoding="utf-8")
+    renew_guide(read())
     crop_pictures()
     renew_outputs()

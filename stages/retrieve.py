@@ -13,18 +13,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from stages.core.approximate import in_order, recalls
+from stages.core.approximate import recalls
 from stages.core.retrieval import Ranking, rank_gallery
 from stages.io.console import InputError, progress, run
 from stages.io.files import whole, write_json
 from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
-from stages.io.nearest import candidates, read
+from stages.io.nearest import ask, read
 from stages.io.params import load_params
 from stages.io.splits import SetAside, read_set_aside, without
 from stages.io.tables import read_qrels, read_queries, run_lines, write_csv
@@ -112,16 +112,6 @@ def read_gallery(model: str, root: Location, aside: SetAside) -> Gallery:
     return Gallery([everything[column] for column in kept], vectors[kept], np.array(kept), len(vectors))
 
 
-def ask(
-    kind: str, index: Any, queries: Floats, searched: Gallery, k: int, threads: int | None
-) -> tuple[Integers, Floats]:
-    """Return the columns and exact scores, ``(n_queries, k)``, of what an index finds; -1 for nothing."""
-    found = candidates(kind, index, queries, k, searched.kept, threads)
-    if searched.kept is not None:
-        found = np.where(found < 0, -1, np.searchsorted(searched.kept, found))
-    return in_order(queries, searched.vectors, found, k)
-
-
 def main() -> None:
     model, source = sys.argv[1:3]
     params = load_params()
@@ -153,7 +143,9 @@ def main() -> None:
             ranked.extend(ranked_images(part, pairs))
             columns, scores = part.columns, part.scores
             if index is not None:
-                columns, scores = ask(kind, index, queries[part.queries], searched, depth, threads)
+                columns, scores = ask(
+                    kind, index, queries[part.queries], searched.vectors, depth, searched.kept, threads
+                )
                 shares.append(recalls(columns, part.columns, cut_offs))
             for query_id, best, its_scores in zip(query_ids[part.queries], columns, scores, strict=True):
                 ids = [searched.image_ids[column] for column in best if column >= 0]

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.core.approximate import in_order
 from stages.core.queries import normalise_text
 from stages.core.ranking import score_blocks, top_k
 from stages.embed_queries import text_key
@@ -22,7 +21,7 @@ from stages.io.images import UnusableImage, decode, image_id, read_bytes
 from stages.io.locations import location
 from stages.io.manifest import MANIFEST, ImageFile, read_manifest
 from stages.io.models import load_card
-from stages.io.nearest import candidates, read
+from stages.io.nearest import ask, read
 from stages.io.params import Params
 from stages.io.store import Store
 from stages.io.vectors import gather, image_determinants, text_determinants
@@ -105,9 +104,10 @@ class Searcher:
         if self._index is None:
             return self.best(self._scores(vector), k)
         wanted = max(k, self.params.retrieve.depth)  # as many as in data/runs, for a graph finds more then
-        found = candidates(kind, self._index, vector, wanted, None, self.params.runtime.workers)
-        columns, scores = in_order(vector, self._images, found, k)
-        return self._found(columns[0][columns[0] >= 0], scores[0])
+        columns, scores = ask(
+            kind, self._index, vector, self._images, wanted, None, self.params.runtime.workers
+        )
+        return self._found(columns[0][columns[0] >= 0][:k], scores[0])
 
     def score_text(self, text: str) -> Floats:
         """Return the score of every image of the gallery for a text, whatever it looks like: ``(n_images,)``.

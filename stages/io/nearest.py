@@ -12,14 +12,15 @@ All sizes follow from the gallery's, by rules that the literature and faiss's ow
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from stages.core.approximate import in_order
 from stages.io.console import InputError
+from stages.io.parallel import thread_count
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -55,7 +56,7 @@ def build(kind: str, images: Floats, threads: int | None = None) -> Any:
     """
     faiss = load_faiss(kind)
     n_images, dim = images.shape
-    faiss.omp_set_num_threads(1 if kind == "hnsw" else threads or os.cpu_count() or 1)
+    faiss.omp_set_num_threads(1 if kind == "hnsw" else thread_count(threads))
     if kind == "hnsw":
         index = faiss.IndexHNSWFlat(dim, NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = EFFORT
@@ -128,7 +129,7 @@ def candidates(
         threads: None for one a core.
     """
     faiss = load_faiss(kind)
-    faiss.omp_set_num_threads(threads or os.cpu_count() or 1)
+    faiss.omp_set_num_threads(thread_count(threads))
     chosen = {} if kept is None else {"sel": faiss.IDSelectorBatch(kept)}
     if kind == "hnsw":
         how = faiss.SearchParametersHNSW(efSearch=max(CANDIDATES, 4 * k), **chosen)
@@ -138,3 +139,25 @@ def candidates(
     wanted = min(k * OVERSAMPLING if kind == "ivfpq" else k, index.ntotal)
     found: Integers = index.search(np.ascontiguousarray(queries), wanted, params=how)[1]
     return found
+
+
+def ask(
+    kind: str,
+    index: Any,
+    queries: Floats,
+    images: Floats,
+    k: int,
+    kept: Integers | None = None,
+    threads: int | None = None,
+) -> tuple[Integers, Floats]:
+    """Return what the index finds in the order of the exact scores: columns and scores, ``(n_queries, ≤ k)``.
+
+    Args:
+        images: the vectors searched, ``(n_images, dim)``: of ``kept`` alone where that is given.
+
+    The others as for :func:`candidates`. Columns are rows of ``images``, -1 where there are no more.
+    """
+    found = candidates(kind, index, queries, k, kept, threads)
+    if kept is not None:
+        found = np.where(found < 0, -1, np.searchsorted(kept, found))
+    return in_order(queries, images, found, k)
