@@ -13,7 +13,7 @@ import numpy as np
 from stages.core.clusters import query_clusters
 from stages.core.curves import HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
 from stages.core.evaluation import RankedQueries, Resampling, per_query, summarise
-from stages.core.split import PARTS
+from stages.core.split import others
 from stages.io.console import InputError, run, say
 from stages.io.files import write_json
 from stages.io.leftovers import forget_unlisted
@@ -108,8 +108,8 @@ def refuse_leaks(params: Params, group_of: dict[str, int]) -> None:
         InputError: a query, or an image ranked for one, belongs to another part of the model's split.
     """
     for (model, name), source in product(params.tuned_models().items(), params.label.sources):
-        others = [row for row in read_split(name, group_of) if row.part != params.evaluate.part]
-        queries, images = {row.query_id for row in others}, {row.image_id for row in others}
+        elsewhere = [row for row in read_split(name, group_of) if row.part != params.evaluate.part]
+        queries, images = {row.query_id for row in elsewhere}, {row.image_id for row in elsewhere}
         path = RANKS / model / f"{source}.csv"
         rows = read_csv(path, ["query_id", "image_id"])
         seen = [row for row in rows if row["query_id"] in queries or row["image_id"] in images]
@@ -123,18 +123,17 @@ def refuse_leaks(params: Params, group_of: dict[str, int]) -> None:
 
 def put_aside(params: Params, source: str, group_of: dict[str, int], n_queries: int) -> dict[str, Any]:
     """Return what metrics say of what fine-tuned models have seen: {} where none is in use."""
-    runs = sorted(set(params.tuned_models().values()))
+    runs = params.tuned_runs()
     if not runs:
         return {}
     asked = len(read_qrels(Path(f"data/qrels/{source}.qrels")))
     images = len(read_set_aside().images & group_of.keys())
-    others = " and ".join(part for part in PARTS if part != params.evaluate.part)
     return {
         "part": params.evaluate.part,
         "set_aside": {
             "n_queries": asked - n_queries,
             "n_images": images,
-            "why": f"the {others} parts of what {', '.join(runs)} learned from, for all models alike",
+            "why": f"the {others(params.evaluate.part)} parts of what {', '.join(runs)} learned from, for all models alike",
         },
     }
 

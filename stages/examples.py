@@ -15,7 +15,7 @@ from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import load_params
 from stages.io.sheets import Cell, Strip, save_sheet
-from stages.io.splits import read_set_aside, without
+from stages.io.splits import measured, read_set_aside, without
 from stages.io.tables import Row, read_csv, read_qrels, read_run
 
 SHOWN = 5
@@ -70,8 +70,7 @@ def main() -> None:
     model, source = sys.argv[1:3]
     params = load_params()
     aside = read_set_aside()
-    images = gallery(read_manifest(), location(params.data.images))
-    path_of = {image_id: path for image_id, path in images if image_id not in aside.images}
+    path_of = measured(gallery(read_manifest(), location(params.data.images)), aside)
     results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank", "cluster"])
     qrels = without(read_qrels(Path(f"data/qrels/{source}.qrels")), aside)
     chosen = {

@@ -15,7 +15,7 @@ from stages.io.locations import Location, location
 from stages.io.manifest import gallery, read_manifest
 from stages.io.params import Params, load_params
 from stages.io.sheets import Strip, save_sheet
-from stages.io.splits import SetAside, read_set_aside, without
+from stages.io.splits import SetAside, measured, read_set_aside, without
 from stages.io.tables import Row, read_csv, read_qrels, read_run
 
 ALONE = "One model only: list another under embed.models to see where they differ"
@@ -77,8 +77,7 @@ def draw(source: str, params: Params, path_of: Mapping[str, Location], aside: Se
 def main() -> None:
     params = load_params()
     aside = read_set_aside()
-    images = gallery(read_manifest(), location(params.data.images))
-    path_of = {image_id: path for image_id, path in images if image_id not in aside.images}
+    path_of = measured(gallery(read_manifest(), location(params.data.images)), aside)
     for source in params.label.sources:
         draw(source, params, path_of, aside)
 

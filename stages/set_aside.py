@@ -6,7 +6,7 @@ models, so that all are measured on the same. ``evaluate.part`` can ask for anot
 
 from __future__ import annotations
 
-from stages.core.split import PARTS, SplitRow
+from stages.core.split import SplitRow, others
 from stages.io.console import run, say
 from stages.io.leftovers import forget_unlisted
 from stages.io.manifest import read_groups
@@ -17,23 +17,26 @@ from stages.io.tables import write_csv
 
 def aside_rows(run_name: str, rows: list[SplitRow], part: str) -> list[AsideRow]:
     """Return the images and queries of the parts other than ``part``, sorted."""
-    others = [row for row in rows if row.part != part]
-    images = {AsideRow("image", row.image_id, run_name, row.part) for row in others}
-    return sorted(images | {AsideRow("query", r.query_id, run_name, r.part) for r in others if r.query_id})
+    seen = [row for row in rows if row.part != part]
+    images = {AsideRow("image", row.image_id, run_name, row.part) for row in seen}
+    return sorted(images | {AsideRow("query", r.query_id, run_name, r.part) for r in seen if r.query_id})
 
 
 def main() -> None:
     params = load_params()
     forget_unlisted(params)
-    runs = sorted(set(params.tuned_models().values()))
+    runs = params.tuned_runs()
     group_of = read_groups() if runs else {}
     found = [
         row for name in runs for row in aside_rows(name, read_split(name, group_of), params.evaluate.part)
     ]
     write_csv(SET_ASIDE, AsideRow._fields, found)
     counts = {kind: len({row.id for row in found if row.kind == kind}) for kind in ("image", "query")}
-    others = " and ".join(part for part in PARTS if part != params.evaluate.part)
-    why = f"the {others} parts of {', '.join(runs)}" if runs else "no fine-tuned model is in use"
+    why = (
+        f"the {others(params.evaluate.part)} parts of {', '.join(runs)}"
+        if runs
+        else "no fine-tuned model is in use"
+    )
     say(f"set_aside: {counts['image']} images and {counts['query']} queries ({why})")
 
 

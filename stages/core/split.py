@@ -20,6 +20,11 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PARTS = (TRAIN, VALIDATION, TEST)
 
 
+def others(part: str) -> str:
+    """Return the names of the parts other than ``part``, as a sentence has them."""
+    return " and ".join(name for name in PARTS if name != part)
+
+
 class SplitRow(NamedTuple):
     """A relevant pair and its part; ``query_id`` and ``text`` are empty for an image without a text."""
 

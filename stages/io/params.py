@@ -320,6 +320,10 @@ class Params(Section):
         runs = ((name, self.models[name].run) for name in self.embed.models)
         return {name: run for name, run in runs if run is not None}
 
+    def tuned_runs(self) -> list[str]:
+        """Return the fine-tuning runs that make a model in use, sorted."""
+        return sorted(set(self.tuned_models().values()))
+
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
     """Read and check params.yaml.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from stages.core.split import PARTS, SplitRow, leaks
 from stages.io.console import InputError, one_line
+from stages.io.locations import Location
+from stages.io.manifest import ImageFile
 from stages.io.tables import read_csv, write_csv
 
 SPLITS = Path("data/splits")
@@ -70,6 +72,11 @@ def read_set_aside(path: Path = SET_ASIDE) -> SetAside:
     rows = read_csv(path, AsideRow._fields)
     images, queries = (frozenset(r["id"] for r in rows if r["kind"] == kind) for kind in ("image", "query"))
     return SetAside(images, queries)
+
+
+def measured(images: Iterable[ImageFile], aside: SetAside) -> dict[str, Location]:
+    """Return ``{image_id: path}`` of the images that are not set aside."""
+    return {image_id: path for image_id, path in images if image_id not in aside.images}
 
 
 def without(qrels: Mapping[str, Mapping[str, int]], aside: SetAside) -> dict[str, dict[str, int]]:
