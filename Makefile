@@ -27,8 +27,8 @@ pip_install = $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	--editable '$(1)' --constraint constraints.txt
 
 # `dvc plots` draws its charts without a network: the page holds the libraries that draw them.
-.dvc/plots_page.html: $(VENV)/.installed stages/io/plots_page.py
-	$(BIN)/python -m stages.io.plots_page
+.dvc/plots_page.html: $(VENV)/.installed text2image/pages/plots_page.py
+	$(BIN)/python -m text2image.pages.plots_page
 
 install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned dependencies
 
@@ -36,15 +36,15 @@ repro: install ## Run the pipeline; only what changed runs again
 	dvc repro
 
 report: install ## Write report/ on what was found; REVS=A..B compares two revisions
-	python -m stages.report $(if $(REVS),'$(REVS)')
+	python -m text2image.commands.report $(if $(REVS),'$(REVS)')
 
 app: install $(VENV)/.installed-app ## Open the search page (APP_ARGS="--port 8000 --by Ann")
-	python -m stages.app $(APP_ARGS)
+	python -m text2image.commands.app $(APP_ARGS)
 
 # The built-in model is one that the pipeline makes.
 zoo: install ## Compare the models of zoo.models in params.yaml, as the experiment `zoo`
 	dvc repro --quiet builtin_model
-	python -m stages.zoo
+	python -m text2image.commands.zoo
 
 test: install $(VENV)/.installed-test ## Run all tests
 	pytest $(PYTEST_ARGS)
@@ -62,7 +62,7 @@ readme: install ## Rewrite the figures and pictures in README.md from the last r
 	python -m docs.readme
 
 store: install ## List the stored embeddings and labels, and what uses them
-	python -m stages.store
+	python -m text2image.commands.store
 
 format: install $(VENV)/.installed-lint ## Format the code
 	ruff check --fix .

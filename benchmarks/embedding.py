@@ -75,9 +75,9 @@ def random_model(name: str, directory: Path) -> None:
 def make_project(root: Path, models: Sequence[str], count: int) -> None:
     """Make the folder that the stage runs in: photographs, manifest, models with their cards, params."""
     from stages.builtin_model import build
-    from stages.io.images import image_id
-    from stages.io.models import describe
-    from stages.io.params import Model
+    from text2image.collection.images import image_id
+    from text2image.encoders.models import describe
+    from text2image.params import Model
 
     (root / "data/images").mkdir(parents=True)
     with ThreadPoolExecutor() as pool:
@@ -154,7 +154,7 @@ def loader(directory: Path, count: int) -> None:
     import torch
     from torch.utils.data import DataLoader
 
-    from stages.io.local_dir import load_local_dir
+    from text2image.encoders.local_dir import load_local_dir
 
     network, transform, _ = load_local_dir(directory)
 
@@ -176,7 +176,7 @@ def worker(directory: Path, count: int) -> None:
     import torch
     from torch.utils.data import DataLoader
 
-    from stages.io.local_dir import load_local_dir
+    from text2image.encoders.local_dir import load_local_dir
 
     for _ in range(2):
         network, transform, _ = load_local_dir(directory)
@@ -199,9 +199,9 @@ def bound(directory: Path, count: int, precision: str, started: float) -> None:
     """Print the seconds of start-up, forward pass and decoding, each alone, for ``count`` images."""
     import torch
 
-    from stages.io.device import DTYPES, keep_freed_memory
-    from stages.io.linear import use_onednn
-    from stages.io.local_dir import load_local_dir
+    from text2image.encoders.device import DTYPES, keep_freed_memory
+    from text2image.encoders.linear import use_onednn
+    from text2image.encoders.local_dir import load_local_dir
 
     network, transform, _ = load_local_dir(directory)
     network = network.to(DTYPES[precision], memory_format=torch.channels_last)
@@ -304,14 +304,14 @@ def quality(name: str = "builtin") -> list[Quality]:
     """Return HitRate@5 and MRR of a model in both precisions on the images and queries of the pipeline."""
     import torch
 
-    from stages.core.metrics import hit_rate, query_starts, reciprocal_rank
-    from stages.core.ranking import ranks, score_blocks
-    from stages.io.embedding import embed_images, embed_texts
-    from stages.io.manifest import gallery, read_manifest
-    from stages.io.models import load_card, load_model
-    from stages.io.params import load_params
-    from stages.io.tables import read_qrels, read_queries
     from stages.retrieve import relevant_pairs
+    from text2image.collection.manifest import gallery, read_manifest
+    from text2image.encoders.embedding import embed_images, embed_texts
+    from text2image.encoders.models import load_card, load_model
+    from text2image.evaluation.measures import hit_rate, query_starts, reciprocal_rank
+    from text2image.formats.trec import read_qrels, read_queries
+    from text2image.params import load_params
+    from text2image.retrieval.ranking import ranks, score_blocks
 
     params, device, found = load_params(), torch.device("cpu"), []
     files = gallery(read_manifest(), Path(params.data.images))

@@ -1,7 +1,7 @@
 """How much does tuning the built-in model's projection help, on captions never seen in training?
 
 Cross-fitted: the sample's captions are divided into five folds, whole components at a time (see
-``stages.core.split``); each fold is the test part once, the next one the validation part, and the other
+``text2image.queries.split``); each fold is the test part once, the next one the validation part, and the other
 three are learned from. So every caption is searched for by one model that has seen neither it, nor its
 image, nor a near-duplicate, among the images of its fold. Repeated with three seeds, which draw other
 folds and other batches. Settings are those of ``finetune.runs.builtin-tuned`` in params.yaml. They were
@@ -23,15 +23,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stages.core.comparison import compare
-from stages.core.split import TEST, TRAIN, VALIDATION, SplitRow, assign, components, split_rows
-from stages.io.manifest import gallery, read_groups, read_manifest
-from stages.io.models import describe, load_model
-from stages.io.params import load_params
 from stages.split import relevant
-from stages.tuning.checkpoint import Checkpoint
-from stages.tuning.report import MEASURES
-from stages.tuning.run import Base, Tuned, rows_of, threads, tune
+from text2image.collection.manifest import gallery, read_groups, read_manifest
+from text2image.encoders.models import describe, load_model
+from text2image.evaluation.comparison import compare
+from text2image.finetuning.checkpoint import Checkpoint
+from text2image.finetuning.report import MEASURES
+from text2image.finetuning.run import Base, Tuned, rows_of, threads, tune
+from text2image.params import load_params
+from text2image.queries.split import TEST, TRAIN, VALIDATION, SplitRow, assign, components, split_rows
 
 RUN = "builtin-tuned"
 FOLDS, SEEDS = 5, (1, 2, 3)

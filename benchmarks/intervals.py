@@ -13,10 +13,10 @@ import time
 
 import numpy as np
 
-from stages.core.clusters import query_clusters
-from stages.core.comparison import compare
-from stages.core.evaluation import RankedQueries, per_query
-from stages.core.intervals import cluster_intervals
+from text2image.evaluation.comparison import compare
+from text2image.evaluation.intervals import cluster_intervals
+from text2image.evaluation.summary import RankedQueries, per_query
+from text2image.queries.clusters import query_clusters
 
 N_QUERIES, N_IMAGES, KS, RESAMPLES = 100_000, 100_000, (1, 5, 10, 20), 2000
 REFERENCE_RESAMPLES = 50

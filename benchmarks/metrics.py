@@ -15,7 +15,7 @@ import pytrec_eval
 from ir_measures import RR, R, Success, nDCG
 
 from benchmarks.table import Row, against, reference, report, seconds
-from stages.core.evaluation import RankedQueries, per_query
+from text2image.evaluation.summary import RankedQueries, per_query
 
 N_QUERIES, DEPTH, K = 100_000, 100, 10
 PART = f"measures of {N_QUERIES:,} queries, {DEPTH} images each"

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from stages.core.duplicates import near_groups
+from text2image.collection.duplicates import near_groups
 
 N, BITS, LIMIT_S = 100_000, 6, 30.0
 

@@ -28,10 +28,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.table import Row, against, at_most, interleaved, reference, report, require, seconds
-from stages.core.approximate import recalls
-from stages.core.ranking import score_blocks, top_k
-from stages.core.retrieval import IMAGE_BLOCK, QUERY_BLOCK, rank_gallery
-from stages.io.nearest import ask, build
+from text2image.retrieval.approximate import recalls
+from text2image.retrieval.gallery import IMAGE_BLOCK, QUERY_BLOCK, rank_gallery
+from text2image.retrieval.nearest import ask, build
+from text2image.retrieval.ranking import score_blocks, top_k
 
 DIM, DEPTH = 512, 100
 MAX_RATIO, MAX_GIB = 1.4, 1.0

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.io.store import Store, spaces
-from stages.io.vectors import gather
+from text2image.base.store import Store, spaces
+from text2image.encoders.vectors import gather
 
 DIM, BATCH, SUBSET = 512, 32, 10_000
 MAX_RATIO, MAX_LOOKUP_S = 1.3, 1.0

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core.alike import cosine_groups
-from stages.io.console import run
-from stages.io.locations import location
-from stages.io.manifest import gallery, read_manifest
-from stages.io.params import load_params
-from stages.io.tables import write_csv
+from text2image.base.console import run
+from text2image.collection.locations import location
+from text2image.collection.manifest import gallery, read_manifest
+from text2image.formats.tables import write_csv
+from text2image.params import load_params
+from text2image.queries.alike import cosine_groups
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Stage ``audit@SOURCE``: labels by how suspicious they are; ``python -m stages.audit SOURCE``.
 
 data/audit/SOURCE.csv lists every label, the most suspicious first, with its signs (see
-``stages.core.audit``) and whether the search speaks against the label or against the model.
+``text2image.queries.audit``) and whether the search speaks against the label or against the model.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.core.audit import best_alike, blame, pair_ranks, suspicion, verdict
-from stages.core.queries import query_id
-from stages.io.console import run, say
-from stages.io.leftovers import forget_unlisted
-from stages.io.locations import location
-from stages.io.manifest import gallery, read_manifest
-from stages.io.params import load_params
-from stages.io.tables import read_csv, read_queries, write_csv
+from text2image.base.console import run, say
+from text2image.collection.locations import location
+from text2image.collection.manifest import gallery, read_manifest
+from text2image.formats.tables import read_csv, write_csv
+from text2image.formats.texts import query_id
+from text2image.formats.trec import read_queries
+from text2image.leftovers import forget_unlisted
+from text2image.params import load_params
+from text2image.queries.audit import best_alike, blame, pair_ranks, suspicion, verdict
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from stages.io.builtin import assemble
-from stages.io.console import run, say
+from text2image.base.console import run, say
+from text2image.encoders.builtin.assemble import assemble
 
 MODEL = Path("data/models/builtin")
 

@@ -17,16 +17,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.core.duplicates import near_groups
-from stages.io.console import InputError, one_line, run, say
-from stages.io.entries import Facts, determinants, verdicts, verify
-from stages.io.files import write_json
-from stages.io.images import walk
-from stages.io.locations import PIN, Found, Location, location, pinned, read_pin, write_pin
-from stages.io.manifest import MANIFEST, ManifestEntry
-from stages.io.params import load_params
-from stages.io.store import Store
-from stages.io.tables import chart_text, write_csv
+from text2image.base.console import InputError, one_line, run, say
+from text2image.base.store import Store
+from text2image.collection.duplicates import near_groups
+from text2image.collection.entries import Facts, determinants, verdicts, verify
+from text2image.collection.images import walk
+from text2image.collection.locations import PIN, Found, Location, location, pinned, read_pin, write_pin
+from text2image.collection.manifest import MANIFEST, ManifestEntry
+from text2image.formats.files import write_json
+from text2image.formats.tables import chart_text, write_csv
+from text2image.params import load_params
 
 DEFAULT_PIN = Path(f"data/images{PIN}")
 

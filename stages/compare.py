@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.core import metrics
-from stages.core.comparison import Comparison, compare, holm, verdict
-from stages.io.console import run, say
-from stages.io.files import write_json
-from stages.io.params import load_params
-from stages.io.tables import read_csv
+from text2image.base.console import run, say
+from text2image.evaluation import measures as metrics
+from text2image.evaluation.comparison import Comparison, compare, holm, verdict
+from text2image.formats.files import write_json
+from text2image.formats.tables import read_csv
+from text2image.params import load_params
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -16,15 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.core.queries import query_id
-from stages.core.sources import agreement, clip_scores, histogram, shared_share
-from stages.io.console import run
-from stages.io.files import write_json
-from stages.io.leftovers import forget_unlisted
-from stages.io.locations import location
-from stages.io.manifest import gallery, read_manifest
-from stages.io.params import load_params
-from stages.io.tables import read_csv, read_queries, write_csv
+from text2image.base.console import run
+from text2image.collection.locations import location
+from text2image.collection.manifest import gallery, read_manifest
+from text2image.evaluation.sources import agreement, clip_scores, histogram, shared_share
+from text2image.formats.files import write_json
+from text2image.formats.tables import read_csv, write_csv
+from text2image.formats.texts import query_id
+from text2image.formats.trec import read_queries
+from text2image.leftovers import forget_unlisted
+from text2image.params import load_params
 
 Floats = npt.NDArray[np.float32]
 

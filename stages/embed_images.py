@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.io.console import progress, run, say
-from stages.io.files import write_array
-from stages.io.locations import location
-from stages.io.manifest import ImageFile, gallery, read_manifest
-from stages.io.models import load_card
-from stages.io.params import Params, load_params
-from stages.io.store import Store
-from stages.io.vectors import gather, image_determinants
+from text2image.base.console import progress, run, say
+from text2image.base.store import Store
+from text2image.collection.locations import location
+from text2image.collection.manifest import ImageFile, gallery, read_manifest
+from text2image.encoders.models import load_card
+from text2image.encoders.vectors import gather, image_determinants
+from text2image.formats.files import write_array
+from text2image.params import Params, load_params
 
 
 def embed_missing(
@@ -26,7 +26,7 @@ def embed_missing(
 ) -> None:
     """Embed ``images`` and put each batch into the store; ``kept`` more are there already."""
     if params.runtime.engine == "ray":
-        from stages.cluster.workers import embed_on_cluster as embed
+        from text2image.cluster.workers import embed_on_cluster as embed
     else:
         embed = embed_here
     title = f"embed images with {name}"
@@ -40,9 +40,9 @@ def embed_here(
     name: str, card: dict[str, Any], images: Sequence[ImageFile], params: Params
 ) -> Iterator[list[tuple[str, bytes]]]:
     """Yield ``[(image_id, row), …]`` batch by batch, computed on this machine."""
-    from stages.io.device import pick_device
-    from stages.io.embedding import embed_images
-    from stages.io.models import load_model
+    from text2image.encoders.device import pick_device
+    from text2image.encoders.embedding import embed_images
+    from text2image.encoders.models import load_model
 
     device = pick_device(params.runtime.device)
     model = load_model(name, card, device, params.embed.precision)

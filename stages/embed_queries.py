@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.io.console import progress, run, say
-from stages.io.files import write_array
-from stages.io.models import load_card
-from stages.io.params import Params, load_params
-from stages.io.store import Store
-from stages.io.tables import read_queries
-from stages.io.vectors import gather, text_determinants
+from text2image.base.console import progress, run, say
+from text2image.base.store import Store
+from text2image.encoders.models import load_card
+from text2image.encoders.vectors import gather, text_determinants
+from text2image.formats.files import write_array
+from text2image.formats.trec import read_queries
+from text2image.params import Params, load_params
 
 
 def text_key(text: str) -> str:
@@ -29,9 +29,9 @@ def embed_missing(
     name: str, card: dict[str, Any], texts: Mapping[str, str], store: Store, params: Params
 ) -> None:
     """Embed ``texts`` (key to text) and put each batch into the store."""
-    from stages.io.device import pick_device
-    from stages.io.embedding import embed_texts
-    from stages.io.models import load_model
+    from text2image.encoders.device import pick_device
+    from text2image.encoders.embedding import embed_texts
+    from text2image.encoders.models import load_model
 
     device = pick_device(params.runtime.device)
     model = load_model(name, card, device, params.embed.precision)

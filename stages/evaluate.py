@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.core.clusters import query_clusters
-from stages.core.curves import HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
-from stages.core.evaluation import RankedQueries, Resampling, per_query, summarise
-from stages.core.split import others
-from stages.io.console import InputError, run, say
-from stages.io.files import write_json
-from stages.io.leftovers import forget_unlisted
-from stages.io.manifest import read_groups
-from stages.io.params import Params, load_params
-from stages.io.splits import read_set_aside, read_split
-from stages.io.tables import Row, chart_text, read_csv, read_qrels, write_csv
+from text2image.base.console import InputError, run, say
+from text2image.collection.manifest import read_groups
+from text2image.evaluation.curves import HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
+from text2image.evaluation.summary import RankedQueries, Resampling, per_query, summarise
+from text2image.formats.files import write_json
+from text2image.formats.tables import Row, chart_text, read_csv, write_csv
+from text2image.formats.trec import read_qrels
+from text2image.leftovers import forget_unlisted
+from text2image.params import Params, load_params
+from text2image.queries.clusters import query_clusters
+from text2image.queries.split import others
+from text2image.queries.splits import read_set_aside, read_split
 
 RANKS = Path("data/ranks")
 INTERVAL_COLUMNS = ("model", "source", "measure", "value", "low", "high", "chance")

@@ -9,14 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stages.io.console import run
-from stages.io.images import open_image
-from stages.io.locations import Location, location
-from stages.io.manifest import gallery, read_manifest
-from stages.io.params import load_params
-from stages.io.sheets import Cell, Strip, save_sheet
-from stages.io.splits import measured, read_set_aside, without
-from stages.io.tables import Row, read_csv, read_qrels, read_run
+from text2image.base.console import run
+from text2image.collection.images import open_image
+from text2image.collection.locations import Location, location
+from text2image.collection.manifest import gallery, read_manifest
+from text2image.formats.tables import Row, read_csv
+from text2image.formats.trec import read_qrels, read_run
+from text2image.pages.sheets import Cell, Strip, save_sheet
+from text2image.params import load_params
+from text2image.queries.splits import measured, read_set_aside, without
 
 SHOWN = 5
 HOW_TO_READ = (

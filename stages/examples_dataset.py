@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core.duplicates import near_pairs
-from stages.io.console import run
-from stages.io.images import open_image
-from stages.io.locations import Location, location
-from stages.io.params import load_params
-from stages.io.sheets import Cell, Strip, save_sheet
-from stages.io.tables import Row, read_csv
+from text2image.base.console import run
+from text2image.collection.duplicates import near_pairs
+from text2image.collection.images import open_image
+from text2image.collection.locations import Location, location
+from text2image.formats.tables import Row, read_csv
+from text2image.pages.sheets import Cell, Strip, save_sheet
+from text2image.params import load_params
 
 FOLDERS, EXAMPLES_A_FOLDER = 4, 8
 PAIRS, PAIRS_A_ROW = 16, 4

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stages.examples import HOW_TO_READ, strip
-from stages.io.console import run
-from stages.io.locations import Location, location
-from stages.io.manifest import gallery, read_manifest
-from stages.io.params import Params, load_params
-from stages.io.sheets import Strip, save_sheet
-from stages.io.splits import SetAside, measured, read_set_aside, without
-from stages.io.tables import Row, read_csv, read_qrels, read_run
+from text2image.base.console import run
+from text2image.collection.locations import Location, location
+from text2image.collection.manifest import gallery, read_manifest
+from text2image.formats.tables import Row, read_csv
+from text2image.formats.trec import read_qrels, read_run
+from text2image.pages.sheets import Strip, save_sheet
+from text2image.params import Params, load_params
+from text2image.queries.splits import SetAside, measured, read_set_aside, without
 
 ALONE = "One model only: list another under embed.models to see where they differ"
 ALIKE = "The models put the first relevant image at the same rank for every query"

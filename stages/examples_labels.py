@@ -11,13 +11,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.io.console import run
-from stages.io.images import open_image
-from stages.io.locations import Location, location
-from stages.io.manifest import gallery, read_manifest
-from stages.io.params import load_params
-from stages.io.sheets import Cell, Strip, save_sheet
-from stages.io.tables import Row, read_csv
+from text2image.base.console import run
+from text2image.collection.images import open_image
+from text2image.collection.locations import Location, location
+from text2image.collection.manifest import gallery, read_manifest
+from text2image.formats.tables import Row, read_csv
+from text2image.pages.sheets import Cell, Strip, save_sheet
+from text2image.params import load_params
 
 A_ROW, CAPTION_LINES = 6, 3
 

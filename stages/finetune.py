@@ -12,15 +12,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stages.core.split import SplitRow, components, sizes
-from stages.io.console import run, say
-from stages.io.files import rounded, write_json
-from stages.io.locations import location
-from stages.io.manifest import gallery, read_groups, read_manifest
-from stages.io.models import describe, load_model
-from stages.io.params import Params, load_params
-from stages.io.splits import read_split
-from stages.io.tables import write_csv
+from text2image.base.console import run, say
+from text2image.collection.locations import location
+from text2image.collection.manifest import gallery, read_groups, read_manifest
+from text2image.encoders.models import describe, load_model
+from text2image.formats.files import rounded, write_json
+from text2image.formats.tables import write_csv
+from text2image.params import Params, load_params
+from text2image.queries.split import SplitRow, components, sizes
+from text2image.queries.splits import read_split
 
 TUNED = Path("data/tuned")
 
@@ -33,13 +33,13 @@ def split_sizes(rows: list[SplitRow], group_of: dict[str, int]) -> dict[str, Any
 
 def make(name: str, params: Params) -> None:
     """Tune, and write the model, its card, its metrics and its curve."""
-    from stages.io.device import pick_device
-    from stages.tuning.checkpoint import Checkpoint
-    from stages.tuning.export import write_model
-    from stages.tuning.inputs import PRECISION
-    from stages.tuning.live import live_log
-    from stages.tuning.report import card, figures
-    from stages.tuning.run import Base, threads, tune
+    from text2image.encoders.device import pick_device
+    from text2image.finetuning.checkpoint import Checkpoint
+    from text2image.finetuning.export import write_model
+    from text2image.finetuning.inputs import PRECISION
+    from text2image.finetuning.live import live_log
+    from text2image.finetuning.report import card, figures
+    from text2image.finetuning.run import Base, threads, tune
 
     settings = params.finetune.runs[name]
     described, group_of, device = (

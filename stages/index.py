@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.io.console import run, say
-from stages.io.files import whole
-from stages.io.nearest import build, write
-from stages.io.params import load_params
+from text2image.base.console import run, say
+from text2image.formats.files import whole
+from text2image.params import load_params
+from text2image.retrieval.nearest import build, write
 
 
 def main() -> None:

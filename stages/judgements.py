@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from stages.core.agreement import cohen_kappa, judged
-from stages.core.queries import query_id
-from stages.io.console import run
-from stages.io.files import write_json
-from stages.io.judgements import JudgementRow, is_person, read_judgements
-from stages.io.leftovers import forget_unlisted
-from stages.io.params import load_params
-from stages.io.tables import read_run
+from text2image.base.console import run
+from text2image.formats.files import write_json
+from text2image.formats.texts import query_id
+from text2image.formats.trec import read_run
+from text2image.leftovers import forget_unlisted
+from text2image.params import load_params
+from text2image.queries.agreement import cohen_kappa, judged
+from text2image.queries.judgements import JudgementRow, is_person, read_judgements
 
 Run = Mapping[str, Sequence[tuple[str, float]]]
 

@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from stages.core.queries import normalise_text, query_id
-from stages.io.console import InputError, progress, run, say
-from stages.io.files import write_json
-from stages.io.locations import location
-from stages.io.manifest import ImageFile, gallery, read_manifest
-from stages.io.params import Params, load_params
-from stages.io.store import Store
-from stages.io.tables import write_csv
-from stages.labelers import Answer, Label, Labeler, NoLabel, load
+from text2image.base.console import InputError, progress, run, say
+from text2image.base.store import Store
+from text2image.collection.locations import location
+from text2image.collection.manifest import ImageFile, gallery, read_manifest
+from text2image.formats.files import write_json
+from text2image.formats.tables import write_csv
+from text2image.formats.texts import normalise_text, query_id
+from text2image.labels.protocol.source import Answer, Label, Labeler, NoLabel, load
+from text2image.params import Params, load_params
 
 MAX_TEXT = 300  # characters: no query is longer, and text towers read about 64 words at most
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -67,7 +67,7 @@ def _alone(labeler: Labeler, store: Store) -> AbstractContextManager[None]:
     """Return what keeps two processes from paying twice, for sources that are paid."""
     if labeler.resume is None:
         return nullcontext()
-    from stages.vision.alone import alone
+    from text2image.base.lock import alone
 
     return alone(store.path)
 
@@ -154,7 +154,7 @@ def with_engine(labeler: Labeler, source: str, params: Params) -> Labeler:
     """Return a source that computes on a cluster, if ``runtime.engine`` says so and it computes at all."""
     if params.runtime.engine == "local" or labeler.start is None or labeler.determinants is None:
         return labeler
-    from stages.cluster.workers import ask_on_cluster
+    from text2image.cluster.workers import ask_on_cluster
 
     return labeler._replace(ask=partial(ask_on_cluster, source, params, labeler.determinants))
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.io.console import run
-from stages.io.params import load_params
-from stages.io.tables import write_csv
-from stages.labelers import SOURCES
-from stages.labelers.human import check_columns
+from text2image.base.console import run
+from text2image.formats.tables import write_csv
+from text2image.labels.human.source import check_columns
+from text2image.labels.protocol.source import SOURCES
+from text2image.params import load_params
 
 FOLDER = Path("data/label_inputs")
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from stages.compare import headline
-from stages.core.pareto import pareto_front
-from stages.io.console import run
-from stages.io.leftovers import forget_unlisted
-from stages.io.models import load_card
-from stages.io.params import load_params
-from stages.io.tables import read_csv, write_csv
-from stages.io.throughput import COLUMNS as SPEED
+from text2image.base.console import run
+from text2image.encoders.models import load_card
+from text2image.encoders.throughput import COLUMNS as SPEED
+from text2image.evaluation.pareto import pareto_front
+from text2image.formats.tables import read_csv, write_csv
+from text2image.leftovers import forget_unlisted
+from text2image.params import load_params
 
 FIGURES = ("hit_rate", "hit_rate_low", "hit_rate_high", "mrr", "mrr_low", "mrr_high", "mrr_chance")
 COST = ("device", "images_per_second", "queries_per_second", "parameters", "dimension")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from stages.io.console import run
-from stages.io.files import write_json
-from stages.io.models import describe
-from stages.io.params import load_params
+from text2image.base.console import run
+from text2image.encoders.models import describe
+from text2image.formats.files import write_json
+from text2image.params import load_params
 
 
 def main() -> None:

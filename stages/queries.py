@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from stages.core.queries import make_queries
-from stages.io.console import InputError, run, say
-from stages.io.tables import read_csv, write_queries
+from text2image.base.console import InputError, run, say
+from text2image.formats.tables import read_csv
+from text2image.formats.trec import write_queries
+from text2image.queries.query import make_queries
 
 
 def main() -> None:

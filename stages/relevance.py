@@ -9,14 +9,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.core.queries import Query, make_queries, query_id
-from stages.core.relevance import Judgement, LeftOut, join_groups, judge_queries, near_duplicates_of
-from stages.io.console import InputError, run, say
-from stages.io.judgements import is_person, read_judgements
-from stages.io.leftovers import forget_unlisted
-from stages.io.manifest import read_groups
-from stages.io.params import load_params
-from stages.io.tables import read_csv, write_csv, write_qrels
+from text2image.base.console import InputError, run, say
+from text2image.collection.manifest import read_groups
+from text2image.formats.tables import read_csv, write_csv
+from text2image.formats.texts import Query, query_id
+from text2image.formats.trec import write_qrels
+from text2image.leftovers import forget_unlisted
+from text2image.params import load_params
+from text2image.queries.judgements import is_person, read_judgements
+from text2image.queries.query import make_queries
+from text2image.queries.relevance import Judgement, LeftOut, join_groups, judge_queries, near_duplicates_of
 
 
 def read_source_queries(source: str) -> list[Query]:

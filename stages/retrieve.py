@@ -18,16 +18,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.core.approximate import recalls
-from stages.core.retrieval import Ranking, rank_gallery
-from stages.io.console import InputError, progress, run
-from stages.io.files import whole, write_json
-from stages.io.locations import Location, location
-from stages.io.manifest import gallery, read_manifest
-from stages.io.nearest import ask, read
-from stages.io.params import load_params
-from stages.io.splits import SetAside, read_set_aside, without
-from stages.io.tables import read_qrels, read_queries, run_lines, write_csv
+from text2image.base.console import InputError, progress, run
+from text2image.collection.locations import Location, location
+from text2image.collection.manifest import gallery, read_manifest
+from text2image.formats.files import whole, write_json
+from text2image.formats.tables import write_csv
+from text2image.formats.trec import read_qrels, read_queries, run_lines
+from text2image.params import load_params
+from text2image.queries.splits import SetAside, read_set_aside, without
+from text2image.retrieval.approximate import recalls
+from text2image.retrieval.gallery import Ranking, rank_gallery
+from text2image.retrieval.nearest import ask, read
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]

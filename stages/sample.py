@@ -15,11 +15,11 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from stages.creatives.cutouts import Cutout, read_cutouts
-from stages.creatives.plan import plan_campaign
-from stages.creatives.render import encode, render
-from stages.io.console import progress, run, say
-from stages.io.params import load_params
+from text2image.base.console import progress, run, say
+from text2image.params import load_params
+from text2image.sample.cutouts import Cutout, read_cutouts
+from text2image.sample.plan import plan_campaign
+from text2image.sample.render import encode, render
 
 CUTOUTS = Path("data/cutouts")
 OUTPUT = Path("data/sample")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core.duplicates import pair_quality
-from stages.io.console import run
-from stages.io.files import write_json
-from stages.io.tables import read_csv
+from text2image.base.console import run
+from text2image.collection.duplicates import pair_quality
+from text2image.formats.files import write_json
+from text2image.formats.tables import read_csv
 
 SAME = ("original", "near_duplicate", "copy")
 

@@ -6,13 +6,13 @@ models, so that all are measured on the same. ``evaluate.part`` can ask for anot
 
 from __future__ import annotations
 
-from stages.core.split import SplitRow, others
-from stages.io.console import run, say
-from stages.io.leftovers import forget_unlisted
-from stages.io.manifest import read_groups
-from stages.io.params import load_params
-from stages.io.splits import SET_ASIDE, AsideRow, read_split
-from stages.io.tables import write_csv
+from text2image.base.console import run, say
+from text2image.collection.manifest import read_groups
+from text2image.formats.tables import write_csv
+from text2image.leftovers import forget_unlisted
+from text2image.params import load_params
+from text2image.queries.split import SplitRow, others
+from text2image.queries.splits import SET_ASIDE, AsideRow, read_split
 
 
 def aside_rows(run_name: str, rows: list[SplitRow], part: str) -> list[AsideRow]:

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import sys
 
-from stages.core.relevance import judge_queries, near_duplicates_of
-from stages.core.split import PARTS, TEST, TRAIN, VALIDATION, SplitRow, assign, components, sizes, split_rows
-from stages.io.console import InputError, run, say
-from stages.io.leftovers import forget_unlisted
-from stages.io.manifest import read_groups
-from stages.io.params import FinetuneRun, Params, load_params
-from stages.io.splits import SPLITS, check_split, write_split
 from stages.relevance import read_source_queries, source_judgements
+from text2image.base.console import InputError, run, say
+from text2image.collection.manifest import read_groups
+from text2image.leftovers import forget_unlisted
+from text2image.params import FinetuneRun, Params, load_params
+from text2image.queries.relevance import judge_queries, near_duplicates_of
+from text2image.queries.split import (
+    PARTS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    SplitRow,
+    assign,
+    components,
+    sizes,
+    split_rows,
+)
+from text2image.queries.splits import SPLITS, check_split, write_split
 
 
 def relevant(

@@ -10,12 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from stages.io.console import run, say
-from stages.io.device import pick_device
-from stages.io.models import load_card, load_model
-from stages.io.params import load_params
-from stages.io.tables import write_csv
-from stages.io.throughput import COLUMNS, measure
+from text2image.base.console import run, say
+from text2image.encoders.device import pick_device
+from text2image.encoders.models import load_card, load_model
+from text2image.encoders.throughput import COLUMNS, measure
+from text2image.formats.tables import write_csv
+from text2image.params import load_params
 
 
 def main() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.io.console import run
-from stages.io.params import load_params
-from stages.io.tables import read_csv, write_csv
-from stages.io.throughput import COLUMNS
+from text2image.base.console import run
+from text2image.encoders.throughput import COLUMNS
+from text2image.formats.tables import read_csv, write_csv
+from text2image.params import load_params
 
 
 def main() -> None:

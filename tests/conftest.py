@@ -12,9 +12,9 @@ from typing import NamedTuple
 import pytest
 from filelock import FileLock
 
-from tests.chat_server import KEY, ChatServer
-from tests.pipeline import Project, new_project
-from tests.workplace import Workplace
+from tests.support.chat_server import KEY, ChatServer
+from tests.support.pipeline import Project, new_project
+from tests.support.workplace import Workplace
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell gives this to its background jobs, and what they start would ignore the tests' Ctrl-C, too.

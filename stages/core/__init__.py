@@ -1,1 +1,0 @@
-"""Pure functions on arrays and records: no files, no torch, no parameters."""

@@ -1,1 +1,0 @@
-"""The edges of the pipeline: parameters, tables, images, models, store, console."""

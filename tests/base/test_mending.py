@@ -1,0 +1,115 @@
+"""Planted label errors, found by the audit and mended by judgements, from labels to measures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.retrieve import ranked_images, relevant_pairs
+from text2image.evaluation.summary import RankedQueries, Resampling, summarise
+from text2image.formats.texts import query_id
+from text2image.formats.trec import run_lines
+from text2image.queries.audit import best_alike, pair_ranks, suspicion
+from text2image.queries.query import make_queries
+from text2image.queries.relevance import Judgement, judge_queries
+from text2image.retrieval.gallery import rank_gallery
+from text2image.retrieval.ranking import top_k
+
+N_IMAGES, DIM, NOISE, SHARE = 200, 64, 0.32, 0.1
+IMAGE_IDS = [f"{number:016x}" for number in range(N_IMAGES)]
+TEXTS = [f"text {number:03}" for number in range(2 * N_IMAGES)]
+
+
+def unit(matrix: np.ndarray) -> np.ndarray:
+    return (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
+
+
+def measured(
+    labels: list[tuple[int, int]], texts: np.ndarray, images: np.ndarray, judgements: list[Judgement]
+) -> dict[str, Any]:
+    """Return the measures of labels (image, text) through the package's own steps."""
+    queries = make_queries((IMAGE_IDS[image], TEXTS[text]) for image, text in labels)
+    relevance, left_out = judge_queries(
+        queries, {i: [i] for i in IMAGE_IDS}, judgements, max_relevant_share=1.0, generic_words=[]
+    )
+    assert not left_out
+    asked = [query for query in queries if query.query_id in relevance]
+    pairs = relevant_pairs([query.query_id for query in asked], IMAGE_IDS, relevance)
+    vectors = texts[[TEXTS.index(query.text) for query in asked]]
+    ranked = sorted(
+        item
+        for ranking in rank_gallery(vectors, images, pairs.rows, pairs.columns, 1)
+        for item in ranked_images(ranking, pairs)
+        if item.relevance
+    )
+    sizes = np.bincount([item.row for item in ranked])
+    found = RankedQueries(
+        np.array([item.rank for item in ranked]),
+        np.array([item.relevance for item in ranked]),
+        sizes,
+        N_IMAGES,
+        np.array([TEXTS.index(query.text) // 2 for query in asked]),
+    )
+    return summarise(found, [5], Resampling(2000, 1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_planted_errors_are_found_and_mended(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    images = unit(generator.normal(size=(N_IMAGES, DIM)))
+    texts = unit(np.repeat(images, 2, axis=0) + NOISE * generator.normal(size=(2 * N_IMAGES, DIM)))
+    true_image = np.repeat(np.arange(N_IMAGES), 2)
+    clean = [(int(image), text) for text, image in enumerate(true_image)]
+
+    labelled = true_image.copy()
+    bad = generator.choice(2 * N_IMAGES, round(SHARE * 2 * N_IMAGES), replace=False)
+    labelled[bad] = np.roll(labelled[bad], 1)
+    dirty = [(int(image), text) for text, image in enumerate(labelled)]
+    rows = np.arange(2 * N_IMAGES)
+    signs = [
+        np.log(pair_ranks(texts, images, rows, labelled)),
+        np.log(pair_ranks(images, texts, labelled, rows)),
+        -best_alike(texts, rows, labelled),
+        -best_alike(images, labelled, rows),
+    ]
+    order = np.argsort(-suspicion(signs), kind="stable")
+    assert np.isin(order[: len(bad)], bad).mean() >= 5 * SHARE
+
+    # A person looks at the fifth most suspicious labels and at the first five images found for each.
+    looked_at = order[: len(rows) // 5]
+    found = top_k(texts[looked_at] @ images.T, 5)
+    judgements = []
+    for text, top in zip(looked_at.tolist(), found, strict=True):
+        for image in {*top.tolist(), int(labelled[text])}:
+            grade = 3 if image == true_image[text] else 0
+            judgements.append(Judgement(query_id(TEXTS[text]), IMAGE_IDS[image], grade))
+    judgements = [item for item in judgements if _has_answer(item.query_id, judgements)]
+
+    before, after, truth = (
+        measured(labels, texts, images, given)
+        for labels, given in ((dirty, []), (dirty, judgements), (clean, []))
+    )
+    for measure in ("mrr", "hit_rate@5"):
+        assert before[measure] < truth[f"{measure}_low"], "the planted errors show"
+        assert truth[f"{measure}_low"] <= after[measure] <= truth[f"{measure}_high"], "the mends undo them"
+
+
+def _has_answer(query: str, judgements: list[Judgement]) -> bool:
+    """Say whether a relevant image was found for a query: without one, it would only be left out."""
+    return any(item.query_id == query and item.relevance for item in judgements)
+
+
+def test_the_order_of_files_and_models_changes_no_number() -> None:
+    """The same labels in another order give the same measures to the last bit, and the same run lines."""
+    generator = np.random.default_rng(7)
+    images = unit(generator.normal(size=(N_IMAGES, DIM)))
+    texts = unit(np.repeat(images, 2, axis=0) + generator.normal(size=(2 * N_IMAGES, DIM)))
+    labels = [(text // 2, text) for text in range(2 * N_IMAGES)]
+    shuffled = [labels[i] for i in generator.permutation(len(labels))]
+    assert measured(labels, texts, images, []) == measured(shuffled, texts, images, [])
+    scores = np.sort(generator.normal(size=9).astype(np.float32))[::-1]
+    assert list(run_lines("q", IMAGE_IDS[:9], scores, "m")) == list(
+        run_lines("q", IMAGE_IDS[:9], scores, "m")
+    )

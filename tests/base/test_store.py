@@ -1,0 +1,201 @@
+"""The store of costly results: whole or not at all, shared between processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import text2image.commands.store
+from tests.support.workplace import Workplace
+from text2image.base.store import Store, cache_root, fingerprint, spaces
+from text2image.encoders.vectors import image_determinants
+from text2image.formats.files import write_json
+from text2image.labels.protocol.source import load
+from text2image.params import load_params
+
+
+def test_what_is_put_comes_back(tmp_path: Path) -> None:
+    keys = [f"{number:016x}" for number in range(1200)]
+    with Store("things", {"model": "a"}, tmp_path) as store:
+        store.put((key, key.encode()) for key in keys[:1000])
+        assert store.missing(keys) == keys[1000:]
+    with Store("things", {"model": "a"}, tmp_path) as store:
+        assert dict(store.get(keys)) == {key: key.encode() for key in keys[:1000]}
+
+
+def test_other_determinants_are_another_space(tmp_path: Path) -> None:
+    with Store("things", {"model": "a"}, tmp_path) as store:
+        store.put([("k", b"v")])
+    with Store("things", {"model": "b"}, tmp_path) as store:
+        assert store.missing(["k"]) == ["k"]
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+
+
+def test_a_failing_put_leaves_nothing(tmp_path: Path) -> None:
+    def items():  # type: ignore[no-untyped-def]
+        yield "k", b"v"
+        raise RuntimeError("interrupted")
+
+    with Store("things", {}, tmp_path) as store:
+        with pytest.raises(RuntimeError):
+            store.put(items())
+        assert store.missing(["k"]) == ["k"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from text2image.base.store import Store
+with Store("things", {}, Path(sys.argv[1])) as store:
+    for number in range(int(sys.argv[2]), 10**9):
+        store.put([(f"{number}-{part}", b"x" * 2048) for part in range(8)])
+        print(number, flush=True)
+"""
+
+
+def test_killed_writers_leave_whole_batches(tmp_path: Path) -> None:
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(start)], stdout=subprocess.PIPE)
+        for start in (0, 10**6)
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        for _ in range(20):
+            writer.stdout.readline()
+    time.sleep(0.05)
+    for writer in writers:
+        writer.send_signal(signal.SIGKILL)
+        writer.communicate()
+    with Store("things", {}, tmp_path) as store:
+        for start in (0, 10**6):
+            for number in range(start, start + 20):
+                assert store.missing(f"{number}-{part}" for part in range(8)) == []
+        batches = [number for number in range(2000) if not store.missing([f"{number}-0"])]
+        for number in batches:
+            assert store.missing(f"{number}-{part}" for part in range(8)) == []
+
+
+SHARER = """
+import sys
+from pathlib import Path
+from text2image.base.store import Store
+keys = [f"{number}" for number in range(400)]
+mine = keys if sys.argv[2] == "0" else keys[::-1]
+with Store("things", {"model": "new"}, Path(sys.argv[1])) as store:
+    for start in range(0, len(keys), 8):
+        some = store.missing(mine[start : start + 8])
+        store.put((key, key.encode() * 500) for key in some)
+        assert dict(store.get(some)) == {key: key.encode() * 500 for key in some}
+"""
+
+
+def test_two_experiments_fill_a_new_space_at_once(tmp_path: Path) -> None:
+    sharers = [
+        subprocess.Popen([sys.executable, "-c", SHARER, str(tmp_path), str(number % 2)])
+        for number in range(4)
+    ]
+    assert [sharer.wait() for sharer in sharers] == [0] * 4
+    with Store("things", {"model": "new"}, tmp_path) as store:
+        assert dict(store.get(map(str, range(400)))) == {str(n): str(n).encode() * 500 for n in range(400)}
+
+
+def test_embeddings_cost_little_more_than_their_bytes(tmp_path: Path) -> None:
+    count, payload = 3000, b"\1" * 2048
+    with Store("things", {}, tmp_path) as store:
+        for start in range(0, count, 50):
+            store.put((f"{hash(number) % 2**64:016x}", payload) for number in range(start, start + 50))
+    (space,) = spaces(tmp_path)
+    assert (space.kind, space.about, space.entries) == ("things", {}, count)
+    assert space.bytes <= 1.3 * count * len(payload)
+
+
+def test_a_space_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """As earlier versions made it: larger pages, and not touched when it is used."""
+    path = tmp_path / "things" / f"{fingerprint({'model': 'a'})}.sqlite"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA page_size = 65536")
+        db.execute("CREATE TABLE results (key TEXT PRIMARY KEY, value BLOB)")
+        db.execute("CREATE TABLE about (determinants TEXT PRIMARY KEY)")
+        db.execute("INSERT INTO results VALUES ('k', x'76')")
+        db.commit()
+    os.utime(path, (0, 0))
+    with Store("things", {"model": "a"}, tmp_path) as store:
+        assert dict(store.get(["k"])) == {"k": b"v"}
+    assert next(spaces(tmp_path)).used > time.time() - 60
+
+
+@pytest.fixture
+def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workplace:
+    """A workplace whose store holds spaces of the current params and of others."""
+    workplace.params["label"]["sources"] = ["openai", "imagenet"]
+    workplace.set(prompt="The current prompt.")
+    card = {"name": "local-dir:x", "pretrained": None, "context_length": None, "files": {"w": "1"}}
+    write_json(workplace.root / "data" / "models" / "builtin.json", card)
+    params = load_params()
+    used = [
+        ("embeddings", image_determinants(card, "fp32")),
+        ("labels/openai", dict(load("openai", params).determinants or {})),
+        ("labels/imagenet", dict(load("imagenet", params).determinants or {})),
+    ]
+    unused = [
+        ("embeddings", image_determinants(card | {"files": {"w": "2"}}, "fp32")),
+        ("labels/openai", used[1][1] | {"prompt": "An older prompt."}),
+        ("labels/ocr", {"rapidocr": "0"}),
+    ]
+    for kind, about in used + unused:
+        with Store(kind, about) as store:
+            store.put([("k", b"v" * 5000)])
+    return workplace
+
+
+def run_store(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["store", *arguments])
+    text2image.commands.store.main()
+
+
+def kinds(workplace: Workplace) -> list[str]:
+    return [space.kind for space in spaces(workplace.root / ".cache")]
+
+
+def test_prune_deletes_what_no_current_model_uses(
+    stocked: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = kinds(stocked)
+    run_store(monkeypatch)
+    shown = capsys.readouterr().out
+    assert (shown.count(": in use,"), shown.count(": not in use,")) == (3, 3)
+    assert "prompt An older prompt." in shown and "6 spaces" in shown
+    run_store(monkeypatch, "prune")
+    said = capsys.readouterr()
+    assert kinds(stocked) == before
+    assert "2 spaces with" in said.out and "--yes" in said.out
+    assert "was paid for and stays (1 answers" in said.err
+    run_store(monkeypatch, "prune", "--yes")
+    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai", "labels/openai"]
+    run_store(monkeypatch, "prune", "--yes", "--paid")
+    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai"]
+
+
+def test_prune_leaves_what_it_cannot_tell_and_what_is_open(
+    stocked: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (stocked.root / "data" / "models" / "builtin.json").unlink()
+    with Store("labels/ocr", {"rapidocr": "0"}):
+        run_store(monkeypatch, "prune", "--yes")
+    said = capsys.readouterr().err
+    assert "model 'builtin' has no card yet" in said and "in use by another process" in said
+    assert kinds(stocked).count("embeddings") == 2 and "labels/ocr" in kinds(stocked)
+
+
+def test_experiments_share_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert cache_root() == tmp_path / ".cache"

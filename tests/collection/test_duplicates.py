@@ -1,0 +1,43 @@
+"""Near-duplicates against the comparison of all pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from text2image.collection.duplicates import groups, near_groups, near_pairs, pair_quality
+
+
+def hashes_with_neighbours(seed: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    base = generator.integers(0, 2**64, 60, dtype=np.uint64)
+    flips = [np.uint64(sum(1 << int(bit) for bit in generator.choice(64, size))) for size in range(12)]
+    return np.concatenate([base, base[:12] ^ np.array(flips), base[:5]])
+
+
+@pytest.mark.parametrize("bits", [0, 1, 6, 10, 31])
+def test_pairs_equal_the_comparison_of_all(bits: int) -> None:
+    hashes = hashes_with_neighbours(bits)
+    expected = [
+        [i, j]
+        for i in range(len(hashes))
+        for j in range(i + 1, len(hashes))
+        if int(hashes[i] ^ hashes[j]).bit_count() <= bits
+    ]
+    assert near_pairs(hashes, bits).tolist() == expected
+
+
+def test_groups_are_connected_components() -> None:
+    assert groups(6, np.array([[4, 5], [1, 4], [0, 2]])).tolist() == [0, 1, 0, 2, 1, 1]
+    assert groups(3, np.empty((0, 2), dtype=np.int64)).tolist() == [0, 1, 2]
+
+
+def test_groups_are_numbered_by_first_appearance() -> None:
+    hashes = np.array([7 * 2**60, 0, 7 * 2**60 + 1, 2**20 - 1, 0], dtype=np.uint64)
+    assert near_groups(hashes, 1).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_pair_quality_by_hand() -> None:
+    found, true = np.array([0, 0, 0, 1, 2]), np.array([5, 5, 6, 6, 7])
+    assert pair_quality(found, true) == (2, pytest.approx(1 / 3), 0.5)
+    assert pair_quality(np.arange(3), np.arange(3)) == (0, None, None)

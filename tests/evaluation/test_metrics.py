@@ -1,0 +1,118 @@
+"""Measures and their chance levels against literals, naive loops and simulation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from text2image.evaluation import chance
+from text2image.evaluation import measures as metrics
+from text2image.evaluation.summary import RankedQueries, at_chance, per_query, summarise
+
+# Two queries: relevant images at ranks 2 and 5, and at rank 1.
+RANKS, STARTS = np.array([5, 2, 1]), np.array([0, 2])
+BINARY = np.array([1, 1, 1])
+
+
+def test_by_hand() -> None:
+    assert metrics.best_rank(RANKS, STARTS).tolist() == [2, 1]
+    assert metrics.reciprocal_rank(RANKS, STARTS).tolist() == [0.5, 1.0]
+    assert metrics.hit_rate(RANKS, STARTS, 1).tolist() == [0.0, 1.0]
+    assert metrics.recall(RANKS, STARTS, 2).tolist() == [0.5, 1.0]
+    ideal = 1 / math.log2(2) + 1 / math.log2(3)
+    dcg = 1 / math.log2(3) + 1 / math.log2(6)
+    np.testing.assert_allclose(metrics.ndcg(RANKS, BINARY, STARTS, 10), [dcg / ideal, 1.0])
+    np.testing.assert_allclose(metrics.ndcg(RANKS, BINARY, STARTS, 3), [1 / math.log2(3) / ideal, 1.0])
+
+
+def test_graded_ndcg_by_hand() -> None:
+    graded = metrics.ndcg(np.array([1, 3]), np.array([1, 3]), np.array([0]), 10)
+    dcg = 1 / math.log2(2) + 3 / math.log2(4)
+    ideal = 3 / math.log2(2) + 1 / math.log2(3)
+    np.testing.assert_allclose(graded, [dcg / ideal])
+
+
+def test_a_hit_is_not_recall() -> None:
+    """Ten relevant images of which one is found: a hit, and a tenth of the recall."""
+    ranks = np.array([1, *range(50, 59)])
+    start = np.array([0])
+    assert metrics.hit_rate(ranks, start, 5).tolist() == [1.0]
+    assert metrics.recall(ranks, start, 5).tolist() == [0.1]
+
+
+def test_queries_without_a_relevant_image_are_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one relevant image"):
+        metrics.query_starts(np.array([1, 0]))
+
+
+def random_queries(seed: int, n_images: int = 60) -> RankedQueries:
+    generator = np.random.default_rng(seed)
+    n_relevant = generator.integers(1, 9, 30)
+    ranks = [generator.choice(n_images, size, replace=False) + 1 for size in n_relevant]
+    relevance = generator.integers(1, 4, n_relevant.sum())
+    return RankedQueries(np.concatenate(ranks), relevance, n_relevant, n_images, np.arange(30))
+
+
+def naive(ranks: list[int], relevance: list[int], k: int) -> dict[str, float]:
+    found = sorted(zip(ranks, relevance, strict=True))
+    dcg = sum(grade / math.log2(rank + 1) for rank, grade in found if rank <= 10)
+    best = sorted(relevance, reverse=True)[:10]
+    return {
+        "mrr": 1 / found[0][0],
+        f"hit_rate@{k}": float(found[0][0] <= k),
+        f"recall@{k}": sum(rank <= k for rank in ranks) / len(ranks),
+        "ndcg@10": dcg / sum(grade / math.log2(position + 1) for position, grade in enumerate(best, 1)),
+    }
+
+
+@pytest.mark.parametrize("k", [1, 5, 10, 100])
+def test_fast_equals_naive(k: int) -> None:
+    queries = random_queries(k)
+    table = per_query(queries, [k])
+    splits = np.cumsum(queries.n_relevant)[:-1]
+    for row, (ranks, grades) in enumerate(
+        zip(np.split(queries.ranks, splits), np.split(queries.relevance, splits), strict=True)
+    ):
+        for name, value in naive(ranks.tolist(), grades.tolist(), k).items():
+            assert table[name][row] == pytest.approx(value), name
+
+
+def test_chance_equals_simulation() -> None:
+    """Random orders, many times: each measure's mean approaches its chance level."""
+    generator = np.random.default_rng(0)
+    n_images, n_relevant, times = 40, np.array([1, 2, 7]), 4000
+    orders = generator.permuted(np.tile(np.arange(1, n_images + 1), (times, 1)), axis=1)
+    ranks = np.concatenate([orders[:, :size] for size in n_relevant], axis=1).ravel()
+    grades = np.array([1, 3, 1, 2, 1, 1, 3, 1, 1, 2])
+    many = RankedQueries(
+        ranks, np.tile(grades, times), np.tile(n_relevant, times), n_images, np.arange(3 * times)
+    )
+    expected = at_chance(RankedQueries(ranks[:10], grades, n_relevant, n_images, np.arange(3)), [1, 5, 10])
+    found = summarise(many, [1, 5, 10])
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, abs=0.5 if name == "median_rank" else 0.012), name
+
+
+def test_chance_of_one_relevant_image_by_hand() -> None:
+    one = np.array([1])
+    assert chance.hit_rate(one, 4, 3)[0] == pytest.approx(0.75)
+    assert chance.reciprocal_rank(one, 4)[0] == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+    assert chance.hit_rate(one, 4, 10)[0] == 1.0
+    assert chance.median_rank(one, 5) == 3.0
+
+
+def test_a_constant_scorer_comes_out_at_chance() -> None:
+    """Through ranks and measures: images in hash order, all scores equal, many random qrels."""
+    from text2image.retrieval.ranking import ranks
+
+    generator = np.random.default_rng(1)
+    n_images, n_queries = 50, 40_000
+    columns = generator.integers(0, n_images, n_queries)
+    scores = np.broadcast_to(np.float32(0.3), (n_queries, n_images))
+    found = ranks(scores, np.arange(n_queries), columns)
+    ones, each = np.ones_like(found), np.arange(n_queries)
+    figures = summarise(RankedQueries(found, ones, ones, n_images, each), [1, 5, 10])
+    for name, value in figures["chance"].items():
+        assert figures[name] == pytest.approx(value, rel=0.15), name

@@ -1,0 +1,303 @@
+"""Label source caption: the real code on tiny models with random weights, saved to a folder."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from tests.support.tiny_captioners import SAVERS
+from text2image.base.console import InputError
+from text2image.collection.manifest import ImageFile
+from text2image.labels.caption.captioner import Captioner, load
+from text2image.labels.caption.source import describe, labeler
+from text2image.labels.protocol.source import Label, NoLabel
+from text2image.params import CaptionLabels, Params, Runtime, load_params
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet_machine() -> Iterator[None]:
+    """One thread, and no network: any attempt to reach it is an error."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def refuse(*args: Any, **kwargs: Any) -> Any:
+            raise OSError("network is unreachable")
+
+        patch.setattr(socket.socket, "connect", refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    base = tmp_path_factory.mktemp("models")
+    for kind, save in SAVERS.items():
+        save(base / kind)
+    return {kind: base / kind for kind in SAVERS}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
+    """Seven images of different sizes and colours."""
+    base = tmp_path_factory.mktemp("images")
+    found = []
+    for number in range(7):
+        picture = Image.effect_noise((20 + 9 * number, 60 - 5 * number), 90).convert("RGB")
+        picture.paste((37 * number, 255 - 31 * number, 90), (0, 0, 12, 12))
+        path = base / f"{number}.png"
+        picture.save(path)
+        found.append(ImageFile(f"{number:016x}", path))
+    return found
+
+
+def settings(model: Path | str, **changed: Any) -> CaptionLabels:
+    defaults = {
+        "revision": None,
+        "prompt": "Describe this image",
+        "num_beams": 2,
+        "max_new_tokens": 6,
+        "max_side": 1024,
+        "trust_remote_code": False,
+    }
+    return CaptionLabels(model=str(model), **{**defaults, **changed})
+
+
+def on_cpu(batch_size: int | None = None) -> Runtime:
+    runtime = load_params(REPOSITORY / "params.yaml").runtime
+    return runtime.model_copy(update={"device": "cpu", "batch_size": batch_size, "workers": 2})
+
+
+def params(model: Path | str, **changed: Any) -> Params:
+    whole = load_params(REPOSITORY / "params.yaml")
+    label = whole.label.model_copy(update={"caption": settings(model, **changed)})
+    return whole.model_copy(update={"label": label, "runtime": on_cpu()})
+
+
+@pytest.mark.parametrize("kind", SAVERS)
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_text_is_the_same_alone_and_in_a_batch(
+    folders: dict[str, Path], images: list[ImageFile], kind: str, num_beams: int
+) -> None:
+    wanted = settings(folders[kind], num_beams=num_beams)
+    alone = list(describe(images, wanted, on_cpu()))
+    together = list(describe(images, wanted, on_cpu(batch_size=4)))
+    assert [image_id for image_id, _ in alone] == [image.image_id for image in images]
+    assert [(key, answer.get("caption")) for key, answer in together] == [
+        (key, answer.get("caption")) for key, answer in alone
+    ]
+    assert alone == list(describe(images, wanted, on_cpu()))
+    assert len({answer.get("caption") for _, answer in alone}) > 1
+    for (_, one), (_, other) in zip(alone, together, strict=True):
+        assert one.get("confidence") == pytest.approx(other.get("confidence"), abs=1e-4)
+
+
+def test_prompts_of_different_length_are_padded_on_the_left(
+    folders: dict[str, Path], images: list[ImageFile]
+) -> None:
+    """Qwen-VL gives an image as many tokens as it has patches."""
+    features = load(settings(folders["qwen2-vl"])).prepare([Image.open(image.path) for image in images])
+    lengths = features["attention_mask"].sum(dim=1)
+    assert len(set(lengths.tolist())) > 1
+    assert (features["attention_mask"][:, -1] == 1).all()
+
+
+def test_the_prompt_reaches_the_model(folders: dict[str, Path], images: list[ImageFile]) -> None:
+    model = load(settings(folders["llava"], prompt="Name this dog"))
+    features = model.prepare([Image.open(images[0].path)])
+    assert model.tokenizer.decode(features["input_ids"][0], skip_special_tokens=True) == "Namethisdog"
+    texts = [
+        [answer for _, answer in describe(images, settings(folders["llava"], prompt=prompt), on_cpu())]
+        for prompt in ("Describe this image", "Name a red cat")
+    ]
+    assert texts[0] != texts[1]
+
+
+@pytest.mark.parametrize("kind", SAVERS)
+def test_beams_and_length_reach_the_model(
+    folders: dict[str, Path], images: list[ImageFile], kind: str
+) -> None:
+    def answers(**changed: Any) -> list[Any]:
+        return [answer for _, answer in describe(images, settings(folders[kind], **changed), on_cpu())]
+
+    assert answers(num_beams=1) != answers(num_beams=4)
+    assert answers(max_new_tokens=1) != answers(max_new_tokens=6)
+
+
+@pytest.mark.parametrize("kind", SAVERS)
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_confidence_is_the_mean_token_probability(
+    folders: dict[str, Path], images: list[ImageFile], kind: str, num_beams: int
+) -> None:
+    """Against transformers' own account of the chosen tokens."""
+    model = load(settings(folders[kind], num_beams=num_beams))
+    features = model.prepare([Image.open(image.path).convert("RGB") for image in images])
+    ours = [confidence for _, confidence in model.caption(features, torch.device("cpu"))]
+    output = model.network.generate(
+        **features,
+        do_sample=False,
+        num_beams=num_beams,
+        max_new_tokens=6,
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
+    chosen = model.network.compute_transition_scores(
+        output.sequences, output.scores, getattr(output, "beam_indices", None), normalize_logits=True
+    )
+    tokens = output.sequences[:, -chosen.shape[1] :]
+    for row, own, confidence in zip(tokens.tolist(), chosen, ours, strict=True):
+        length = row.index(0) + 1 if 0 in row else len(row)
+        assert confidence == pytest.approx(own[:length].mean().exp().item(), abs=1e-4)
+
+
+def test_labels_and_reasons(folders: dict[str, Path], images: list[ImageFile]) -> None:
+    source = labeler(params(folders["encoder-decoder"]))
+    answers = dict(source.ask(images))
+    labels = [item for image_id, answer in answers.items() for item in source.read(image_id, answer)]
+    assert any(isinstance(item, Label) for item in labels)
+    assert all(0 < item.confidence <= 1 for item in labels if isinstance(item, Label) and item.confidence)
+    assert list(source.read("id", {"failure": "empty answer"})) == [NoLabel("id", "empty answer")]
+
+
+def test_an_empty_answer_is_a_failure(
+    folders: dict[str, Path], images: list[ImageFile], tmp_path: Path
+) -> None:
+    model = load(settings(folders["encoder-decoder"]))
+    with torch.no_grad():
+        model.network.decoder.lm_head.weight[:] = (
+            0  # all are equally probable, and the end is the first of them
+        )
+    for path in folders["encoder-decoder"].iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    model.network.save_pretrained(tmp_path)
+    answers = describe(images[:2], settings(tmp_path, num_beams=1), on_cpu())
+    assert [answer for _, answer in answers] == [{"failure": "empty answer"}] * 2
+
+
+def test_an_image_that_the_model_cannot_take_spoils_no_other(
+    folders: dict[str, Path], images: list[ImageFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Captioner.prepare
+
+    def fussy(self: Captioner, pictures: list[Image.Image]) -> Any:
+        if any(picture.width == 38 for picture in pictures):
+            raise ValueError("absolute aspect ratio must be smaller than 200")
+        return whole(self, pictures)
+
+    expected = dict(describe(images, settings(folders["llava"]), on_cpu()))
+    monkeypatch.setattr(Captioner, "prepare", fussy)
+    found = dict(describe(images, settings(folders["llava"]), on_cpu(batch_size=4)))
+    strange = images[2].image_id
+    assert found.pop(strange) == {"failure": "the model cannot take this image (ValueError)"}
+    del expected[strange]
+    assert {key: answer.get("caption") for key, answer in found.items()} == {
+        key: answer.get("caption") for key, answer in expected.items()
+    }
+
+
+def test_a_checkpoint_of_the_older_layout_gives_the_same(
+    folders: dict[str, Path], images: list[ImageFile], tmp_path: Path
+) -> None:
+    """As nlpconnect/vit-gpt2-image-captioning is laid out: .bin weights, a feature extractor, one config."""
+    new = folders["encoder-decoder"]
+    config = json.loads((new / "config.json").read_text())
+    config |= {"decoder_start_token_id": 0, "eos_token_id": 0, "pad_token_id": 1}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "preprocessor_config.json").write_text(
+        json.dumps(
+            {
+                "feature_extractor_type": "ViTFeatureExtractor",
+                "do_normalize": True,
+                "do_resize": True,
+                "image_mean": [0.5] * 3,
+                "image_std": [0.5] * 3,
+                "resample": 2,
+                "size": 16,
+            }
+        )
+    )
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((new / name).read_bytes())
+    torch.save(load_file(new / "model.safetensors"), tmp_path / "pytorch_model.bin")
+    assert list(describe(images, settings(tmp_path), on_cpu())) == list(
+        describe(images, settings(new), on_cpu())
+    )
+
+
+def test_large_images_are_scaled_down(folders: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    Image.effect_noise((3000, 1200), 60).save(path)
+    seen = []
+    model = settings(folders["qwen2-vl"], max_side=100)
+    with pytest.MonkeyPatch.context() as patch:
+        whole = Captioner.prepare
+
+        def look(self: Captioner, pictures: list[Image.Image]) -> Any:
+            seen.extend(picture.size for picture in pictures)
+            return whole(self, pictures)
+
+        patch.setattr(Captioner, "prepare", look)
+        list(describe([ImageFile("id", path)], model, on_cpu()))
+    assert seen == [(100, 40)]
+
+
+def test_determinants_hold_what_changes_the_answers(folders: dict[str, Path], tmp_path: Path) -> None:
+    first = labeler(params(folders["llava"])).determinants
+    assert labeler(params(folders["llava"], trust_remote_code=True)).determinants == first
+    for changed in ({"prompt": "Name it"}, {"num_beams": 5}, {"max_new_tokens": 9}):
+        assert labeler(params(folders["llava"], **changed)).determinants != first
+    moved = tmp_path / "moved"
+    moved.symlink_to(folders["llava"])
+    assert labeler(params(moved)).determinants == first
+    assert labeler(params(folders["encoder-decoder"])).determinants != first
+    hub = labeler(params("some/model", revision="v1")).determinants
+    assert hub and hub["model"] == "some/model" and hub["revision"] == "v1"
+
+
+@pytest.mark.parametrize("model", ["nobody/has-this-model", "/no/such/folder"])
+def test_a_model_that_cannot_be_had_is_one_sentence(
+    images: list[ImageFile], model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # huggingface_hub tries again after a while
+    with pytest.raises(InputError, match=r"label\.caption\.model.*HF_HOME") as caught:
+        next(describe(images, settings(model), on_cpu()))
+    assert model in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path, images: list[ImageFile]) -> None:
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "its-own", "auto_map": {"AutoConfig": "own.Config", "AutoModelForImageTextToText": "own.Model"}}'
+    )
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(InputError, match="trust_remote_code"):
+        next(describe(images, settings(tmp_path), on_cpu()))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_pickled_weights_are_not_unpickled(
+    folders: dict[str, Path], tmp_path: Path, images: list[ImageFile]
+) -> None:
+    class Evil:
+        def __reduce__(self) -> Any:
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    for path in folders["encoder-decoder"].iterdir():
+        if path.suffix != ".safetensors":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    torch.save({"weight": Evil()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"label\.caption\.model"):
+        next(describe(images, settings(tmp_path), on_cpu()))
+    assert not (tmp_path / "ran").exists()

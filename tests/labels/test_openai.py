@@ -1,0 +1,280 @@
+"""The label source ``openai`` against a real server on loopback: nothing lost, nothing paid for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.chat_server import KEY, ChatServer, rolls, texts
+from tests.support.workplace import Workplace, picture
+from text2image.base.console import InputError
+from text2image.labels.openai.encode import jpeg
+
+
+def flaky(image: str, attempt: int) -> Any:
+    """Fail as a busy service does: 10 % 429, 5 % 500, 2 % dropped connections."""
+    roll = rolls(image, attempt)
+    return 429 if roll < 10 else 500 if roll < 15 else "drop" if roll < 17 else None
+
+
+def sent_name(number: int) -> str:
+    """Return the name by which the server knows a picture of the workplace."""
+    return hashlib.sha256(jpeg(picture(number), 512)).hexdigest()
+
+
+ODD = {17: "refused", 117: "refused", 57: "malformed answer", 157: "malformed answer"}
+
+
+def odd() -> Callable[[str], Any]:
+    """Answer with broken JSON or a refusal for one picture in a hundred each."""
+    said: dict[str, Any] = {"refused": {"refusal": "I cannot."}, "malformed answer": '{"caption": "A pic'}
+    names = {sent_name(number): said[reason] for number, reason in ODD.items()}
+    return lambda image: names.get(image) or json.dumps(texts(image))
+
+
+def test_two_hundred_images_and_a_flaky_server(workplace: Workplace, server: ChatServer) -> None:
+    workplace.images(200)
+    server.script.outcome, server.script.content, server.script.delay = flaky, odd(), 0.05
+    workplace.run()
+    labelled, without, met = workplace.labels(), workplace.without(), Counter(o for _, _, o in server.log)
+    assert met[429] >= 10 and met[500] >= 3 and met["drop"] >= 1
+    assert len(labelled) + len(without) == 200
+    assert not labelled.keys() & without.keys()
+    assert without == {f"{number:016x}": reason for number, reason in ODD.items()}
+    assert set(server.finished.values()) == {1}, "no image is paid for twice"
+    assert len(server.finished) == 200
+    assert 8 < server.most_in_flight <= 16
+    figures = workplace.metrics()
+    assert (figures["requests"], figures["input_tokens"]) == (200, 80000)
+    assert figures["cost_usd"] == pytest.approx(200 * (400 * 0.4 + 30 * 1.6) / 1e6, abs=1e-6)
+    assert figures["without_label"] == {"malformed answer": 2, "refused": 2}
+    cold = workplace.outputs()
+    asked = len(server.log)
+    workplace.run()
+    assert workplace.outputs() == cold
+    assert len(server.log) == asked
+    workplace.speed(concurrency=1)
+    assert list(workplace.labels()) == sorted(workplace.labels()), "whatever the order of arrival"
+
+
+def test_order_and_bytes_do_not_depend_on_arrival(workplace: Workplace, server: ChatServer) -> None:
+    workplace.images(30)
+    server.script.outcome, server.script.content = flaky, odd()
+    workplace.run()
+    first = workplace.outputs()
+    for path in (workplace.root / ".cache" / "labels" / "openai").iterdir():
+        path.unlink()
+    server.attempts.clear()
+    workplace.speed(concurrency=3)
+    workplace.run()
+    assert workplace.outputs() == first
+
+
+def test_failures_are_asked_again_only_if_a_parameter_says_so(
+    workplace: Workplace, server: ChatServer
+) -> None:
+    workplace.images(4)
+    contents = iter(['{"caption": 3}', "", json.dumps({"caption": "x", "queries": ["y"]}), "no JSON"])
+    server.script.content = lambda image: next(contents)
+    workplace.speed(concurrency=1)
+    workplace.run()
+    assert sorted(workplace.without().values()) == ["empty answer", "malformed answer", "malformed answer"]
+    server.script.content = lambda image: json.dumps({"caption": "x", "queries": ["y"]})
+    workplace.run()
+    assert workplace.metrics()["requests"] == 4
+    workplace.set(retry_failures=True)
+    workplace.run()
+    assert not workplace.without()
+    assert workplace.metrics()["requests"] == 7, "what the failures cost is not forgotten"
+
+
+def test_the_choice_of_queries_and_prices_cost_nothing(workplace: Workplace, server: ChatServer) -> None:
+    workplace.images(3)
+    workplace.run()
+    assert sorted(map(len, workplace.labels().values())) == [2, 2, 2]
+    workplace.set(queries=["caption"], price_input_per_million=1.0)
+    workplace.run()
+    assert all(text.startswith("A picture") for (text,) in workplace.labels().values())
+    assert len(server.log) == 3
+    workplace.set(prompt="What is this?")
+    workplace.run()
+    assert len(server.log) == 6
+
+
+def test_budget_stops_before_it_is_exceeded_and_goes_on(
+    workplace: Workplace, server: ChatServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace.images(40)
+    server.script.usage = (5000, 100)
+    prices = {"price_input_per_million": 10.0, "price_output_per_million": 100.0}
+    each = (5000 * 10 + 100 * 100) / 1e6  # 0.06 USD
+    workplace.set(budget_usd=0.61, max_tokens=100, **prices)
+    workplace.run()
+    assert "stopped before label.openai.budget_usd 0.61" in capsys.readouterr().err
+    assert len(server.finished) == 10
+    assert workplace.metrics()["cost_usd"] == pytest.approx(10 * each)
+    assert Counter(workplace.without().values()) == {"not asked": 30}
+    workplace.run()
+    assert len(server.finished) == 10, "what is spent stays spent"
+    workplace.set(budget_usd=1.5)
+    workplace.run()
+    assert len(server.finished) == 25
+    assert set(server.finished.values()) == {1}
+    workplace.run("--estimate")
+    said = capsys.readouterr().err
+    assert "15 of 40 images not labelled yet" in said
+    assert "about 0.90 USD, 1.50 USD spent" in said
+    workplace.set(budget_usd=None, max_images=30)
+    workplace.run()
+    assert len(server.finished) == 30
+    assert [int(image, 16) for image in workplace.labels()] == list(range(30))
+
+
+def test_estimate_needs_no_key_and_makes_no_request(
+    workplace: Workplace,
+    server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    workplace.images(5)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    workplace.set(base_url=None)
+    workplace.run("--estimate")
+    assert "5 of 5 images not labelled yet" in capsys.readouterr().err
+    assert not (workplace.root / "data" / "labels").exists()
+    with pytest.raises(InputError, match="OPENAI_API_KEY"):
+        workplace.run()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-with-ünïcode")
+    with pytest.raises(InputError, match="printable ASCII") as caught:
+        workplace.run()
+    assert "sk-with" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["sync", "batch"])
+def test_a_refused_key_ends_the_run_at_once(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    workplace.images(60)
+    workplace.set(mode=mode)
+    workplace.speed(concurrency=4)
+    wrong = "sk-wrong-0123456789abcdef"
+    monkeypatch.setenv("OPENAI_API_KEY", wrong)
+    monkeypatch.setenv("OPENAI_LOG", "debug")
+    stage = workplace.start()
+    output, _ = stage.communicate(timeout=60)
+    assert stage.returncode == 1
+    assert "refuses it (status 401)" in output
+    assert output.count("error:") == 1
+    assert "Traceback" not in output
+    assert 1 <= len(server.log) <= 4, "one request a worker"
+    assert wrong not in output
+    files = [path for path in workplace.root.rglob("*") if path.is_file()]
+    assert files and not any(wrong.encode() in path.read_bytes() for path in files)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_other_refusals_end_the_run_with_what_the_server_said(
+    workplace: Workplace, server: ChatServer, status: int
+) -> None:
+    workplace.images(20)
+    workplace.speed(concurrency=4)
+    seen = iter(range(100))
+    server.script.outcome = lambda image, attempt: status if next(seen) >= 6 else None
+    with pytest.raises(InputError, match=f"label.openai.model.*status {status}: something broke") as caught:
+        workplace.run()
+    assert KEY not in str(caught.value)
+    assert len(server.log) <= 6 + 4
+    server.script.outcome = lambda image, attempt: None
+    workplace.run()
+    assert set(server.finished.values()) == {1}, "what came before the refusal was kept"
+
+
+def test_a_server_that_is_down_ends_the_run_and_keeps_what_came(
+    workplace: Workplace, server: ChatServer
+) -> None:
+    workplace.images(40)
+    workplace.speed(concurrency=2, max_retries=1)
+    server.script.outcome = lambda image, attempt: "garbage" if len(server.finished) >= 10 else None
+    with pytest.raises(InputError, match=r"unreadable answer.* for 5 images in a row"):
+        workplace.run()
+    assert 10 <= len(server.finished) <= 12
+    server.script.outcome = lambda image, attempt: None
+    workplace.run()
+    assert len(workplace.labels()) == 40
+    assert set(server.finished.values()) == {1}
+
+
+def test_one_image_without_an_answer_is_listed_and_asked_by_the_next_run(
+    workplace: Workplace, server: ChatServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace.images(12)
+    workplace.speed(max_retries=1, timeout=0.3)
+    unlucky = sent_name(3)
+    server.script.outcome = lambda image, attempt: "slow" if image == unlucky else None
+    workplace.run()
+    assert workplace.without() == {f"{3:016x}": "no answer after 2 attempts (no answer in time)"}
+    assert "1 images got no answer" in capsys.readouterr().err
+    server.script.outcome = lambda image, attempt: None
+    workplace.run()
+    assert not workplace.without()
+    assert set(server.finished.values()) == {1}
+
+
+def test_two_runs_at_once_do_not_both_pay(workplace: Workplace, server: ChatServer) -> None:
+    workplace.images(3)
+    server.script.hold_after = 1
+    stage = workplace.start()
+    try:
+        server.wait_until(lambda: "held" in {kind for kind, _, _ in server.log})
+        with pytest.raises(InputError, match="another run holds"):
+            workplace.run()
+    finally:
+        stage.kill()
+        stage.wait()
+
+
+def test_retry_after_is_honoured(workplace: Workplace, server: ChatServer) -> None:
+    workplace.images(1)
+    server.script.retry_after = "0.6"
+    server.script.outcome = lambda image, attempt: 429 if attempt == 0 else None
+    start = time.monotonic()
+    workplace.run()
+    assert time.monotonic() - start >= 0.6
+    server.script.retry_after = "86400"
+    server.script.outcome = lambda image, attempt: 429
+    workplace.set(prompt="Anew")
+    with pytest.raises(InputError, match="asks to wait 86400 s"):
+        workplace.run()
+
+
+def test_an_interrupt_keeps_what_came(workplace: Workplace, server: ChatServer) -> None:
+    workplace.images(8)
+    workplace.speed(concurrency=2)
+    server.script.hold_after = 5
+    stage = workplace.start()
+    server.wait_until(lambda: sum(kind == "held" for kind, _, _ in server.log) == 2)
+    stage.send_signal(signal.SIGINT)
+    output, _ = stage.communicate(timeout=30)
+    assert stage.returncode == 130
+    assert output.rstrip().endswith("run the same command to go on")
+    assert "Traceback" not in output
+    server.script.hold_after = None
+    workplace.run()
+    assert len(workplace.labels()) == 8
+    assert set(server.finished.values()) == {1}
+
+
+def test_an_account_without_credit_ends_the_run_at_once(workplace: Workplace, server: ChatServer) -> None:
+    workplace.images(20)
+    workplace.speed(concurrency=2)
+    server.script.outcome = lambda image, attempt: "quota"
+    with pytest.raises(InputError, match="quota is used up"):
+        workplace.run()
+    assert len(server.log) <= 2

@@ -1,0 +1,398 @@
+"""The search page: the real server, in a real browser that reaches no network."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from stages.judgements import uncounted
+from tests.conftest import Finished
+from tests.support.pipeline import Project
+from tests.support.playwright_browser import browser_page, needs_chromium
+from text2image.collection.images import image_id
+from text2image.formats.tables import read_csv
+from text2image.formats.texts import query_id
+from text2image.pages.search.guard import MAX_CALL
+from text2image.pages.search.known import SEARCH
+from text2image.pages.search.thumbnails import SMALL, Thumbnails
+from text2image.pages.search.why import SPOTS, spots
+from text2image.queries.judgements import JudgementRow, append_judgements, read_judgements
+from text2image.retrieval.ranking import top_k
+
+ATTACK = '<img src=x onerror="window.hit=1">'
+UPLOADED = "data/images/0/photo 0.jpg"
+
+
+class Served(NamedTuple):
+    """A project with two models whose page is served."""
+
+    project: Project
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def labels(self) -> list[dict[str, str]]:
+        return read_csv(self.project.root / "data" / "labels" / "human.csv", ["image_id", "text"])
+
+    def judgements(self) -> list[JudgementRow]:
+        return read_judgements(self.project.root / "data" / "judgements.csv")
+
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str | None) -> tuple[int, bytes]:
+        """Send a request as the page itself would; a header of None is left out."""
+        own = {"Host": f"127.0.0.1:{self.port}", "Origin": self.url[:-1], "Content-Type": "application/json"}
+        wanted = own | {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            if body and "Content-Length" not in wanted:
+                wanted["Content-Length"] = str(len(body))
+            for name, value in wanted.items():
+                if value is not None:
+                    connection.putheader(name, value)
+            connection.endheaders(body or None)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def served(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Add a second model, which reads only the first words of a text, and a label that attacks; serve the page."""
+    project = finished.project.copy(tmp_path_factory.mktemp("app") / "project")
+    builtin = {"name": "local-dir:data/models/builtin", "pretrained": None}
+    project.set(models__short=builtin | {"context_length": 3}, embed__models=["builtin", "short"])
+    with (project.root / "labels.csv").open("a", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerow(["1/photo 1.jpg", ATTACK])
+    project.repro("relevance", "embed_images")
+    with subprocess.Popen(
+        [sys.executable, "-m", "text2image.commands.app", "--by", "Ann"], cwd=project.root, env=project.environment(),
+        stderr=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        assert server.stderr is not None
+        said = server.stderr.readline()
+        found = re.fullmatch(r"search at http://127\.0\.0\.1:(\d+)/ .*\n", said)
+        assert found, said + server.stderr.read()
+        yield Served(project, int(found[1]))
+        server.send_signal(signal.SIGINT)
+        rest = server.stderr.read()
+    assert "Traceback" not in rest, rest
+
+
+@pytest.fixture(scope="module")
+def opened(served: Served) -> Iterator[tuple[Page, list[str]]]:
+    """The page in a browser."""
+    with browser_page() as (page, heard):
+        page.goto(served.url)
+        yield page, heard
+
+
+def search(page: Page, text: str) -> None:
+    """Type a query and wait for its answer."""
+    page.locator(".query").get_by_role("textbox").fill(text)
+    page.keyboard.press("Enter")
+    page.wait_for_function("text => document.querySelector('.answer')?.dataset.query === text", arg=text)
+
+
+def first(page: Page, model: str) -> str | None:
+    return page.locator(f'[data-model="{model}"] .card').first.get_attribute("data-image")
+
+
+@needs_chromium
+@pytest.mark.pipeline
+def test_the_right_picture_comes_first_and_says_why(served: Served, opened: tuple[Page, list[str]]) -> None:
+    page, heard = opened
+    expect(page.locator(".card").first).to_be_visible()
+    assert page.locator(".answer").get_attribute("data-query"), "an example is there on arrival"
+    results = read_csv(served.project.root / "data/results/builtin/human.csv", ["text", "best_rank"])
+    right = [row["text"] for row in results if row["best_rank"] == "1"][:3]
+    assert len(right) == 3
+    for text in right:
+        search(page, text)
+        carriers = {row["image_id"] for row in served.labels() if row["text"] == text}
+        assert first(page, "builtin") in carriers
+        card = page.locator('[data-model="builtin"] .card').first
+        expect(card.locator(".tick")).to_have_text("✓ relevant")
+        expected = page.locator('[data-model="builtin"] .expected .spots li').first
+        shown = card.locator(".score").inner_text()
+        expect(expected).to_contain_text(f"#1 {shown}")
+        card.get_by_text("why", exact=True).click()
+        expect(card.locator(".why")).to_contain_text(f"{text} ✓")
+        expect(card.locator(".why")).to_contain_text("held relevant, grade 2, since it carries the text")
+        assert card.locator(".why img").first.evaluate(
+            "image => image.decode().then(() => image.naturalWidth)"
+        )
+    page.locator(".chip").nth(1).click()
+    page.wait_for_function("text => document.querySelector('.answer')?.dataset.query !== text", arg=right[-1])
+    page.get_by_text("Show more").wait_for(state="detached")
+    assert heard == []
+
+
+@needs_chromium
+@pytest.mark.pipeline
+def test_two_models_stand_side_by_side(served: Served, opened: tuple[Page, list[str]]) -> None:
+    page, heard = opened
+    search(page, "a small photograph of the crimson strawberry")
+    assert [column.inner_text() for column in page.locator("h2").all()] == ["builtin", "short"]
+    orders = {
+        model: [
+            card.get_attribute("data-image") for card in page.locator(f'[data-model="{model}"] .card').all()
+        ]
+        for model in ("builtin", "short")
+    }
+    assert sorted(map(str, orders["builtin"])) == sorted(map(str, orders["short"]))
+    assert orders["builtin"] != orders["short"], "three tokens are less than the whole text"
+    for model, other in (("builtin", "short"), ("short", "builtin")):
+        for place in (0, -1):
+            line = page.locator(f'[data-model="{model}"] .card').nth(place).locator(".other").inner_text()
+            assert line == f"#{orders[other].index(orders[model][place]) + 1} in {other}"
+    page.get_by_label("beside it").click()
+    page.get_by_role("option", name="none").click()
+    expect(page.locator("h2")).to_have_count(1)
+    page.get_by_label("beside it").click()
+    page.get_by_role("option", name="short").click()
+    expect(page.locator("h2")).to_have_count(2)
+    assert heard == []
+
+
+@needs_chromium
+@pytest.mark.pipeline
+def test_a_click_keeps_a_judgement(served: Served, opened: tuple[Page, list[str]]) -> None:
+    page, heard = opened
+    before = served.judgements()
+    text = served.labels()[0]["text"]
+    search(page, text.upper())
+    for grade in (1, 3):
+        card = page.locator(".card").nth(1)
+        card.get_by_role("button", name=f"grade {grade}").click()
+        expect(card.locator('[aria-pressed="true"]')).to_have_text(str(grade))
+        expect(card.locator("output")).to_have_text("✓ kept")
+    search(page, "=what nobody asks")
+    page.locator(".card").first.get_by_role("button", name="grade 0").click()
+    expect(page.locator(".card").first.locator("output")).to_have_text("✓ kept")
+    kept = served.judgements()[len(before) :]
+    assert [(row.source, row.query, row.relevance, row.by) for row in kept] == [
+        ("human", text, 1, "Ann"), ("human", text, 3, "Ann"), (SEARCH, "=what nobody asks", 0, "Ann"),
+    ]  # fmt: skip
+    assert "'=what" in (served.project.root / "data/judgements.csv").read_text(), "no spreadsheet runs it"
+    search(page, text)
+    graded = page.locator(f'[data-model="builtin"] [data-image="{kept[1].image_id}"]')
+    expect(graded.locator('[aria-pressed="true"]')).to_have_text("3")
+    graded.get_by_text("why", exact=True).click()
+    expect(graded.locator(".why")).to_contain_text("judged 3, exactly what was asked for, by Ann")
+    assert heard == []
+
+
+@needs_chromium
+@pytest.mark.pipeline
+def test_texts_stay_texts(served: Served, opened: tuple[Page, list[str]]) -> None:
+    page, heard = opened
+    search(page, ATTACK)
+    image = next(row["image_id"] for row in served.labels() if row["text"] == ATTACK)
+    card = page.locator(f'[data-model="builtin"] [data-image="{image}"]')
+    card.get_by_text("why", exact=True).click()
+    expect(card.locator(".why")).to_contain_text(f"{ATTACK} ✓")
+    expect(page.locator(".chip").get_by_text(ATTACK).or_(card.get_by_text(ATTACK)).first).to_be_visible()
+    for text in (f"'\"`${{1+1}}{{{{value}}}}{ATTACK}", "</div><script>window.hit=1</script>"):
+        search(page, text)
+    for text in ("/etc/passwd", "data/images/1/photo 1.jpg", "params.yaml", "../labels.csv"):
+        search(page, text)
+        expect(page.locator(".about")).to_contain_text("No label source asks this text")
+    page.locator(".query").get_by_role("textbox").fill(" \u200b ")
+    page.keyboard.press("Enter")
+    expect(page.locator(".problem")).to_contain_text("nothing visible")
+    assert page.evaluate("window.hit") is None
+    assert page.locator('img[src="x"]').count() == 0
+    assert heard == []
+
+
+@needs_chromium
+@pytest.mark.pipeline
+def test_a_picture_finds_itself(served: Served, opened: tuple[Page, list[str]], tmp_path: Path) -> None:
+    page, heard = opened
+    page.set_input_files("input[type=file]", served.project.root / UPLOADED)
+    expect(page.locator(".query-picture")).to_be_visible()
+    card = page.locator(".card").first
+    expect(card.locator(".score")).to_have_text("1.000")
+    assert card.locator("[data-grade]").count() == 0, "a picture is no query to judge"
+    card.get_by_text("why", exact=True).click()
+    expect(card.locator("figcaption")).to_contain_text(UPLOADED.removeprefix("data/images/"))
+    assert heard == []
+    (tmp_path / "text.jpg").write_text("not a picture")
+    page.set_input_files("input[type=file]", tmp_path / "text.jpg")
+    expect(page.locator(".bar output")).to_have_text("not an image")
+    assert all("415" in line for line in heard), "the browser notes that the picture was refused, and no more"
+    heard.clear()
+
+
+@pytest.mark.pipeline
+def test_only_pictures_of_the_catalog_are_served(served: Served) -> None:
+    image = served.labels()[0]["image_id"]
+    status, content = served.ask("GET", f"/image/{image}?side=320", Origin=None)
+    assert status == 200
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.format == "JPEG"
+        assert max(picture.size) <= 320
+    root = served.project.root
+    for outside in (
+        f"/image/{image}?side=100000", "/image/", "/image/0000000000000000", "/image/../params.yaml",
+        "/image/..%2f..%2fparams.yaml", "/image/%2e%2e/params.yaml", "/image/%252e%252e%252fparams.yaml",
+        "/image//etc/passwd", "/image/%2fetc%2fpasswd", "/assets/../../../../../../etc/passwd",
+        "/static/..%2f..%2f..%2froutes.py", "/params.yaml", "/data/catalog.csv",
+        "/gradio_api/file=/etc/passwd", f"/gradio_api/file={root}/params.yaml", "/gradio_api/file=params.yaml",
+        f"/gradio_api/file={root}/{UPLOADED.replace(' ', '%20')}", "/gradio_api/file=http://127.0.0.1/",
+        "/file=/etc/passwd", "/gradio_api/file/etc/passwd", "/gradio_api/proxy=http://127.0.0.1/",
+        "/assets/../gradio_api/file=/etc/passwd", "/assets/%2e%2e/gradio_api/file=/etc/passwd",
+        "/gradio_api/info", "/gradio_api/openapi.json", "/config", "/monitoring", "/gradio_api/upload_progress",
+    ):  # fmt: skip
+        status, content = served.ask("GET", outside, Origin=None)
+        assert status in {404, 422}, outside
+        assert b"root:" not in content
+        assert b"embed:" not in content
+
+
+@pytest.mark.pipeline
+def test_nobody_else_is_answered(served: Served) -> None:
+    before = served.judgements()
+    grade = {"query": "a shoe", "image": served.labels()[0]["image_id"], "grade": 3}
+    call = "/gradio_api/component_server/"
+    config = json.loads(
+        re.findall(rb"window\.gradio_config = (.*?);</script>", served.ask("GET", "/", Origin=None)[1])[0]
+    )
+    judge = next(
+        part["id"] for part in config["components"] if "judge" in part["props"].get("server_fns", ())
+    )
+    body = json.dumps(
+        {"data": grade, "component_id": judge, "fn_name": "judge", "session_hash": "s"}
+    ).encode()
+    for name in ("evil.example", f"evil.example:{served.port}", "127.0.0.1.evil.example", "[::1", ""):
+        for method, path in (
+            ("GET", "/"),
+            ("GET", f"/image/{grade['image']}"),
+            ("POST", call),
+            ("POST", "/picture"),
+        ):
+            status = served.ask(
+                method, path, body if method == "POST" else b"", Host=name, Origin=f"http://{name}"
+            )[0]
+            assert status == 421, (name, path)
+    for origin in (
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:1",
+        f"http://localhost:{served.port}",
+        None,
+    ):
+        for path in (call, "/gradio_api/queue/join", "/picture"):
+            assert served.ask("POST", path, body, Origin=origin)[0] == 403, origin
+    assert served.ask("POST", call, body, Sec_Fetch_Site="cross-site")[0] == 403
+    assert served.ask("GET", f"/image/{grade['image']}", Sec_Fetch_Site="same-site", Origin=None)[0] == 403
+    assert served.ask("GET", "/", Sec_Fetch_Site="cross-site", Origin=None)[0] == 200, "a link to the page"
+    for closed in ("/gradio_api/upload", "/gradio_api/run/search", "/gradio_api/call/search", "/login"):
+        assert served.ask("POST", closed, body)[0] == 404
+    assert served.ask("DELETE", "/")[0] == 404
+    assert served.ask("POST", call, Content_Length=str(MAX_CALL + 1))[0] == 413
+    assert served.ask("POST", call)[0] == 411
+    assert served.ask("POST", call, Transfer_Encoding="chunked")[0] == 411
+    file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    for wrong in (
+        {"data": [file, "builtin", "none"]},
+        {"data": grade | {"query": file}},
+        {},
+        [],
+        {"data": [[file]]},
+    ):
+        assert served.ask("POST", "/gradio_api/queue/join", json.dumps(wrong).encode())[0] == 400, wrong
+    for wrong in (
+        {"grade": 4},
+        {"grade": "3"},
+        {"image": "0" * 16},
+        {"image": "../x"},
+        {"query": " "},
+        {"query": "x" * 501},
+    ):
+        bad = json.loads(body) | {"data": grade | wrong}
+        assert b"error" in served.ask("POST", call, json.dumps(bad).encode())[1], wrong
+    assert served.judgements() == before
+    status, answer = served.ask("POST", call, body)
+    assert (status, json.loads(answer)) == (200, {"kept": SEARCH}), (
+        "the same call is good from the page itself"
+    )
+    assert len(served.judgements()) == len(before) + 1
+
+
+@pytest.mark.pipeline
+def test_what_cannot_start_is_one_sentence(served: Served) -> None:
+    def refusal(*arguments: str, **env: str) -> str:
+        said = served.project.run("python", "-m", "text2image.commands.app", *arguments, check=False, env=env)
+        assert said.startswith("error: "), said
+        assert said.count("\n") == 1, said
+        return said
+
+    assert f"port {served.port}" in refusal("--port", str(served.port))
+    assert "the name of a person" in refusal("--by", "model:x")
+
+
+def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.png", "b.png", "c.png", "gone.png")]
+    for path in paths[:3]:
+        Image.new("RGB", (40, 20), "red").save(path)
+    identity = image_id(paths[0].read_bytes())
+    Image.new("RGB", (40, 20), "blue").save(paths[1])
+    paths[2].write_text("root:x:0:0")
+    for path, shown in zip(paths, (True, False, False, False), strict=True):
+        assert (Thumbnails({identity: path}, 1000).get(identity, SMALL) is not None) == shown, path
+    assert Thumbnails({identity: paths[0]}, 799).get(identity, SMALL) is None, "too many pixels to decode"
+    assert Thumbnails({identity: paths[0]}, 1000).get(identity, 100_000) is None, "a size of nobody's wish"
+
+
+def test_places_are_exact_ranks_of_the_whole_gallery() -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.integers(0, 9, 60).astype(np.float32)  # many ties
+    image_ids = [f"{number:03}" for number in range(60)]
+    order = list(top_k(scores[None], 60)[0])
+    group = ["007", "031", "059", "absent"]
+    found = spots(group, scores, image_ids)
+    assert found.total == 3
+    assert [spot.image_id for spot in found.shown] == sorted(
+        group[:3], key=lambda image: order.index(int(image))
+    )
+    for spot in found.shown:
+        assert spot.rank == order.index(int(spot.image_id)) + 1
+        assert spot.score == scores[int(spot.image_id)]
+    many = spots(image_ids, scores, image_ids)
+    assert (len(many.shown), many.total) == (SPOTS, 60)
+    assert [spot.rank for spot in many.shown] == list(range(1, SPOTS + 1))
+    assert spots([], scores, image_ids) == ([], 0)
+
+
+def test_judgements_of_texts_that_nobody_asks_are_counted_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "judgements.csv"
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    rows = [
+        JudgementRow("human", "red shoe", "a", 3, "Ann", ""),
+        JudgementRow("human", "blue shoe", "a", 3, "Ann", ""),
+        JudgementRow(SEARCH, "red shoe", "a", 3, "Ann", ""),
+        JudgementRow(SEARCH, "Red shoe", "a", 0, "Bob", "=1+1"),
+    ]
+    append_judgements(rows, path)
+    assert read_judgements(path) == rows
+    assert uncounted(rows, {"human": {query_id("red shoe")}}) == 2

@@ -1,0 +1,350 @@
+"""What reruns when: real DVC in a temporary clone, on a few photographs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from tests.conftest import Finished
+from tests.support.pipeline import Project, add_photographs, tiny_model
+from text2image.formats.trec import read_queries, read_run
+
+pytestmark = pytest.mark.pipeline
+
+OVER_ALL = {
+    "evaluate", "compare", "leaderboard", "examples_instructive", "compare_labels", "judgements", "audit@human",
+    "audit@imagenet",
+}  # fmt: skip
+IMAGENET = OVER_ALL | {
+    "label@imagenet", "queries@imagenet", "relevance@imagenet", "embed_queries@builtin-imagenet",
+    "retrieve@builtin-imagenet", "examples@builtin-imagenet", "examples_labels@imagenet",
+    "examples_audit@human", "examples_audit@imagenet",
+}  # fmt: skip
+
+
+def test_a_second_source_adds_its_own_stages_alone(finished: Finished) -> None:
+    everything = {"sample", "catalog", "embed_images@builtin", "label@human", "examples@builtin-human"}
+    assert everything < finished.first
+    assert finished.added_by_second_source == IMAGENET
+
+
+def test_nothing_runs_when_nothing_changed(project: Project) -> None:
+    assert project.repro() == set()
+    project.set(runtime__batch_size=3, runtime__workers=1, runtime__device="cpu")
+    project.set(runtime__engine="ray", runtime__ray__actors=2, runtime__ray__images_per_task=5)
+    assert project.repro() == set()
+
+
+def test_a_threshold_reruns_its_source_and_comes_back_from_the_run_cache(project: Project) -> None:
+    before = json.loads((project.root / "metrics" / "metrics.json").read_text())
+    project.set(label__imagenet__threshold=0.5)
+    assert project.repro() == IMAGENET
+    assert json.loads((project.root / "metrics" / "metrics.json").read_text()) != before
+    project.set(label__imagenet__threshold=0.02)
+    assert project.repro() == set()
+    assert json.loads((project.root / "metrics" / "metrics.json").read_text()) == before
+
+
+def test_k_reruns_the_evaluation_alone(project: Project) -> None:
+    project.set(evaluate__k=[1, 3])
+    assert project.repro() == {"evaluate", "compare", "judgements", "leaderboard"}
+    hits = (project.root / "data" / "hits" / "builtin" / "human.csv").read_text()
+    assert hits.startswith("query_id,hit@1,hit@3\n")
+
+
+def test_a_precision_embeds_again_and_labels_nothing(project: Project) -> None:
+    before = embedded(project)
+    project.set(embed__precision="bf16", runtime__batch_size=2, runtime__workers=2)
+    ran = project.repro()
+    again = {"embed_images@builtin", "embed_queries@builtin-human", "embed_queries@builtin-imagenet"}
+    assert again | {"retrieve@builtin-human", "retrieve@builtin-imagenet", "evaluate"} <= ran
+    assert not {name for name in ran if name.startswith(("embed_", "model", "label@", "queries@"))} - again
+    assert embedded(project) != before
+    project.set(embed__precision="fp32")
+    assert project.repro() == set(), "the run cache has it"
+    assert embedded(project) == before
+    project.set(embed__precision="fp16", runtime__device="cpu")
+    assert "embed.precision in params.yaml on a CPU, found fp16" in project.failing_repro()
+
+
+def test_an_index_changes_the_runs_alone_and_comes_back_from_the_run_cache(project: Project) -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    kept = ["metrics/metrics.json", "data/ranks/builtin/human.csv", "data/runs/builtin/human.run"]
+    before = [(project.root / name).read_bytes() for name in kept]
+    project.set(retrieve__index="hnsw")
+    ran = project.repro()
+    sources = ("human", "imagenet")
+    assert ran == {"index@builtin", *(f"retrieve@builtin-{source}" for source in sources)}
+    assert [(project.root / name).read_bytes() for name in kept] == before, "ten images are found whole"
+    recall = json.loads((project.root / "metrics" / "index" / "builtin-human.json").read_text())
+    assert recall.pop("n_queries") == recall.pop("n_images") == 10
+    assert set(recall.values()) == {1.0}
+    query, ranking = next(iter(read_run(project.root / "data" / "runs" / "builtin" / "human.run").items()))
+    text = read_queries(project.root / "data" / "queries" / "human.tsv")[query]
+    found = json.loads(
+        project.run("python", "-m", "text2image.commands.search", text, "--json", "-k", "1000")
+    )
+    assert [(item["image_id"], item["score"]) for item in found] == ranking, "the search asks the index, too"
+    project.set(retrieve__index="ivf")
+    refused = project.run("python", "-m", "text2image.commands.search", "a text", check=False)
+    assert re.fullmatch(
+        "error: expected the index of 10 images that retrieve.index: ivf .* found IndexHNSWFlat of 10; .*\n",
+        refused,
+    )
+    project.set(retrieve__index="exact")
+    assert project.repro() == set()
+    assert json.loads((project.root / "metrics" / "index" / "builtin-human.json").read_text()) == {}
+    project.set(retrieve__index="ivfpq")
+    assert "at least 9984 images for retrieve.index: ivfpq" in project.failing_repro()
+
+
+def test_what_counts_as_relevant_embeds_nothing(project: Project) -> None:
+    project.set(catalog__near_duplicate_bits=2, evaluate__seed=2)
+    project.set(queries__cosine={"model": "builtin", "threshold": 0.5})
+    ran = project.repro()
+    assert "alike@builtin" in ran
+    assert {"catalog", "relevance@human", "evaluate"} <= ran
+    assert not [name for name in ran if name.startswith(("embed_", "label@", "queries@", "model@"))]
+
+
+def test_a_judgement_changes_the_relevance_of_its_source_alone(project: Project) -> None:
+    audit = (project.root / "data" / "labels" / "human.csv").read_text().splitlines()
+    image_id, text, _ = audit[1].split(",")
+    other = audit[2].split(",")[0]
+    with (project.root / "data" / "judgements.csv").open("a") as file:
+        file.write(f"human,{text},{other},3,someone,\nhuman,{text},{image_id},0,someone,\n")
+    ran = project.repro()
+    assert {"relevance@human", "relevance@imagenet", "retrieve@builtin-human", "evaluate"} <= ran
+    assert not [name for name in ran if name.startswith(("embed_", "label@", "retrieve@builtin-imagenet"))]
+    assert f" 0 {other} 3\n" in (project.root / "data" / "qrels" / "human.qrels").read_text()
+
+
+def test_an_edited_label_reruns_its_source_alone(project: Project) -> None:
+    labels = project.root / "labels.csv"
+    labels.write_text(labels.read_text() + "0/photo 0.jpg,something else entirely\n")
+    assert project.repro() - {"examples_audit@imagenet"} == OVER_ALL | {
+        "label_inputs", "label@human", "queries@human", "relevance@human", "embed_queries@builtin-human",
+        "retrieve@builtin-human", "examples@builtin-human", "examples_labels@human",
+        "examples_audit@human",
+    }  # fmt: skip
+
+
+def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
+    tiny_model(project.root / "tiny")
+    project.set(
+        models__tiny={"name": "local-dir:tiny", "pretrained": None, "context_length": None},
+        embed__models=["builtin", "tiny"],
+    )
+    assert project.repro() == OVER_ALL | {
+        "set_aside", "model@tiny", "index@tiny", "throughput@tiny", "throughput_chart", "alike@tiny", "relevance@human", "relevance@imagenet",
+        "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
+        "retrieve@tiny-human", "retrieve@tiny-imagenet", "examples@tiny-human", "examples@tiny-imagenet",
+        "examples_audit@human", "examples_audit@imagenet",
+    }  # fmt: skip
+    metrics = json.loads((project.root / "metrics" / "metrics.json").read_text())
+    assert metrics.keys() == {"builtin", "tiny"}
+    comparison = json.loads((project.root / "metrics" / "comparison.json").read_text())
+    assert "n = " in comparison["human"]["summary"][0]
+    project.set(embed__models=["builtin"])
+    left = {"set_aside", "relevance@human", "relevance@imagenet", "throughput_chart"}
+    assert project.repro() <= OVER_ALL | left, "leftovers are tidied up, nothing is computed"
+    assert project.repro() == set()
+    assert json.loads((project.root / "metrics" / "metrics.json").read_text()).keys() == {"builtin"}
+
+
+def test_a_new_image_is_embedded_alone(project: Project) -> None:
+    add_photographs(project, range(10, 11))
+    output = project.run("dvc", "repro")
+    assert "embed_images builtin: 1 embedded, 10 found in the store" in output
+    assert "Running stage 'builtin_model'" not in output
+    assert "Running stage 'sample'" not in output
+    assert "Running stage 'embed_queries@builtin-human'" not in output
+
+
+def test_branches_compare(project: Project) -> None:
+    project.run("git", "switch", "-qc", "other")
+    project.set(label__imagenet__threshold=0.5)
+    project.repro()
+    project.commit("another threshold")
+    difference = project.run("dvc", "metrics", "diff", "main", "other")
+    assert re.search(r"builtin\.imagenet\.n_queries\s+\d+\s+\d+\s+-\d+", difference)
+    assert not re.search(r"metrics.json +builtin.human", difference)
+    plots = yaml.safe_load((project.root / "dvc.yaml").read_text())["plots"]
+    titles = [plot["title"] for named in plots for plot in named.values()]
+    assert len(titles) >= 8
+    sheets = ["dataset_examples.png", "near_identical.png", "builtin-human-best.png", "human.png"]
+    for command in (["show"], ["diff", "main", "other"]):
+        project.run("dvc", "plots", *command, "-o", "page")
+        page = (project.root / "page" / "index.html").read_text()
+        for expected in titles + sheets:
+            assert expected in page, expected
+
+
+def test_switching_branches_runs_nothing(project: Project) -> None:
+    project.run("git", "switch", "-qc", "other")
+    project.set(label__imagenet__threshold=0.5)
+    project.repro()
+    project.commit("another threshold")
+    for branch in ("main", "other"):
+        project.run("git", "switch", "-q", branch)
+        assert project.repro() == set()
+        assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_experiments_run_and_share_the_store(project: Project) -> None:
+    project.run("dvc", "exp", "run", "-q", "-n", "half", "-S", "label.imagenet.threshold=0.5")
+    assert yaml.safe_load((project.root / "params.yaml").read_text())["label"]["imagenet"]["threshold"] == 0.5
+    assert "half" in project.run("dvc", "exp", "show", "--csv")
+
+
+def embedded(project: Project) -> bytes:
+    return (project.root / "data" / "embeddings" / "builtin" / "images.npy").read_bytes()
+
+
+def test_a_killed_embedding_loses_at_most_a_batch(project: Project) -> None:
+    """Kill the stage in the middle, go on: no finished batch is computed again, and the bytes are the same."""
+    undisturbed = embedded(project)
+    for path in (project.root / ".cache" / "embeddings").iterdir():
+        path.unlink()
+    (project.root / "data" / "embeddings" / "builtin" / "images.npy").unlink()
+    stage = subprocess.Popen(
+        ["python", "-c", SLOW_STAGE], cwd=project.root, env=project.environment(),
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert stage.stdout is not None
+    for line in stage.stdout:
+        if line.startswith("batches 1"):
+            break
+    os.killpg(stage.pid, signal.SIGKILL)
+    stage.wait()
+    time.sleep(0.1)
+    output = project.run("python", "-m", "stages.embed_images", "builtin")
+    found = re.search(r"(\d+) embedded, (\d+) found in the store", output)
+    assert found is not None
+    assert (int(found[1]), int(found[2])) == (2, 8), "the batch of eight that was finished is kept"
+    assert embedded(project) == undisturbed
+
+
+SLOW_STAGE = """
+import sys, time
+import text2image.base.store as store
+put, batches = store.Store.put, 0
+def slow(self, items):
+    global batches
+    put(self, items)
+    batches += 1
+    print("batches", batches, flush=True)
+    time.sleep(0.3)
+store.Store.put = slow
+sys.argv = ["embed_images", "builtin"]
+from stages.embed_images import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data__images": "data/nowhere"}, "data/nowhere"),
+        ({"label__imagenet__threshold": "high"}, "label.imagenet.threshold"),
+        ({"label__sources": ["human", "nobody"]}, "nobody"),
+        ({"label__imagenet__threshold": 1.0}, "expected at least one label from source 'imagenet'"),
+        ({"embed__models": ["clip-b32"]}, "set HF_HOME"),
+        ({"evaluate__k": [5, 1]}, "evaluate.k"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_bad_parameters_end_with_one_sentence(
+    project: Project, changes: dict[str, object], message: str
+) -> None:
+    project.set(**changes)
+    assert message in project.failing_repro()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("path;text\n", "expected the columns text"),
+        ("path,text\n", "only a header"),
+        ("path,text\nelsewhere.jpg,a shoe\n", "found 1 rows that name none, such as elsewhere.jpg"),
+        ('path,text\n"0/photo 0.jpg\n', "UTF-8 CSV"),
+    ],
+)
+def test_malformed_labels_end_with_one_sentence(project: Project, content: str, message: str) -> None:
+    (project.root / "labels.csv").write_text(content)
+    output = project.failing_repro()
+    assert message in output
+    assert "label.human.path" in output
+
+
+def test_bad_folders_end_with_one_sentence_and_lose_nothing(project: Project) -> None:
+    images, empty = project.root / "data" / "images", project.root / "data" / "empty"
+    empty.mkdir()
+    project.set(data__images="data/empty")
+    assert "found no file" in project.failing_repro()
+    project.set(data__images="data/images")
+    assert project.repro() == set()
+    for number in range(5):
+        (images / f"{number}.txt").write_text("not an image")
+    assert "catalog.max_rejected" in project.failing_repro()
+    assert not [path for path in (project.root / "data").glob(".*") if path.name != ".gitignore"]
+    project.set(catalog__max_rejected=0.5)
+    project.repro()
+    assert len((project.root / "data" / "rejects.csv").read_text().splitlines()) == 6
+
+
+def test_a_folder_with_broken_and_circular_links(project: Project) -> None:
+    """DVC names the file that it cannot hash; once it is told to ignore it, the catalog lists it."""
+    images = project.root / "data" / "images"
+    (images / "circle").symlink_to(".")
+    (images / "gone.jpg").symlink_to("nowhere.jpg")
+    (images / "new\nline, quo\"te'.jpg").write_bytes((images / "0" / "photo 0.jpg").read_bytes())
+    assert "gone.jpg" in project.failing_repro("catalog")
+    with (project.root / ".dvcignore").open("a") as file:
+        file.write("data/images/gone.jpg\n")
+    project.repro("catalog")
+    rejects = (project.root / "data" / "rejects.csv").read_text()
+    assert (
+        rejects == "path,reason\ncircle,link to a folder (not followed)\ngone.jpg,broken or circular link\n"
+    )
+
+
+OUTSIDE = {"RR": "mrr", "nDCG@10": "ndcg@10"} | {
+    f"{theirs}@{k}": f"{ours}@{k}"
+    for theirs, ours in (("Success", "hit_rate"), ("R", "recall"))
+    for k in (1, 5, 10)
+}
+
+
+@pytest.mark.parametrize("source", ["human", "imagenet"])
+def test_ir_measures_reads_qrels_and_runs_and_agrees(finished: Finished, source: str) -> None:
+    """The command that docs/metrics.md shows, on the project's own files, whose runs hold every rank."""
+    project = finished.project
+    output = project.run(
+        "ir_measures", f"data/qrels/{source}.qrels", f"data/runs/builtin/{source}.run", " ".join(OUTSIDE),
+        "--places", "9",
+    )  # fmt: skip
+    theirs = dict(line.split() for line in output.splitlines() if "\t" in line)
+    ours = json.loads((project.root / "metrics" / "metrics.json").read_text())["builtin"][source]
+    assert theirs.keys() == OUTSIDE.keys()
+    for name, value in theirs.items():
+        assert float(value) == pytest.approx(ours[OUTSIDE[name]], abs=1e-6), name
+
+
+def test_ranx_reads_qrels_and_runs_and_agrees(finished: Finished) -> None:
+    ranx = pytest.importorskip("ranx", reason="ranx is not installed: pip install ranx")
+    project = finished.project
+    qrels = ranx.Qrels.from_file(str(project.root / "data/qrels/human.qrels"), kind="trec")
+    run = ranx.Run.from_file(str(project.root / "data/runs/builtin/human.run"), kind="trec")
+    names = {"mrr": "mrr", "hit_rate@5": "hit_rate@5", "recall@5": "recall@5", "ndcg@10": "ndcg@10"}
+    theirs = ranx.evaluate(qrels, run, list(names))
+    ours = json.loads((project.root / "metrics" / "metrics.json").read_text())["builtin"]["human"]
+    for name in names:
+        assert theirs[name] == pytest.approx(ours[name], abs=1e-6), name

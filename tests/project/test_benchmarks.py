@@ -1,0 +1,98 @@
+"""The benchmarks' table, and that a benchmark runs; what they measure is not tested here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import retrieval
+from benchmarks.table import (
+    Row,
+    against,
+    at_most,
+    between,
+    interleaved,
+    markdown,
+    read,
+    reference,
+    report,
+    require,
+    within,
+    write,
+)
+from tests.support.pipeline import REPOSITORY
+
+
+@pytest.fixture
+def rows() -> list[Row]:
+    base = reference("speed, of all", "loop", 4.0, 1.5)
+    return [
+        base,
+        at_most(against(base, "ours", 2.0), 0.6),
+        at_most(against(base, "theirs", 80.0), 10),
+        within(reference("start", "nothing", 3.0), 2.5),
+    ]
+
+
+def test_ratios_and_what_is_asked_for(rows: list[Row]) -> None:
+    assert [row.ratio for row in rows] == [1.0, 0.5, 20.0, 1.0]
+    assert [row.held for row in rows] == [True, True, False, False]
+
+
+def test_what_is_missed_ends_in_an_error(rows: list[Row], capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(iter(rows)) == rows
+    assert (
+        capsys.readouterr().out.splitlines()[2]
+        == "theirs: 80 s, 20 times loop, asked: at most 10 times, MISSED"
+    )
+    require(rows[:2])
+    with pytest.raises(SystemExit, match=r"theirs \(speed, of all\); nothing \(start\)"):
+        require(rows)
+
+
+def test_the_table_has_a_heading_for_each_part(rows: list[Row]) -> None:
+    assert markdown(rows).splitlines()[2:] == [
+        "| **speed, of all** | | | | | |",
+        "| loop | 4 | 1 |  | 1.50 GiB |  |",
+        "| ours | 2 | 0.5 | loop |  | at most 0.6 times |",
+        "| theirs | 80 | 20 | loop |  | at most 10 times **(missed)** |",
+        "| **start** | | | | | |",
+        "| nothing | 3 | 1 |  |  | at most 2.5 s **(missed)** |",
+    ]
+
+
+def test_rows_are_read_as_they_were_written(rows: list[Row], tmp_path: Path) -> None:
+    write(rows, tmp_path / "results.csv")
+    assert read(tmp_path / "results.csv") == rows
+    assert markdown(read(tmp_path / "results.csv")) == markdown(rows)
+
+
+def test_what_takes_turns_takes_them() -> None:
+    order: list[str] = []
+    taken = interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=3)
+    assert order == ["a", "b"] * 3
+    assert set(taken) == {"a", "b"}
+
+
+def test_a_document_without_markers_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected the markers"):
+        between("text", "table")
+
+
+def test_exact_ranking_is_measured_beside_its_products(capsys: pytest.CaptureFixture[str]) -> None:
+    products, ours, larger = retrieval.rows(n_images=3000, n_queries=20, only="exact")
+    assert ours.reference == larger.reference == products.name
+    assert ours.gib is not None
+    assert "quartiles of the ranks: " in capsys.readouterr().out
+
+
+def test_an_unknown_part_is_one_sentence() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "retrieval", "speed"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "expected parts of embedding, retrieval, metrics, scale, found speed" in done.stderr

@@ -1,0 +1,92 @@
+"""Which images answer a query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from text2image.base.console import InputError
+from text2image.formats.texts import query_id
+from text2image.queries.alike import cosine_groups
+from text2image.queries.judgements import read_judgements
+from text2image.queries.query import make_queries
+from text2image.queries.relevance import (
+    GENERIC,
+    NOTHING_LEFT,
+    TOO_MANY,
+    Judgement,
+    is_generic,
+    join_groups,
+    judge_queries,
+    near_duplicates_of,
+)
+
+GROUPS = {"a": 0, "b": 0, "c": 1, "d": 2, "e": 3}
+NEAR = near_duplicates_of(GROUPS)
+ALONE = {image: [image] for image in GROUPS}
+
+
+def judged(labels, near, judgements=(), share=1.0, generic=("a", "photo")):  # type: ignore[no-untyped-def]
+    queries = make_queries(labels)
+    found, left = judge_queries(
+        queries, near, judgements, max_relevant_share=share, generic_words=list(generic)
+    )
+    texts = {query.query_id: query.text for query in queries}
+    return {texts[key]: images for key, images in found.items()}, {item.text: item.reason for item in left}
+
+
+def test_near_duplicates_are_relevant_too_unless_strict() -> None:
+    labels = [("a", "shoe"), ("c", "shoe"), ("d", "hat")]
+    assert judged(labels, ALONE)[0] == {"shoe": {"a": 2, "c": 2}, "hat": {"d": 2}}
+    assert judged(labels, NEAR)[0] == {"shoe": {"a": 2, "b": 2, "c": 2}, "hat": {"d": 2}}
+
+
+def test_judgements_override_and_extend() -> None:
+    shoe = query_id("shoe")
+    judgements = [
+        Judgement(shoe, "a", 0),
+        Judgement(shoe, "d", 3),
+        Judgement(shoe, "gone", 3),
+        Judgement(shoe, "c", 1),
+    ]
+    assert judged([("a", "shoe")], NEAR, judgements)[0] == {"shoe": {"b": 2, "c": 1, "d": 3}}
+
+
+def test_texts_that_cannot_be_searched_for_are_listed() -> None:
+    labels = [("a", "shoe"), ("b", "shoe"), ("c", "A photo"), ("d", "hat"), ("e", "!?")]
+    found, left = judged(labels, ALONE, [Judgement(query_id("hat"), "d", 0)], share=0.2)
+    assert found == {}
+    assert left == {"shoe": TOO_MANY, "A photo": GENERIC, "hat": NOTHING_LEFT, "!?": GENERIC}
+
+
+def test_a_single_image_never_is_too_many() -> None:
+    assert judged([("a", "shoe")], {"a": ["a"], "b": ["b"]}, share=0.0)[0] == {"shoe": {"a": 2}}
+
+
+@pytest.mark.parametrize(
+    ("text", "generic"), [("the Photo", True), ("", True), ("photo album", False), ("日本", False)]
+)
+def test_generic(text: str, generic: bool) -> None:
+    assert is_generic(text, ["the", "photo"]) is generic
+
+
+def test_judgements_out_of_range_are_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "judgements.csv"
+    path.write_text("source,query,image_id,relevance,by,note\nhuman,shoe,a,4,me,\n")
+    with pytest.raises(InputError, match=r"0, 1, 2 or 3 in row 2 .*found '4'"):
+        read_judgements(path)
+
+
+def test_groups_of_two_kinds_join() -> None:
+    joined = join_groups({"a": 0, "b": 0, "c": 1, "d": 2, "e": 3}, {"c": 7, "d": 7, "b": 8, "e": 8})
+    assert joined == {"a": 0, "b": 0, "c": 1, "d": 1, "e": 0}
+    assert join_groups({"a": 4, "b": 5}, {}) == {"a": 0, "b": 1}
+
+
+def test_cosine_groups_by_hand() -> None:
+    angles = np.array([0.0, 0.1, 1.0, 0.2, 3.0])
+    images = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    assert cosine_groups(images, 0.99).tolist() == [0, 0, 1, 0, 2]
+    assert cosine_groups(images, -1.0).tolist() == [0] * 5

@@ -1,0 +1,120 @@
+"""Approximate indexes: what they find is measured against the exact ranking, and put in its order."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from text2image.base.console import InputError
+from text2image.retrieval.approximate import in_order, recalls
+from text2image.retrieval.gallery import rank_gallery
+from text2image.retrieval.nearest import build, candidates, list_count, read, write
+from text2image.retrieval.scores import exact_scores
+
+NONE = np.zeros(0, dtype=np.int64)
+
+
+def vectors(n: int, seed: int) -> np.ndarray:
+    """Return unit rows of 32 dimensions in clusters, as embeddings lie."""
+    generator = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).normal(size=(40, 32))
+    rows = centres[generator.integers(0, 40, n)] + 0.7 * generator.normal(size=(n, 32))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return vectors(12_000, 1)
+
+
+@pytest.fixture(scope="module")
+def queries() -> np.ndarray:
+    return vectors(50, 2)
+
+
+@pytest.mark.parametrize(("kind", "least"), [("hnsw", 0.9), ("ivf", 0.9), ("ivfpq", 0.8)])
+def test_recall_is_what_a_naive_count_says(
+    kind: str, least: float, images: np.ndarray, queries: np.ndarray, tmp_path: Path
+) -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    write(build(kind, images, 2), tmp_path / "index.faiss")
+    index = read(kind, tmp_path / "index.faiss", len(images))
+    for other, number in {("ivf" if kind == "hnsw" else "hnsw", len(images)), (kind, len(images) - 1)}:
+        with pytest.raises(
+            InputError, match=rf"expected the index of {number} images .*: {other} .* of 12000; run"
+        ):
+            read(other, tmp_path / "index.faiss", number)
+    found, scores = in_order(queries, images, candidates(kind, index, queries, 20, None, 2), 20)
+    exact = np.concatenate([part.columns for part in rank_gallery(queries, images, NONE, NONE, 20)])
+    measured = recalls(found, exact, [1, 5, 20]).mean(axis=0)
+    for value, k in zip(measured, [1, 5, 20], strict=True):
+        shares = [len({*a[:k]} & {*b[:k]}) / k for a, b in zip(found.tolist(), exact.tolist(), strict=True)]
+        assert value == pytest.approx(sum(shares) / len(shares))
+        assert least <= value <= 1
+    for row, (columns, its_scores) in enumerate(zip(found, scores, strict=True)):
+        expected = exact_scores(queries, images, np.full(20, row), columns)
+        assert its_scores.tolist() == expected.tolist(), "the scores of the exact ranking"
+        assert columns.tolist() == sorted(columns, key=lambda c: (-its_scores[columns == c][0], c))
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf", "ivfpq"])
+def test_the_same_vectors_give_the_same_index(kind: str, images: np.ndarray, tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    for name in ("first", "second"):
+        write(build(kind, images), tmp_path / name)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
+def test_what_is_set_aside_is_not_found(kind: str, images: np.ndarray, queries: np.ndarray) -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    kept = np.flatnonzero(np.arange(len(images)) % 3)
+    found = candidates(kind, build(kind, images, 2), queries, 20, kept, 2)
+    assert np.isin(found, [*kept, -1]).all()
+    assert (found >= 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
+def test_a_tiny_gallery_is_found_whole(kind: str, images: np.ndarray, queries: np.ndarray) -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    found = candidates(kind, build(kind, images[:7], 1), queries, 20, None, 1)
+    assert np.sort(found, axis=1).tolist() == [list(range(7))] * len(queries)
+
+
+def test_an_exact_search_has_no_index(tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    with pytest.raises(InputError, match=r"retrieve.index: hnsw .*, found no such file; run `dvc repro`"):
+        read("hnsw", tmp_path / "index.faiss", 3)
+    write(None, tmp_path / "index.faiss")
+    with pytest.raises(InputError, match="found the mark of an exact search; run `dvc repro`"):
+        read("hnsw", tmp_path / "index.faiss", 3)
+
+
+def test_candidates_are_put_in_order_by_hand() -> None:
+    queries = np.array([[1.0, 0.0]], dtype=np.float32)
+    images = np.array([[0.5, 0], [1, 0], [0.5, 1], [-1, 0]], dtype=np.float32)
+    found, scores = in_order(queries, images, np.array([[2, -1, 3, 0, 1]]), 4)
+    assert found.tolist() == [[1, 0, 2, 3]]
+    assert scores.tolist() == [[1, 0.5, 0.5, -1]]
+    found, _ = in_order(queries, images, np.array([[-1, 3, -1]]), 3)
+    assert found.tolist() == [[3, -1, -1]]
+    assert recalls(found, np.array([[3, 1, 0]]), [1, 3]).tolist() == [[1.0, 1 / 3]]
+
+
+def test_lists_follow_the_gallery() -> None:
+    assert [list_count(n) for n in (1, 100, 10_000, 1_000_000, 100_000_000)] == [1, 2, 256, 2048, 32768]
+
+
+def test_what_cannot_be_built_is_one_sentence(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(InputError, match=r"faiss-cpu for retrieve.index: hnsw"),
+    ):
+        patched.setitem(sys.modules, "faiss", None)
+        build("hnsw", images[:10])
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    with pytest.raises(InputError, match=r"at least 9984 images for retrieve.index: ivfpq .* found 100"):
+        build("ivfpq", images[:100])

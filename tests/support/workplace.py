@@ -1,0 +1,88 @@
+"""A folder in which a label stage runs without DVC: pictures, a manifest and params."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from stages import label
+from tests.support.chat_server import ChatServer
+from text2image.formats.tables import read_csv, write_csv
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Workplace:
+    """A folder with a manifest and params in which the stage runs, in this process or in its own."""
+
+    def __init__(self, root: Path, server: ChatServer) -> None:
+        self.root = root
+        self.params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+        self.params["data"]["images"] = "images"
+        self.params["label"]["sources"] = ["openai"]
+        prices = {"price_input_per_million": 0.4, "price_output_per_million": 1.6, "max_tokens": 300}
+        self.set(model="test-model", base_url=server.base_url, **prices)
+        self.speed(concurrency=16, timeout=10.0, max_retries=6, poll_seconds=0.05)
+
+    def set(self, **changes: Any) -> None:
+        self.params["label"]["openai"] |= changes
+        self._write()
+
+    def speed(self, **changes: Any) -> None:
+        self.params["runtime"]["openai"] |= changes
+        self._write()
+
+    def _write(self) -> None:
+        (self.root / "params.yaml").write_text(yaml.safe_dump(self.params))
+
+    def images(self, count: int) -> None:
+        """Write so many small pictures and their manifest."""
+        (self.root / "images").mkdir(exist_ok=True)
+        rows = []
+        for number in range(count):
+            picture(number).save(self.root / "images" / f"{number}.png")
+            rows.append((f"{number:016x}", f"{number}.png"))
+        write_csv(self.root / "data" / "manifest.csv", ("image_id", "path"), rows)
+
+    def run(self, *options: str) -> None:
+        sys.argv = ["label", "openai", *options]
+        label.main()
+
+    def start(self) -> subprocess.Popen[str]:
+        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+        return subprocess.Popen(
+            [sys.executable, "-m", "stages.label", "openai"],
+            cwd=self.root, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def labels(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for row in read_csv(self.root / "data" / "labels" / "openai.csv", ["image_id", "text"]):
+            found.setdefault(row["image_id"], []).append(row["text"])
+        return found
+
+    def without(self) -> dict[str, str]:
+        rows = read_csv(self.root / "data" / "labels" / "openai_without.csv", ["image_id", "reason"])
+        return {row["image_id"]: row["reason"] for row in rows}
+
+    def metrics(self) -> dict[str, Any]:
+        figures: dict[str, Any] = json.loads((self.root / "metrics/labels/openai.json").read_text())
+        return figures
+
+    def outputs(self) -> dict[str, bytes]:
+        paths = [*self.root.glob("data/labels/*"), *self.root.glob("metrics/labels/*")]
+        return {path.name: path.read_bytes() for path in paths}
+
+
+def picture(number: int) -> Image.Image:
+    """Return a small picture of its own."""
+    noise = np.random.default_rng(number).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((48, 32), Image.Resampling.BILINEAR)

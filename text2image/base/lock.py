@@ -1,0 +1,29 @@
+"""One process at a time where two would pay twice for the same answers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from text2image.base.console import InputError
+
+
+@contextmanager
+def alone(store: Path) -> Iterator[None]:
+    """Hold the lock beside a store's file; SQLite's locks end with their process, however it ends.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    path = store.with_suffix(".lock")
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            raise InputError(
+                f"expected to be alone in asking for these answers, found that another run holds {path}; "
+                "run again when it is done: its answers are shared"
+            ) from None
+        yield

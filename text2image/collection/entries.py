@@ -1,0 +1,191 @@
+"""What the catalog says of files: read with all cores, and remembered for files that did not change.
+
+What is remembered lives in the store of costly results, keyed by the folder and by all that determines
+what is said of a file's bytes; it is no part of the result. A file whose stamp (size, time of change and
+inode; behind a URL its ETag, or size and time) is the remembered one is not read again. As git does, a
+file is trusted only if it had been left alone for a while when it was looked at: it could otherwise
+change once more under the same time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import imagehash
+
+from text2image.base.console import InputError, progress
+from text2image.base.parallel import in_threads
+from text2image.base.store import Store
+from text2image.collection import images
+from text2image.collection.images import Unreadable, UnusableImage, decode, image_format, image_id, read_bytes
+from text2image.collection.locations import Found, Location, Remote
+
+GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
+FEW = 512  # files that are not worth the start of processes
+CHUNK = 16  # files that a process is given at a time
+REMOTE_THREADS = 16  # reading over a network is waiting
+KEPT_AT_ONCE = 512  # files that a killed run may have to read again
+
+
+class Facts(NamedTuple):
+    """What the bytes of an image say; ``phash`` is the perceptual hash of its upright RGB pixels (64 bits)."""
+
+    image_id: str
+    width: int
+    height: int
+    format: str
+    bytes: int
+    phash: str
+
+
+Verdict = Facts | str
+"""What is known of a file: an image's facts, or the reason why it is not usable."""
+
+
+class Read(NamedTuple):
+    """A file that was read; ``lasting`` says whether its bytes alone led to the verdict."""
+
+    path: str
+    verdict: Verdict
+    lasting: bool
+
+
+def determinants(root: Location, max_pixels: int) -> dict[str, Any]:
+    """Return all that determines what is said of a path and a stamp."""
+    code = hashlib.sha256(b"".join(Path(file).read_bytes() for file in (__file__, str(images.__file__))))
+    return {
+        "images": str(root.resolve() if isinstance(root, Path) else root),
+        "max_pixels": max_pixels,
+        "code": code.hexdigest()[:16],
+        "packages": {name: version(name) for name in ("imagehash", "numpy", "pillow", "scipy")},
+    }
+
+
+def examine(content: bytes, max_pixels: int) -> Facts:
+    """Decode and describe a file's bytes.
+
+    Raises:
+        UnusableImage: it is not an image that decodes.
+    """
+    image = decode(content, max_pixels)
+    phash = str(imagehash.phash(image))
+    return Facts(image_id(content), image.width, image.height, image_format(content), len(content), phash)
+
+
+def read_file(root: Location, max_pixels: int, path: str, known: Verdict | None = None) -> Read:
+    """Read, hash and decode one file; bytes with the hash of the ``known`` facts are not decoded."""
+    try:
+        content = read_bytes(root / path)
+        if isinstance(known, Facts) and image_id(content) == known.image_id:
+            return Read(path, known, True)
+        return Read(path, examine(content, max_pixels), True)
+    except UnusableImage as error:
+        return Read(path, str(error), not isinstance(error, Unreadable))
+
+
+def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | None]) -> Iterator[Read]:
+    """Read the files that ``known`` names, in its order, with all cores.
+
+    Processes do it in half the time of threads, since much of the work on a small image holds the
+    interpreter's lock.
+
+    Raises:
+        InputError: a process was killed, or the network failed.
+    """
+    one = partial(_read_known, root, max_pixels)
+    if isinstance(root, Remote) or len(known) < FEW:
+        workers = REMOTE_THREADS if isinstance(root, Remote) else None
+        yield from in_threads(one, known.items(), workers)
+        return
+    try:
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(one, known.items(), chunksize=CHUNK)
+    except BrokenProcessPool:
+        raise InputError(
+            "a process that read images was killed, probably for want of memory; "
+            "lower catalog.max_pixels in params.yaml"
+        ) from None
+
+
+def _read_known(root: Location, max_pixels: int, item: tuple[str, Verdict | None]) -> Read:
+    return read_file(root, max_pixels, *item)
+
+
+def verdicts(
+    root: Location, found: Sequence[Found], max_pixels: int, store: Store | None = None
+) -> dict[str, Verdict]:
+    """Return what is known of every file that :func:`text2image.collection.images.walk` found.
+
+    Args:
+        root: where they lie.
+        found: all of them, looked at just now.
+        max_pixels: larger images are not usable.
+        store: what is remembered of earlier runs and for later ones; None reads everything.
+    """
+    looked = time.time()
+    known = remembered(store, found) if store else {}
+    result: dict[str, Verdict] = {file.path: file.obstacle for file in found if file.obstacle}
+    todo = dict.fromkeys(file.path for file in found if file.path not in known and file.path not in result)
+    stamps = {file.path: file.stamp for file in found if settled(file, looked)}
+    with progress(total=len(found), done=len(found) - len(todo), unit="file", title="catalog") as bar:
+        reading = read_files(root, max_pixels, todo)
+        while some := list(islice(reading, KEPT_AT_ONCE)):
+            result |= {file.path: file.verdict for file in some}
+            if store:
+                remember(store, some, stamps)
+            bar.update(len(some))
+    return result | known
+
+
+def settled(file: Found, now: float) -> bool:
+    """Say whether a file can no longer change under the stamp that it was seen with."""
+    return file.stamp is not None and (file.changed is None or file.changed < now - GRANULE)
+
+
+def remember(store: Store, read: Sequence[Read], stamps: Mapping[str, str | None]) -> None:
+    """Keep the verdicts that will last as long as the stamps of their files."""
+    store.put(
+        (file.path, json.dumps([stamps[file.path], file.verdict]).encode())
+        for file in read
+        if file.lasting and file.path in stamps
+    )
+
+
+def remembered(store: Store, found: Sequence[Found]) -> dict[str, Verdict]:
+    """Return what is remembered of the files whose stamps are the same."""
+    stamps = {file.path: file.stamp for file in found if file.stamp and not file.obstacle}
+    result: dict[str, Verdict] = {}
+    for path, value in store.get(stamps):
+        stamp, verdict = json.loads(value)
+        if stamp == stamps[path]:
+            result[path] = verdict if isinstance(verdict, str) else Facts(*verdict)
+    return result
+
+
+def verify(root: Location, found: Sequence[Found], max_pixels: int, store: Store) -> tuple[int, list[str]]:
+    """Read every remembered file again, and mend what is remembered wrongly.
+
+    Returns:
+        How many files were checked by their hash, and the paths of those that differ.
+    """
+    known = remembered(store, found)
+    stamps = {file.path: file.stamp for file in found}
+    wrong: list[Read] = []
+    with progress(total=len(known), unit="file", title="verify") as bar:
+        for file in read_files(root, max_pixels, known):
+            if file.verdict != known[file.path]:
+                wrong.append(file)
+            bar.update()
+    remember(store, wrong, stamps)
+    return len(known), [file.path for file in wrong]

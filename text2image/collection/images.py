@@ -1,0 +1,171 @@
+"""Images from untrusted files: found, decoded and brought to upright RGB, or rejected with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from text2image.base.console import InputError, one_line
+from text2image.collection.locations import Found, Location, Remote
+
+WHITE = (255, 255, 255, 255)
+
+
+class UnusableImage(ValueError):
+    """A file that is not a usable image; the message is the reason, a short phrase."""
+
+
+class Unreadable(UnusableImage):
+    """A file that could not be read this time; another time it may be."""
+
+
+def walk(root: Location) -> Iterator[Found]:
+    """Yield every file under ``root``, in an order that follows from the names alone.
+
+    Links to files are followed; links to folders are listed but not followed, so that no cycle is
+    walked; folders that cannot be listed are named.
+    """
+    return root.walk() if isinstance(root, Remote) else _walk_folder(str(root))
+
+
+def _walk_folder(root: str) -> Iterator[Found]:
+    problems: list[Found] = []
+
+    def relative(full: str) -> str:
+        return _printable(full[len(root) :].lstrip(os.sep))
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Found(relative(str(error.filename)), "unreadable folder"))
+
+    for folder, subfolders, names in os.walk(root, followlinks=False, onerror=unreadable):
+        subfolders.sort()
+        linked = {name for name in subfolders if Path(folder, name).is_symlink()}
+        for name in sorted([*names, *linked]):
+            full = f"{folder}{os.sep}{name}"  # paths are slow where there are many files
+            yield _look(full, relative(full), name in linked)
+    yield from problems
+
+
+def _printable(path: str) -> str:
+    """Return a path as text that can be written as UTF-8, whatever bytes the file system holds."""
+    return os.fsencode(path.replace(os.sep, "/")).decode("utf-8", errors="backslashreplace")
+
+
+def _look(full: str, path: str, linked_folder: bool) -> Found:
+    """Say why a directory entry cannot be read as a file, or what tells that it is the same as before.
+
+    The stamp is size, time of change and inode, by which DVC too tells whether a file changed.
+    """
+    if linked_folder:
+        return Found(path, "link to a folder (not followed)")
+    try:
+        full.encode("utf-8")
+        status = Path(full).stat()
+    except UnicodeEncodeError:
+        return Found(path, "file name is not Unicode")
+    except PermissionError as error:
+        return Found(path, f"unreadable ({error.strerror})")
+    except OSError:
+        return Found(path, "broken or circular link" if Path(full).is_symlink() else "not a regular file")
+    if not stat.S_ISREG(status.st_mode):
+        return Found(path, "not a regular file")
+    stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+    return Found(path, None, stamp, status.st_mtime_ns / 1e9)
+
+
+def read_bytes(path: Location) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        UnusableImage: it cannot be read (:class:`Unreadable`), or is empty.
+        InputError: the network failed.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"unreadable ({error.strerror or type(error).__name__})") from None
+    if not content:
+        raise UnusableImage("empty file")
+    return content
+
+
+def decode(content: bytes, max_pixels: int | None = None) -> Image.Image:
+    """Decode the first frame of an image to upright RGB on white.
+
+    EXIF orientation is applied, alpha composited on white; CMYK, palette, grey and 16-bit images
+    are converted.
+
+    Args:
+        content: a file's bytes, in any format that Pillow reads.
+        max_pixels: larger images are refused before they are decoded; None for no limit.
+
+    Raises:
+        UnusableImage: not an image, damaged, or too large.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
+            warnings.simplefilter("ignore")
+            if max_pixels is not None and image.width * image.height > max_pixels:
+                raise UnusableImage("too many pixels")
+            image.load()
+            return to_rgb(_upright(image))
+    except UnidentifiedImageError:
+        raise UnusableImage("not an image") from None
+    except Image.DecompressionBombError:
+        raise UnusableImage("too many pixels") from None
+    except UnusableImage:
+        raise
+    except MemoryError:
+        raise Unreadable("too large for the memory") from None
+    except Exception as error:  # a decoder may raise anything on a damaged file
+        raise UnusableImage(f"damaged image ({type(error).__name__})") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation; broken EXIF data is no reason to lose an image that decodes."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        return image
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return any Pillow image as RGB, composited on white where it is transparent."""
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
+        image = image.point(lambda value: value / 256).convert("L")  # 16 bits to 8
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, WHITE), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def image_id(content: bytes) -> str:
+    """Return an image's identity: the first 16 hex digits of the SHA-256 of its file's bytes."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def image_format(content: bytes) -> str:
+    """Return Pillow's name of a file's format (``JPEG``, ``PNG`` …), by content."""
+    with Image.open(io.BytesIO(content)) as image:
+        return image.format or "unknown"
+
+
+def open_image(path: Location) -> Image.Image:
+    """Open an image of the manifest, which the catalog has seen decode.
+
+    Raises:
+        InputError: the file changed or vanished since; `dvc repro` will read the folder anew.
+    """
+    try:
+        return decode(read_bytes(path))
+    except UnusableImage as error:
+        raise InputError(
+            f"expected {one_line(path)} as data/catalog.csv lists it, found: {error}; run `dvc repro catalog`"
+        ) from None

@@ -1,0 +1,53 @@
+"""The search page: ``python -m text2image.commands.app [--host 127.0.0.1] [--port N] [--by NAME]``, or ``make app``.
+
+Not a stage: it shows what the pipeline has embedded, under one model or two side by side, says why each
+result is where it is, and keeps grades in data/judgements.csv, which the next ``dvc repro`` counts.
+"""
+
+from __future__ import annotations
+
+import gc
+from argparse import ArgumentParser, Namespace
+from importlib.util import find_spec
+
+from text2image.base.console import InputError, run
+from text2image.commands.judge import MODEL, person
+from text2image.params import load_params
+
+
+def arguments() -> Namespace:
+    """Read the command line."""
+    parser = ArgumentParser(
+        "python -m text2image.commands.app", description="Search the embedded images on a local page."
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="where the page listens, and the name it answers to; others than the default let the network search and judge",
+    )
+    parser.add_argument("--port", type=int, default=0, help="port of the page (default: any that is free)")
+    parser.add_argument("--by", help="your name, for judgements (default: judge.by, then git's user.name)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options, params = arguments(), load_params()
+    if find_spec("gradio") is None:
+        raise InputError(
+            "expected the package gradio for the search page, found none: `make app` installs it, "
+            "or pip install -e '.[app]' -c constraints.txt"
+        )
+    from text2image.pages.search.desk import Desk
+    from text2image.pages.search.server import serve
+
+    of_params = params.judge.by if params.judge.by != MODEL else None
+    by = person(options.by if options.by is not None else of_params)
+    gc.disable()  # a collection walks over all that is known of the gallery: 0.7 s at 100,000 images
+    desk = Desk(params, by)
+    gc.freeze()
+    gc.enable()
+    serve(desk, options.host, options.port)
+
+
+if __name__ == "__main__":
+    run(main)

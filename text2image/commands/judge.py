@@ -1,0 +1,153 @@
+"""Judge what was found: ``python -m text2image.commands.judge SOURCE [--terminal] [--by NAME] [--port N]``.
+
+Not a stage: a person (or a vision model, ``--by openai``) grades the top of every model's ranking and
+the images held relevant, query by query, on a local page. Grades go to data/judgements.csv at once,
+which git tracks; the next ``dvc repro`` counts them. Run it again to go on.
+"""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import subprocess
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from stages.judgements import agreement
+from stages.relevance import read_source_queries
+from text2image.base.console import InputError, one_line, run, say
+from text2image.collection.locations import location
+from text2image.collection.manifest import gallery, read_manifest
+from text2image.formats.tables import read_csv
+from text2image.formats.texts import normalise_text, query_id
+from text2image.formats.trec import read_qrels, read_queries, read_run
+from text2image.params import Params, load_params
+from text2image.queries.judgements import JudgementRow, is_person, read_if_any
+from text2image.queries.judging.pool import PooledQuery, most_suspicious_first, pool
+from text2image.queries.judging.session import Session
+
+MODEL = "openai"
+
+
+def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[PooledQuery]:
+    """Return the pool of a source, queries whose labels the search speaks against first.
+
+    Raises:
+        InputError: something that it is made from is missing, or of another gallery.
+    """
+    qrels = read_qrels(_there(Path(f"data/qrels/{source}.qrels")))
+    texts = read_queries(_there(Path(f"data/queries/{source}.tsv")))
+    depth = params.judge.depth
+    paths = [_there(Path(f"data/runs/{model}/{source}.run")) for model in params.embed.models]
+    runs = [read_run(path, depth=depth) for path in paths]
+    labelled = {query.query_id: query.relevant for query in read_source_queries(source)}
+    asked = {query: text for query, text in texts.items() if query in qrels}
+    pooled = pool(asked, [qrels, labelled], runs, params.judge.depth)
+    strangers = {image for query in pooled for image in query.images} - set(gallery_ids)
+    if strangers:
+        raise InputError(
+            f"expected images of data/manifest.csv in data/runs and data/qrels of '{source}', "
+            f"found {one_line(min(strangers))}; run `dvc repro`"
+        )
+    return most_suspicious_first(pooled, read_suspicion(Path(f"data/audit/{source}.csv")))
+
+
+def _there(path: Path) -> Path:
+    if not path.exists():
+        raise InputError(f"expected {path}, found no such file; run `dvc repro`")
+    return path
+
+
+def read_suspicion(path: Path) -> dict[str, float]:
+    """Return ``{query_id: suspicion}`` of the queries whose label the search speaks against, if audited."""
+    suspicion: dict[str, float] = {}
+    for row in read_csv(path, ["text", "suspicion", "speaks_against"]) if path.exists() else []:
+        if row["speaks_against"] == "label":
+            query = query_id(normalise_text(row["text"]))
+            suspicion[query] = max(suspicion.get(query, 0.0), float(row["suspicion"]))
+    return suspicion
+
+
+def person(named: str | None) -> str:
+    """Return the name under which a person's judgements stand: as given, git's user.name, or the login.
+
+    Raises:
+        InputError: a name without visible characters, or one that is kept for models.
+    """
+    name = normalise_text(named if named is not None else _git_user() or getpass.getuser())
+    if not name or not is_person(name):
+        raise InputError(
+            f"expected the name of a person (--by, params key judge.by), found '{one_line(name)}'"
+        )
+    return name
+
+
+def _git_user() -> str:
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    done = subprocess.run([git, "config", "user.name"], capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout.strip()
+
+
+def summary(source: str, rows: Sequence[JudgementRow]) -> str:
+    """Say how many judgements a source has and how far people and models agree."""
+    found = agreement(source, rows)
+    people, models, both = found["by_people"], found["by_models"], found["by_both"]
+    text = f"judge {source}: {people + models - both} images judged for a query, {people} by people, {models} by models"
+    if not both:
+        return text
+    kappa = found["kappa_quadratic"]
+    agreed = "not defined: one grade throughout" if kappa is None else f"{kappa:.2f}"
+    return f"{text}; agreement on the {both} judged by both (Cohen's kappa, quadratic weights): {agreed}"
+
+
+def arguments() -> Namespace:
+    """Read the command line."""
+    parser = ArgumentParser(
+        "python -m text2image.commands.judge", description="Grade what was found for the queries of a source."
+    )
+    parser.add_argument("source", help="one of label.sources in params.yaml")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--page", action="store_true", help="judge on a local web page (the default)")
+    way.add_argument("--terminal", action="store_true", help="judge in the terminal")
+    parser.add_argument(
+        "--by", help=f"your name, or {MODEL} for the vision model (default: judge.by, then git's user.name)"
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="where the page listens, and the name it answers to; others than the default let the network judge",
+    )
+    parser.add_argument("--port", type=int, default=0, help="port of the page (default: any that is free)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options, params = arguments(), load_params()
+    if options.source not in params.label.sources:
+        raise InputError(
+            f"expected one of {', '.join(params.label.sources)} (params key label.sources), "
+            f"found '{one_line(options.source)}'"
+        )
+    files = {image.image_id: image.path for image in gallery(read_manifest(), location(params.data.images))}
+    pooled = read_pool(options.source, params, files)
+    named = options.by if options.by is not None else params.judge.by
+    if named == MODEL:
+        from text2image.queries.judging.model import judge_by_model, model_judge
+
+        judge_by_model(Session(options.source, model_judge(params), pooled), files, params)
+    elif options.terminal:
+        from text2image.pages.judge.terminal import judge_in_terminal
+
+        judge_in_terminal(Session(options.source, person(named), pooled), files)
+    else:
+        from text2image.pages.judge.page import judge_on_page
+
+        judge_on_page(Session(options.source, person(named), pooled), files, options.host, options.port)
+    say(summary(options.source, [row for row in read_if_any() if row.source == options.source]))
+
+
+if __name__ == "__main__":
+    run(main)

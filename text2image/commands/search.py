@@ -1,0 +1,103 @@
+"""Search the gallery from the command line, with what the pipeline has embedded.
+
+``python -m text2image.commands.search "red sneakers on sale" [--model M] [-k 10] [--json] [--sheet out.png]``; without
+a query it asks for one after the other. A query that is the path of an image finds images like it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from text2image.base.console import InputError, one_line, run, say
+from text2image.collection.images import open_image
+from text2image.pages.search.searcher import Found, Searcher
+from text2image.pages.sheets import Cell, Strip, sheet
+from text2image.params import load_params
+
+COLUMNS = 5  # pictures a row of a sheet
+
+
+def draw(query: str, found: Sequence[Found], searcher: Searcher, path: Path) -> None:
+    """Write a sheet with the images that were found.
+
+    Raises:
+        InputError: no picture can be written at ``path``.
+    """
+    cells = [
+        Cell(open_image(searcher.root / searcher.path_of[f.image_id]), f"{f.rank} · {f.score:.3f}")
+        for f in found
+    ]
+    strips = [Strip("", "", cells[start : start + COLUMNS]) for start in range(0, len(cells), COLUMNS)]
+    subtitle = (
+        f"{searcher.name}: the first {len(found)} of {len(searcher.image_ids)} images, with their scores"
+    )
+    try:
+        sheet(f"“{one_line(query)}”", subtitle, strips).save(path)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"expected a file like results.png after --sheet, found {one_line(path)}: {one_line(error)}"
+        ) from None
+
+
+def answer(query: str, searcher: Searcher, options: Namespace) -> None:
+    """Search and print the result, as lines for people or as one JSON list."""
+    found = searcher.search(query, options.k)
+    if options.sheet:
+        draw(query, found, searcher, options.sheet)
+    if options.json:
+        print(json.dumps([f._asdict() for f in found], indent=None if options.query is None else 2))
+    else:
+        print(f"{'rank':>4}  {'score':>6}  {'image_id':<16}  path")
+        for f in found:
+            print(f"{f.rank:>4}  {f.score:>6.3f}  {f.image_id}  {one_line(f.path, 1000)}")
+
+
+def prompt(searcher: Searcher, options: Namespace) -> None:
+    """Answer one query a line until the input ends or a line is empty."""
+    while True:
+        try:
+            query = input("search> " if sys.stdin.isatty() else "")
+        except EOFError:
+            return
+        if not query.strip():
+            return
+        try:
+            answer(query, searcher, options)
+        except InputError as error:
+            say(f"error: {error}")
+
+
+def positive(text: str) -> int:
+    """Return ``text`` as a number of at least 1."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def arguments() -> Namespace:
+    parser = ArgumentParser(
+        prog="python -m text2image.commands.search", description="Search the embedded images."
+    )
+    parser.add_argument("query", nargs="?", help="a text or the path of an image; without it, a prompt")
+    parser.add_argument("--model", help="one of embed.models in params.yaml (default: the first)")
+    parser.add_argument("-k", type=positive, default=10, help="how many images (default: 10)")
+    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    parser.add_argument("--sheet", type=Path, metavar="PNG", help="draw the images found into a picture")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    searcher = Searcher(load_params(), options.model)
+    if options.query is None:
+        prompt(searcher, options)
+    else:
+        answer(options.query, searcher, options)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,153 @@
+"""The store of costly results: what is in it, and what may go.
+
+``python -m text2image.commands.store`` lists every space with what determines it, its size, whether the current
+params.yaml uses it, and when a run last did. ``python -m text2image.commands.store prune`` says which spaces no current
+model, label source or folder uses, and with ``--yes`` deletes them. Answers that were paid for stay, unless
+``--paid`` is given too. Other branches may have other models in use: what they need is computed again.
+"""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from text2image.base.console import InputError, one_line, run, say
+from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
+from text2image.collection.entries import determinants as catalog_determinants
+from text2image.collection.locations import location
+from text2image.encoders.models import load_card
+from text2image.encoders.vectors import image_determinants, text_determinants
+from text2image.labels.protocol.source import load
+from text2image.params import Params, load_params
+from text2image.queries.judging.model import judge_determinants
+
+PAID = ("labels/openai", "judgements")
+USED, UNUSED, UNKNOWN = "in use", "not in use", "unknown"
+
+
+class Use(NamedTuple):
+    """What the current params.yaml uses: file names without extension by kind, and kinds in doubt, with why."""
+
+    spaces: set[tuple[str, str]]
+    doubts: dict[str, str]
+
+    def state(self, space: Space) -> str:
+        """Say whether a space is used."""
+        if (space.kind, space.path.stem) in self.spaces:
+            return USED
+        return UNKNOWN if space.kind in self.doubts else UNUSED
+
+
+def current_use(params: Params) -> Use:
+    """Return what the models, label sources, judge and folder of params.yaml use.
+
+    Where that cannot be told, such as before a model's first run, nothing of the kind counts as unused.
+    """
+    use = Use(set(), {})
+    for name in params.embed.models:
+        try:
+            card = load_card(name)
+        except FileNotFoundError:
+            use.doubts["embeddings"] = f"model '{name}' has no card yet; run `dvc repro`"
+            continue
+        for determine_vector in (image_determinants, text_determinants):
+            about = determine_vector(card, params.embed.precision)
+            use.spaces.add(("embeddings", fingerprint(about)))
+    about_of: dict[str, Callable[[], Any]] = {"judgements": lambda: judge_determinants(params)}
+    for source in params.label.sources:
+        about_of[f"labels/{source}"] = partial(_label_determinants, source, params)
+    for kind, determine in about_of.items():
+        try:
+            use.spaces.add((kind, fingerprint(determine())))
+        except InputError as error:
+            use.doubts[kind] = str(error)
+    root = location(params.data.images)
+    use.spaces.add(("catalog", fingerprint(catalog_determinants(root, params.catalog.max_pixels))))
+    return use
+
+
+def _label_determinants(source: str, params: Params) -> Any:
+    return load(source, params).determinants
+
+
+def in_words(about: Any) -> str:
+    """Return determinants on one short line: texts cut off, tables of hashes as their fingerprint."""
+    if not isinstance(about, dict):
+        return one_line(about, 60)
+    parts = [
+        f"{key} {fingerprint(value)[:8] if isinstance(value, dict | list) else one_line(value, 40)}"
+        for key, value in about.items()
+        if value is not None
+    ]
+    return one_line(", ".join(parts), 160)
+
+
+def show(found: Sequence[Space], use: Use) -> None:
+    """Print every space."""
+    for space in found:
+        day = time.strftime("%Y-%m-%d", time.localtime(space.used))
+        print(f"{space.kind}/{space.path.name}: {use.state(space)}, last used {day}")
+        print(f"    {in_words(space.about)}")
+        print(f"    {space.entries:,} entries, {size(space.bytes)}")
+    print(f"{len(found)} spaces, {size(sum(space.bytes for space in found))} in {cache_root()}")
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people write it."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000  # type: ignore[assignment]
+    return f"{count:,.2f} GB"
+
+
+def prune(found: Sequence[Space], use: Use, *, yes: bool, paid: bool) -> None:
+    """Delete the spaces that are not in use, or only say which they are."""
+    for kind, doubt in use.doubts.items():
+        say(f"{kind} is left alone: {doubt}")
+    unused = [space for space in found if use.state(space) == UNUSED]
+    kept = [] if paid else [space for space in unused if space.kind in PAID]
+    for space in kept:
+        say(
+            f"{space.kind}/{space.path.name} was paid for and stays ({space.entries:,} answers; --paid deletes it)"
+        )
+    going = [space for space in unused if space not in kept]
+    gone = 0
+    for space in going:
+        print(f"{space.kind}/{space.path.name}: {space.entries:,} entries, {size(space.bytes)}")
+        print(f"    {in_words(space.about)}")
+        if yes and delete(space.path):
+            gone += space.bytes
+        elif yes:
+            say(f"{space.path} is in use by another process and stays")
+    if yes:
+        print(f"{size(gone)} deleted")
+    else:
+        total = size(sum(space.bytes for space in going))
+        print(f"{len(going)} spaces with {total} would be deleted; --yes deletes them")
+
+
+def arguments() -> Namespace:
+    parser = ArgumentParser(
+        "python -m text2image.commands.store", description="Look at and tidy up the store."
+    )
+    parser.add_argument("what", nargs="?", choices=["show", "prune"], default="show")
+    parser.add_argument("--yes", action="store_true", help="delete what prune names")
+    parser.add_argument("--paid", action="store_true", help="delete unused answers that were paid for, too")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    found, use = list(spaces(cache_root())), current_use(load_params())
+    if options.what == "prune":
+        prune(found, use, yes=options.yes, paid=options.paid)
+    else:
+        show(found, use)
+
+
+if __name__ == "__main__":
+    run(main)

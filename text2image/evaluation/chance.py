@@ -1,0 +1,73 @@
+"""What a model that knows nothing would score: the expectation of each measure over random orders.
+
+Unless they say otherwise, functions take ``n_relevant``, ``(n_queries,)`` int64 in [1, n_images], and the
+gallery's size ``n_images``, and return the expectation for each query, ``(n_queries,)`` float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from text2image.evaluation.measures import ideal_dcg
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+def hit_rate(n_relevant: Integers, n_images: int, k: int) -> Floats:
+    """Return the probability of a relevant image in the first k: ``1 - C(N-R, k) / C(N, k)``."""
+    return 1.0 - _survival(n_relevant, n_images, min(k, n_images))[:, -1]
+
+
+def reciprocal_rank(n_relevant: Integers, n_images: int) -> Floats:
+    """Return the expected reciprocal rank: the sum of ``P(best rank = r) / r``.
+
+    For a single relevant image this is the harmonic number ``H(N) / N``.
+    """
+    expected = np.empty(len(n_relevant))
+    positions = np.arange(1, n_images + 1)
+    for size in np.unique(n_relevant):  # memory: one row of the gallery's size at a time
+        survival = _survival(np.array([size]), n_images, n_images)[0]
+        expected[n_relevant == size] = np.sum(-np.diff(survival) / positions)
+    return expected
+
+
+def recall(n_relevant: Integers, n_images: int, k: int) -> Floats:
+    """Return the expected share of relevant images in the first k: ``min(k, N) / N``."""
+    return np.full(len(n_relevant), min(k, n_images) / n_images)
+
+
+def ndcg(relevance: Integers, starts: Integers, n_images: int, k: int) -> Floats:
+    """Return the expected nDCG@k: every place holds the mean gain, ``(sum of grades / N) DCG(k ones) / ideal``.
+
+    Args:
+        relevance: ``(n_pairs,)`` int64, the grades of the relevant images, query after query.
+        starts: ``(n_queries,)`` int64, where each query's pairs begin.
+        n_images: N, the size of the gallery.
+        k: the cut-off.
+    """
+    places = np.arange(1, min(k, n_images) + 1)
+    discounts = float(np.sum(1.0 / np.log2(places + 1.0)))
+    mean_gain = np.add.reduceat(relevance, starts) / n_images
+    expected: Floats = mean_gain * discounts / ideal_dcg(relevance, starts, k)
+    return expected
+
+
+def median_rank(n_relevant: Integers, n_images: int) -> float:
+    """Return the median best rank over random orders of all queries together."""
+    sizes, counts = np.unique(n_relevant, return_counts=True)
+    survival = np.zeros(n_images + 1)
+    for size, count in zip(sizes, counts, strict=True):
+        survival += count / len(n_relevant) * _survival(np.array([size]), n_images, n_images)[0]
+    return float(np.argmax(survival <= 0.5))
+
+
+def _survival(n_relevant: Integers, n_images: int, k: int) -> Floats:
+    """Return ``P(no relevant image in the first r)`` for r = 0 … k: ``(n_queries, k + 1)``.
+
+    The product of ``(N - R - i) / (N - i)`` for i < r.
+    """
+    i = np.arange(k)
+    left = np.maximum(n_images - n_relevant[:, None] - i, 0) / (n_images - i)
+    return np.concatenate([np.ones((len(n_relevant), 1)), np.cumprod(left, axis=1)], axis=1)

@@ -1,0 +1,82 @@
+"""How well towers retrieve within one part of the split: loss, MRR and HitRate@5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from text2image.evaluation.measures import best_rank
+from text2image.retrieval.ranking import ranks
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+HIT_K = 5
+
+
+class Found(NamedTuple):
+    """What a model finds for the queries of a part: ``(n_queries,)`` each.
+
+    Attributes:
+        loss: minus the log of the probability that a softmax over the gallery gives the relevant images.
+        rank: of the best relevant image, at least 1.
+    """
+
+    loss: Floats
+    rank: Integers
+
+    def means(self) -> dict[str, float]:
+        """Return the mean loss, MRR and HitRate@5."""
+        return {
+            "loss": float(self.loss.mean()),
+            "mrr": float((1.0 / self.rank).mean()),
+            f"hit_rate@{HIT_K}": float((self.rank <= HIT_K).mean()),
+        }
+
+
+class Questions(NamedTuple):
+    """A part of the split to measure on.
+
+    Attributes:
+        images: the gallery: rows of the inputs, in the order of their ids, by which ties are broken.
+        queries: rows of the inputs.
+        rows, columns: ``(n_pairs,)`` int64, the relevant pairs as places in ``queries`` and ``images``,
+            sorted by row; every query has one.
+    """
+
+    images: Sequence[int]
+    queries: Sequence[int]
+    rows: Integers
+    columns: Integers
+
+
+def measure(images: Tensor, texts: Tensor, asked: Questions, scale: float) -> Found:
+    """Rank the gallery for every query by the project's own rule.
+
+    Args:
+        images, texts: ``(n_images, dim)``, ``(n_queries, dim)`` unit rows, in the order of ``asked``.
+        asked: which belong together.
+        scale: one over the temperature of the loss.
+    """
+    scores = (texts @ images.T).float()
+    relevant = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
+    relevant[torch.from_numpy(asked.rows), torch.from_numpy(asked.columns)] = True
+    logits = scores * scale
+    loss = logits.logsumexp(1) - logits.masked_fill(~relevant, -torch.inf).logsumexp(1)
+    found = ranks(scores.cpu().numpy(), asked.rows, asked.columns)
+    starts = np.searchsorted(asked.rows, np.arange(len(asked.queries)))
+    return Found(loss.double().cpu().numpy(), best_rank(found, starts))
+
+
+Embed = Callable[[Sequence[int]], Tensor]
+
+
+def measure_part(embed_images: Embed, embed_texts: Embed, asked: Questions, scale: float) -> Found:
+    """Embed a part and measure it."""
+    with torch.no_grad():
+        return measure(embed_images(asked.images), embed_texts(asked.queries), asked, scale)

@@ -1,0 +1,114 @@
+"""Which parameters train: the heads, the last blocks, low-rank updates (LoRA) of the blocks, or all.
+
+LoRA (Hu et al., 2021, https://arxiv.org/abs/2106.09685) adds ``alpha / rank · B A`` to a frozen weight W.
+Here it is a parametrisation of W by PyTorch's own means, which covers the packed weight of
+``nn.MultiheadAttention`` and ordinary linear layers alike and leaves W as it is to the last bit. (peft's
+layer for the former merges and unmerges W around every forward pass, which W does not survive exactly.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from text2image.base.console import InputError
+from text2image.finetuning.towers import Towers, check_heads
+from text2image.params import FinetuneRun
+
+BLOCKS = (
+    "visual.transformer.resblocks",
+    "visual.trunk.blocks",
+    "visual.trunk.network.blocks",
+    "visual.trunk.stages",
+    "transformer.resblocks",
+    "text.transformer.resblocks",
+    "text.transformer.encoder.layer",
+)
+"""Where open_clip's towers keep their blocks, first to last."""
+
+
+class LowRank(nn.Module):
+    """``W + alpha / rank · B A``: B starts at zero, so that training starts from the base model."""
+
+    def __init__(self, weight: Tensor, rank: int, alpha: float) -> None:
+        super().__init__()
+        rows, columns = weight.shape
+        self.scale = alpha / rank
+        self.a = nn.Parameter(torch.empty(rank, columns, device=weight.device))
+        self.b = nn.Parameter(torch.zeros(rows, rank, device=weight.device))
+        nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the updated weight."""
+        return weight + self.scale * self.b @ self.a
+
+
+def choose(towers: Towers, run: FinetuneRun) -> dict[str, nn.Parameter]:
+    """Freeze all parameters but those that ``run.train`` names, and return these by name.
+
+    Raises:
+        InputError: the model has no such part.
+    """
+    for parameter in towers.parameters().values():
+        parameter.requires_grad_(False)
+    if run.train == "lora":
+        add_low_rank(towers.network, run.rank, run.alpha)
+    chosen = {name: p for name, p in towers.parameters().items() if _trains(name, towers, run)}
+    if run.train == "head":
+        check_heads(towers, run.base)
+    elif not chosen:
+        raise InputError(f"expected blocks to train (train: {run.train}) in '{run.base}', found none")
+    for parameter in chosen.values():
+        parameter.requires_grad_(True)
+    return chosen
+
+
+def _trains(name: str, towers: Towers, run: FinetuneRun) -> bool:
+    if name in {"logit_scale", "logit_bias"}:
+        return run.temperature is None
+    if run.train == "lora":
+        return ".parametrizations." in name and not name.endswith(".original")
+    in_head = any(name == slot.name or name.startswith(f"{slot.name}.") for slot in towers.slots)
+    last = tuple(f"{block}." for block in _last_blocks(towers.network, run.blocks))
+    return in_head or run.train == "all" or (run.train == "last_blocks" and name.startswith(last))
+
+
+def _last_blocks(network: nn.Module, n: int) -> list[str]:
+    """Return the dotted names of the last ``n`` blocks of each tower."""
+    return [
+        f"{path}.{index}" for path, blocks in _towers_blocks(network) for index in range(len(blocks))[-n:]
+    ]
+
+
+def _towers_blocks(network: nn.Module) -> Iterator[tuple[str, nn.Sequential | nn.ModuleList]]:
+    modules = dict(network.named_modules())
+    for path in BLOCKS:
+        blocks = modules.get(path)
+        if isinstance(blocks, nn.Sequential | nn.ModuleList):
+            yield path, blocks
+
+
+def add_low_rank(network: nn.Module, rank: int, alpha: float) -> None:
+    """Put a low-rank update on every linear weight within the towers' blocks."""
+    for _, blocks in _towers_blocks(network):
+        for module in list(blocks.modules()):
+            if isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
+                _add(module, "in_proj_weight", rank, alpha)
+            elif isinstance(module, nn.Linear):
+                _add(module, "weight", rank, alpha)
+
+
+def _add(module: nn.Module, name: str, rank: int, alpha: float) -> None:
+    parametrize.register_parametrization(module, name, LowRank(getattr(module, name), rank, alpha))
+
+
+def merge_low_rank(network: nn.Module) -> None:
+    """Make every low-rank update part of the weight that it updates."""
+    for module in list(network.modules()):
+        if parametrize.is_parametrized(module):
+            for name in list(module.parametrizations):
+                parametrize.remove_parametrizations(module, name, leave_parametrized=True)

@@ -1,0 +1,136 @@
+"""An open_clip model as two towers, each a trunk and a head: the last linear map into the common space.
+
+The heads are taken off, so that a trunk's output can be computed once and kept while only heads train,
+and so that dropout can act between the two. :func:`Towers.whole` puts them back.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from text2image.base.console import InputError
+
+
+class Slot(NamedTuple):
+    """Where a head sits in a network: an attribute of one of its modules, and its dotted name."""
+
+    owner: nn.Module
+    attribute: str
+    name: str
+
+    @property
+    def head(self) -> nn.Module | nn.Parameter:
+        """The head as it is now."""
+        found: nn.Module | nn.Parameter = getattr(self.owner, self.attribute)
+        return found
+
+
+class Towers:
+    """A network whose heads are off.
+
+    Attributes:
+        network: in eval mode throughout, so that statistics of batch norms stay as they are.
+        image_head, text_head: a module, a matrix that is multiplied from the right, or None where the
+            trunk ends in the common space by itself.
+        slots: where they belong.
+        dropout: the share of a trunk's output that heads do not see while training.
+    """
+
+    def __init__(self, network: nn.Module, dropout: float) -> None:
+        self.network = network.eval()
+        image, text = _image_slot(network), _text_slot(network)
+        self.slots = [slot for slot in (image, text) if slot]
+        self.image_head = image.head if image else None
+        self.text_head = text.head if text else None
+        self.dropout = dropout
+        self._take_off()
+
+    def _take_off(self) -> None:
+        for slot in self.slots:
+            # open_clip's own towers skip a projection that is None; the others call it.
+            skipped = slot.attribute in {"proj", "text_projection"} and not _is_called(slot)
+            setattr(slot.owner, slot.attribute, None if skipped else nn.Identity())
+
+    def whole(self) -> nn.Module:
+        """Put the heads back and return the network."""
+        for slot, head in zip(self.slots, self.heads(), strict=True):
+            delattr(slot.owner, slot.attribute)
+            setattr(slot.owner, slot.attribute, head)
+        return self.network
+
+    def heads(self) -> list[nn.Module | nn.Parameter]:
+        """Return the heads that there are, in the order of ``slots``."""
+        return [head for head in (self.image_head, self.text_head) if head is not None]
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """Return all parameters by the names that they have in the whole network."""
+        found = dict(self.network.named_parameters())
+        for slot, head in zip(self.slots, self.heads(), strict=True):
+            if isinstance(head, nn.Parameter):
+                found[slot.name] = head
+            else:
+                found |= {f"{slot.name}.{key}": value for key, value in head.named_parameters()}
+        return found
+
+    def image_rows(self, features: Tensor, *, training: bool = False) -> Tensor:
+        """Return unit rows ``(n, dim)`` of what the image trunk gave, ``(n, width)``."""
+        return self._rows(self.image_head, features, training)
+
+    def text_rows(self, features: Tensor, *, training: bool = False) -> Tensor:
+        """Return unit rows ``(n, dim)`` of what the text trunk gave, ``(n, width)``."""
+        return self._rows(self.text_head, features, training)
+
+    def _rows(self, head: nn.Module | nn.Parameter | None, features: Tensor, training: bool) -> Tensor:
+        if head is None:
+            return functional.normalize(features, dim=-1)
+        seen = functional.dropout(features, self.dropout, training=training)
+        mapped = seen @ head if isinstance(head, nn.Parameter) else head(seen)
+        return functional.normalize(mapped, dim=-1)
+
+
+def _is_called(slot: Slot) -> bool:
+    """Say whether a tower calls its projection whatever it is (a Hugging Face text tower does)."""
+    return type(slot.owner).__name__ == "HFTextEncoder"
+
+
+def _image_slot(network: nn.Module) -> Slot | None:
+    visual = network.visual
+    for attribute in ("head", "proj"):
+        head = getattr(visual, attribute, None)
+        if _has_weights(head):
+            return Slot(visual, attribute, f"visual.{attribute}")
+    return None
+
+
+def _text_slot(network: nn.Module) -> Slot | None:
+    tower, prefix = (network.text, "text.") if hasattr(network, "text") else (network, "")
+    for attribute in ("proj", "text_projection"):
+        head = getattr(tower, attribute, None)
+        if _has_weights(head):
+            return Slot(tower, attribute, f"{prefix}{attribute}")
+    return None
+
+
+def _has_weights(head: object) -> bool:
+    return isinstance(head, nn.Parameter) or (
+        isinstance(head, nn.Module) and any(True for _ in head.parameters())
+    )
+
+
+def check_heads(towers: Towers, base: str) -> None:
+    """Refuse to train the heads of a network that has none."""
+    if not towers.slots:
+        raise InputError(
+            f"expected a base model with a projection to train (train: head), found none in '{base}'; "
+            "train: last_blocks or lora trains its blocks"
+        )
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Return the device that a network is on."""
+    device: torch.device = next(network.parameters()).device
+    return device

@@ -1,0 +1,85 @@
+"""CSV files: the tables that pass between stages and to people."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from text2image.base.console import InputError, one_line
+from text2image.formats.files import write_text
+
+Row = dict[str, str]
+
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet may run; the apostrophes are ours
+GUARDED = re.compile(r"'+[=+\-@\t\r]")
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+
+
+def guard(cell: str) -> str:
+    """Return a cell that is text in every spreadsheet: what could be a formula gets an apostrophe.
+
+    :func:`unguard` takes it away again. Numbers and all other texts stay as they are.
+
+    Source: OWASP, CSV Injection.
+    """
+    return f"'{cell}" if FORMULA.match(cell) and not NUMBER.fullmatch(cell) else cell
+
+
+def unguard(cell: str) -> str:
+    """Return what :func:`guard` was given."""
+    return cell[1:] if cell.startswith("'") and GUARDED.match(cell) else cell
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV with a header and ``\\n`` line ends; quotes and guards what a reader could misread."""
+    out = io.StringIO(newline="")
+    plain = csv.writer(out, lineterminator="\n")
+    quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    plain.writerow(columns)
+    for row in rows:
+        cells = [guard(cell) if isinstance(cell, str) else cell for cell in row]
+        bare_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoted if bare_return else plain).writerow(cells)
+    write_text(path, out.getvalue())
+
+
+def chart_text(text: str) -> str:
+    """Return ``text`` for a table that ``dvc plots`` draws: DVC puts it into a page's script unescaped."""
+    return text.replace("<", "‹")
+
+
+def read_csv(path: Path, columns: Sequence[str], *, key: str | None = None) -> list[Row]:
+    """Read a CSV that has at least ``columns``; ``key`` is the params key that named the file.
+
+    Raises:
+        InputError: no such file, not UTF-8, not CSV, a column is missing, or a row has more or
+            fewer cells than the header.
+    """
+    where = f"{path}{f' (params key {key})' if key else ''}"
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            missing = [column for column in columns if column not in header]
+            if missing:
+                raise InputError(
+                    f"expected the columns {', '.join(columns)} in {where}, "
+                    f"found {one_line(', '.join(header)) or 'an empty file'}"
+                )
+            rows = []
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise InputError(
+                        f"expected {len(header)} cells on line {reader.line_num} of {where}, found {len(cells)}"
+                    )
+                rows.append(dict(zip(header, map(unguard, cells), strict=True)))
+            return rows
+    except FileNotFoundError:
+        raise InputError(f"expected a CSV file at {where}, found no such file") from None
+    except (UnicodeDecodeError, csv.Error, IsADirectoryError) as error:
+        raise InputError(f"expected a UTF-8 CSV file at {where}, found: {one_line(error)}") from None

@@ -1,0 +1,154 @@
+"""Hugging Face image-to-text models: loaded, and asked for a text with its confidence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    AutoTokenizer,
+    VisionEncoderDecoderModel,
+)
+from transformers.utils import logging
+
+from text2image.base.console import InputError, one_line
+from text2image.params import CaptionLabels
+
+ENCODER_DECODER = "vision-encoder-decoder"
+CONFIDENCE_DIGITS = 6
+
+
+class Captioner:
+    """A loaded model. :meth:`prepare` may run in a thread beside :meth:`caption`."""
+
+    def __init__(
+        self,
+        network: Any,
+        tokenizer: Any,
+        prepare: Callable[[list[Image.Image]], Any],
+        settings: CaptionLabels,
+    ) -> None:
+        self.network = network.eval()
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self._prepare = prepare
+        self._one_at_a_time = threading.Lock()  # a tokenizer cannot encode and decode at once
+
+    def prepare(self, images: list[Image.Image]) -> Any:
+        """Turn RGB images of any sizes into what the model takes."""
+        with self._one_at_a_time:
+            return self._prepare(images)
+
+    def caption(self, features: Any, device: torch.device) -> list[tuple[str, float]]:
+        """Return text and confidence, in [0, 1], of each prepared image."""
+        features = features.to(device, dtype=self.network.dtype)  # only what is floating changes its type
+        tokens, confidences = generate(self.network, features, self.settings)
+        with self._one_at_a_time:
+            texts = [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in tokens]
+        return list(zip(texts, confidences, strict=True))
+
+
+def load(settings: CaptionLabels) -> Captioner:
+    """Load a model from a folder, Hugging Face's cache or its hub.
+
+    Raises:
+        InputError: it cannot be had, is no image-to-text model, or needs code that is not trusted.
+    """
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    options = {"revision": settings.revision or "main", "trust_remote_code": settings.trust_remote_code}
+    try:
+        config = AutoConfig.from_pretrained(settings.model, **options)
+        if config.model_type == ENCODER_DECODER:
+            return _encoder_decoder(settings, options)
+        return _image_text_to_text(settings, options)
+    except Exception as error:
+        raise InputError(
+            f"expected a Hugging Face image-to-text model for label.caption.model in params.yaml, found that "
+            f"'{settings.model}' cannot be loaded or downloaded ({one_line(error) or type(error).__name__}); set HF_HOME to a "
+            "folder that has it, or label.caption.model to the folder of a copy; a model that brings its own code "
+            "needs label.caption.trust_remote_code: true"
+        ) from None
+
+
+def _encoder_decoder(settings: CaptionLabels, options: dict[str, Any]) -> Captioner:
+    processor = AutoImageProcessor.from_pretrained(settings.model, **options)
+    tokenizer = AutoTokenizer.from_pretrained(settings.model, **options)
+    network = VisionEncoderDecoderModel.from_pretrained(
+        settings.model, dtype="auto", weights_only=True, **options
+    )
+
+    def prepare(images: list[Image.Image]) -> Any:
+        return processor(images=images, return_tensors="pt")
+
+    return Captioner(network, tokenizer, prepare, settings)
+
+
+def _image_text_to_text(settings: CaptionLabels, options: dict[str, Any]) -> Captioner:
+    processor = AutoProcessor.from_pretrained(settings.model, **options)
+    network = AutoModelForImageTextToText.from_pretrained(
+        settings.model, dtype="auto", weights_only=True, **options
+    )
+    prompt, tokenizer = settings.prompt, processor.tokenizer
+    tokenizer.padding_side = "left"  # the answer follows the prompt without a gap
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    asked = [{"type": "text", "text": prompt}] if prompt else []
+
+    def chat(images: list[Image.Image]) -> Any:
+        turns = [
+            [{"role": "user", "content": [{"type": "image", "image": image}, *asked]}] for image in images
+        ]
+        return processor.apply_chat_template(
+            turns,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True},
+        )
+
+    def plain(images: list[Image.Image]) -> Any:
+        texts = [prompt] * len(images) if prompt else None
+        return processor(images=images, text=texts, padding=True, return_tensors="pt")
+
+    return Captioner(network, tokenizer, chat if processor.chat_template else plain, settings)
+
+
+def generate(network: Any, features: Any, settings: CaptionLabels) -> tuple[list[list[int]], list[float]]:
+    """Return the new tokens of each sequence, up to its end, and ``exp(mean log p(token))``, in [0, 1]."""
+    with torch.inference_mode():
+        output = network.generate(
+            **features,
+            do_sample=False,
+            num_beams=settings.num_beams,
+            max_new_tokens=settings.max_new_tokens,
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
+    beams = getattr(output, "beam_indices", None)  # which row of the logits each token was chosen from
+    if beams is None:
+        beams = torch.arange(len(output.sequences)).unsqueeze(1).expand(-1, len(output.logits))
+    beams = beams.clamp(min=0).to(output.sequences.device)
+    tokens = output.sequences[:, -beams.shape[1] :]
+    chosen = [
+        logits[rows].float().log_softmax(dim=1).gather(1, token.unsqueeze(1))
+        for logits, rows, token in zip(output.logits, beams.T, tokens.T, strict=False)
+    ]
+    kept = _until_end(tokens, network.generation_config.eos_token_id)
+    means = (torch.cat(chosen, dim=1) * kept).sum(dim=1) / kept.sum(dim=1)
+    rows = [row[own].tolist() for row, own in zip(tokens, kept, strict=True)]
+    return rows, [round(value, CONFIDENCE_DIGITS) for value in means.exp().tolist()]
+
+
+def _until_end(tokens: torch.Tensor, end: int | list[int] | None) -> torch.Tensor:
+    """Return which tokens ``(n, length)`` stand before or at the first end token of their row."""
+    ids = [] if end is None else [end] if isinstance(end, int) else end
+    ends = torch.isin(tokens, torch.tensor(ids, dtype=tokens.dtype, device=tokens.device)).int()
+    return ends.cumsum(dim=1) - ends == 0

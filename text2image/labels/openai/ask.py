@@ -1,0 +1,206 @@
+"""Asking about many images at once: concurrency, limits, retries and a budget, answers as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import openai
+
+from text2image.base.console import InputError, say
+from text2image.collection.manifest import ImageFile
+from text2image.labels.openai import service
+from text2image.labels.openai.budget import Answer, Budget, Tokens, answer_cost, cost
+from text2image.labels.openai.encode import Upload, upload
+from text2image.labels.openai.pace import Pace, backoff
+from text2image.labels.openai.question import Question, for_texts
+from text2image.labels.openai.schema import address, reported_usage
+from text2image.params import OpenaiLabels, OpenaiRuntime
+
+LOST_IN_A_ROW = 5  # images that got no answer, one after the other, before the run ends
+
+Outcome = tuple[str, dict[str, Any]]
+
+
+class Stopped(Exception):
+    """The run is ending: send nothing more."""
+
+
+def ask_now(
+    images: Sequence[ImageFile],
+    kept: Mapping[str, Answer],
+    settings: OpenaiLabels,
+    runtime: OpenaiRuntime,
+    question: Question | None = None,
+) -> Generator[Outcome, None, None]:
+    """Yield ``(image_id, answer)`` as answers arrive; ends early, with a line of why, at the budget.
+
+    Images that stay without an answer after all retries get ``{"failure": …, "passing": True}``.
+    What has arrived is yielded before an error ends the run.
+
+    Args:
+        kept: what is in the store for the gallery; it counts towards the budget.
+        question: what to ask; None for a caption and search queries.
+
+    Raises:
+        InputError: the server refuses, or several images in a row get no answer.
+    """
+    asker = Asker(settings, runtime, kept, question)
+    with asyncio.Runner() as runner:  # cancels whatever is in flight when the consumer goes away
+        task = runner.run(asker.start(images))
+        while (outcome := runner.run(asker.arrived.get())) is not None:
+            yield outcome
+        asker.report()
+        runner.run(asyncio.wait([task]))
+    task.result()
+
+
+class Asker:
+    """One run: its client, limits and counters."""
+
+    def __init__(
+        self,
+        settings: OpenaiLabels,
+        runtime: OpenaiRuntime,
+        kept: Mapping[str, Answer],
+        question: Question | None = None,
+    ) -> None:
+        self.settings, self.runtime = settings, runtime
+        self.question = question or for_texts(settings)
+        self.arrived: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        self._client = openai.AsyncOpenAI(**service.client_options(settings, runtime.timeout))
+        self._requests = Pace(runtime.requests_per_minute)
+        self._minute_tokens = Pace(runtime.tokens_per_minute)
+        self._tokens = Tokens(settings, kept.values())
+        spent = sum(answer_cost(settings, answer) for answer in kept.values())
+        self._budget = Budget(settings.budget_usd, spent)
+        self._stop = asyncio.Event()
+        self._probe = asyncio.Lock()
+        self._retries: Counter[str] = Counter()
+        self._lost = self._lost_in_a_row = 0
+        self._out_of_money = False
+
+    async def start(self, images: Sequence[ImageFile]) -> asyncio.Task[None]:
+        """Begin to ask in the background; None follows the last outcome."""
+        return asyncio.create_task(self._run(images))
+
+    def report(self) -> None:
+        """Say what the run met with, which no file records since it differs from run to run."""
+        title, key = self.question.title, self.question.budget_key
+        if self._retries:
+            met = ", ".join(f"{count} × {what}" for what, count in sorted(self._retries.items()))
+            say(f"{title}: had to ask again after {met}")
+        if self._lost:
+            say(f"{title}: {self._lost} images got no answer; `dvc repro --force` this stage to ask again")
+        if self._out_of_money:
+            say(
+                f"{title}: stopped before {key} {self.settings.budget_usd} would be exceeded, "
+                f"{self._budget.spent:.6f} spent; raise it to go on"
+            )
+
+    async def _run(self, images: Sequence[ImageFile]) -> None:
+        queue = iter(images)
+        count = min(self.runtime.concurrency, len(images))
+        try:
+            async with self._client:
+                workers = [asyncio.create_task(self._work(queue)) for _ in range(count)]
+                ended = await asyncio.gather(*workers, return_exceptions=True)
+        finally:
+            self.arrived.put_nowait(None)
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
+
+    async def _work(self, queue: Iterator[ImageFile]) -> None:
+        """Ask about one image after the other until none is left or the run stops."""
+        with suppress(Stopped):
+            for image in queue:
+                try:
+                    answer = await self._answer(image)
+                except BaseException:
+                    self._stop.set()
+                    raise
+                self.arrived.put_nowait((image.image_id, answer))
+                self._watch(answer)
+
+    def _watch(self, answer: dict[str, Any]) -> None:
+        """End the run when nothing comes back any more."""
+        lost = bool(answer.get("passing"))
+        self._lost += lost
+        self._lost_in_a_row = self._lost_in_a_row + 1 if lost else 0
+        if self._lost_in_a_row >= LOST_IN_A_ROW:
+            self._stop.set()
+            raise InputError(
+                f"expected answers from {address(self.settings)} (params key label.openai.base_url), found "
+                f"{answer['failure']} for {LOST_IN_A_ROW} images in a row; answers so far are kept, run again later"
+            )
+
+    async def _answer(self, image: ImageFile) -> dict[str, Any]:
+        """Return the answer for one image, or what kept it from coming."""
+        if self._stop.is_set():
+            raise Stopped
+        sent = await asyncio.to_thread(upload, image.path, self.settings.max_side)
+        sent = sent._replace(image_id=image.image_id)
+        if self._budget.limit is not None:
+            async with self._probe:  # until one answer shows what the model takes, one at a time
+                if not self._tokens.known:
+                    return await self._persist(sent)
+        return await self._persist(sent)
+
+    async def _persist(self, sent: Upload) -> dict[str, Any]:
+        """Ask until there is an answer, at most ``runtime.openai.max_retries`` times more."""
+        for attempt in range(self.runtime.max_retries + 1):
+            try:
+                return await self._attempt(sent)
+            except openai.APIError as error:
+                if not service.is_passing(error):
+                    raise service.fatal(error, self.settings) from None
+                why = service.describe(error)
+                asked = service.asked_wait(error, self.settings)
+            self._retries[why] += 1
+            if asked is not None:
+                self._requests.hold(asked)
+            if attempt < self.runtime.max_retries:
+                await self._sleep(max(asked or 0.0, backoff(attempt)))
+        return {
+            "failure": f"no answer after {self.runtime.max_retries + 1} attempts ({why})",
+            "passing": True,
+        }
+
+    async def _attempt(self, sent: Upload) -> dict[str, Any]:
+        """Send one request within the limits and settle its price."""
+        expected = self._tokens.estimate(sent.width, sent.height), self.settings.max_tokens
+        worst = cost(self.settings, expected, batch=False)
+        if not await self._budget.promise(worst):
+            self._out_of_money = self._out_of_money or not self._stop.is_set()
+            self._stop.set()
+            raise Stopped
+        charged = 0.0
+        try:
+            booked = sum(expected)
+            await self._sleep(max(self._requests.wait_for(1), self._minute_tokens.wait_for(booked)))
+            charged = worst  # from here on it may be, even if the answer gets lost
+            body = await self._send(sent)
+            used = reported_usage(body) or expected
+            charged = cost(self.settings, used, batch=False)
+            self._minute_tokens.correct(sum(used) - booked)
+            self._tokens.learn(sent.width, sent.height, used[0])
+        except openai.APIError as error:
+            charged = worst if service.may_be_charged(error) else 0.0
+            raise
+        finally:
+            self._budget.settle(worst, charged)
+        return self.question.read(body) | {"usage": {"input_tokens": used[0], "output_tokens": used[1]}}
+
+    async def _send(self, sent: Upload) -> dict[str, Any]:
+        return await service.complete(self._client, self.question.body(sent))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but no longer than the run goes on."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        if self._stop.is_set():
+            raise Stopped

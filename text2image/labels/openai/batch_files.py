@@ -1,0 +1,107 @@
+"""The files of a batch: the requests that go up, and the results that come down, both JSON lines."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import IO, Any, Final, NamedTuple
+
+from text2image.collection.manifest import ImageFile
+from text2image.labels.openai.budget import Tokens, cost
+from text2image.labels.openai.encode import Upload, upload
+from text2image.labels.openai.schema import is_completion, read_texts, reported_usage, request_body
+from text2image.params import OpenaiLabels
+
+ENDPOINT: Final = "/v1/chat/completions"
+MAX_REQUESTS = 50_000  # the service's limits for one file
+MAX_BYTES = 200_000_000
+ENCODED_AHEAD = 32  # images
+PASSING = (408, 409, 429)
+
+
+class BatchFile(NamedTuple):
+    """Requests ready to be uploaded; ``worst`` is what they may cost at most, in USD."""
+
+    file: IO[bytes]
+    images: tuple[str, ...]
+    worst: float
+
+
+def write_batch(
+    images: Sequence[ImageFile],
+    settings: OpenaiLabels,
+    tokens: Tokens,
+    affordable: Callable[[float], bool],
+) -> BatchFile:
+    """Write requests about the first so many ``images`` as fit the service's limits and the budget.
+
+    The file has no name and vanishes with the process. No image may be affordable.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    taken: list[str] = []
+    size, worst = 0, 0.0
+    for image, sent in _uploads(images, settings.max_side):
+        line = _line(image.image_id, request_body(settings, sent))
+        price = cost(settings, (tokens.estimate(sent.width, sent.height), settings.max_tokens), batch=True)
+        full = len(taken) >= MAX_REQUESTS or (taken and size + len(line) > MAX_BYTES)
+        if full or not affordable(worst + price):
+            break
+        file.write(line)
+        taken.append(image.image_id)
+        size, worst = size + len(line), worst + price
+    file.seek(0)
+    return BatchFile(file, tuple(taken), worst)
+
+
+def _uploads(images: Sequence[ImageFile], max_side: int) -> Iterator[tuple[ImageFile, Upload]]:
+    """Encode images on all cores, a few ahead, in order."""
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(images), ENCODED_AHEAD):
+            some = images[start : start + ENCODED_AHEAD]
+            sent = pool.map(partial(upload, max_side=max_side), [image.path for image in some])
+            yield from zip(some, sent, strict=True)
+
+
+def _line(image_id: str, body: dict[str, Any]) -> bytes:
+    request = {"custom_id": image_id, "method": "POST", "url": ENDPOINT, "body": body}
+    return json.dumps(request).encode() + b"\n"
+
+
+def read_results(
+    lines: Iterable[str], images: Iterable[str], tag: str, unreported: tuple[int, int]
+) -> dict[str, dict[str, Any]]:
+    """Return ``{image_id: answer}`` for all ``images`` of a batch, from its output and error files.
+
+    What expired, was cut short or is missing gets ``{"failure": …, "passing": True}`` and may be
+    submitted again. Lines that are no JSON, or about other images, are left out.
+
+    Args:
+        unreported: the tokens to count for completions that report none.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        try:
+            result = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(result, dict) and isinstance(result.get("custom_id"), str):
+            found.setdefault(result["custom_id"], _answer(result, tag, unreported))
+    missing = {"failure": "missing in its batch", "passing": True}
+    return {image: found.get(image, missing) for image in images}
+
+
+def _answer(result: dict[str, Any], tag: str, unreported: tuple[int, int]) -> dict[str, Any]:
+    response, error = result.get("response"), result.get("error")
+    response = response if isinstance(response, dict) else {}
+    status, body = response.get("status_code"), response.get("body")
+    if status == 200 and is_completion(body):
+        used = reported_usage(body) or unreported
+        usage = {"input_tokens": used[0], "output_tokens": used[1], "batch": tag}
+        return read_texts(body) | {"usage": usage}
+    if type(status) is int and 400 <= status < 500 and status not in PASSING:
+        return {"failure": f"rejected by the service (status {status})"}
+    code = error.get("code") if isinstance(error, dict) else None
+    return {"failure": "batch expired" if code == "batch_expired" else "failed in its batch", "passing": True}

@@ -1,0 +1,113 @@
+"""The service's side of batches: upload, create once, find again, wait, download, with patience."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import IO, TypeVar
+
+import openai
+from openai.types import Batch
+
+from text2image.base.console import InputError, one_line, say
+from text2image.labels.openai.batch_files import ENDPOINT
+from text2image.labels.openai.pace import backoff
+from text2image.labels.openai.schema import address
+from text2image.labels.openai.service import asked_wait, client_options, describe, fatal, is_passing
+from text2image.params import OpenaiLabels, OpenaiRuntime
+
+UPLOAD_SECONDS = 900.0
+LISTED = 2000  # batches of the account that are searched for a tag, newest first
+SECOND_LOOK = 10.0  # seconds until a batch that was just created is surely listed
+RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
+
+T = TypeVar("T")
+
+
+class BatchService:
+    """A client that repeats what failed in passing, and creates no batch twice.
+
+    Every method raises InputError where the service refuses, or stays out of reach.
+    """
+
+    def __init__(self, settings: OpenaiLabels, runtime: OpenaiRuntime) -> None:
+        self._settings, self._runtime = settings, runtime
+        self._client = openai.OpenAI(**client_options(settings, runtime.timeout))
+
+    def upload(self, requests: IO[bytes]) -> str:
+        """Upload a file of requests and return its id."""
+
+        def send() -> str:
+            requests.seek(0)
+            file = ("requests.jsonl", requests, "application/jsonl")
+            return self._client.files.create(file=file, purpose="batch", timeout=UPLOAD_SECONDS).id
+
+        return self._patiently(send)
+
+    def create(self, tag: str, file_id: str) -> str:
+        """Create the batch of an uploaded file and return its id.
+
+        The tag goes into its metadata. After an error that leaves open whether the batch was created,
+        it is looked for before another attempt.
+        """
+
+        def create() -> str:
+            return self._client.batches.create(
+                input_file_id=file_id, endpoint=ENDPOINT, completion_window="24h", metadata={"tag": tag}
+            ).id
+
+        return self._patiently(create, else_look=lambda: self.find([tag]).get(tag))
+
+    def find(self, tags: Sequence[str]) -> dict[str, str]:
+        """Return ``{tag: batch id}`` for those of ``tags`` that the service knows, looking twice."""
+
+        def look() -> dict[str, str]:
+            batches = islice(self._client.batches.list(limit=100), LISTED)
+            known = {(batch.metadata or {}).get("tag", ""): batch.id for batch in batches}
+            return {tag: known[tag] for tag in tags if tag in known}
+
+        found = self._patiently(look)
+        if len(found) < len(tags):
+            time.sleep(min(SECOND_LOOK, self._runtime.poll_seconds))
+            found = self._patiently(look)
+        return found
+
+    def wait(self, batch_id: str) -> Batch:
+        """Return a batch when it has ended, one way or another; say when its status changes."""
+        status = ""
+        while True:
+            batch = self._patiently(lambda: self._client.batches.retrieve(batch_id))
+            if batch.status != status:
+                status = batch.status
+                say(f"label openai: batch {one_line(batch_id)} {one_line(status)}")
+            if status not in RUNNING:
+                return batch
+            time.sleep(self._runtime.poll_seconds)
+
+    def lines(self, batch: Batch) -> list[str]:
+        """Return the lines of a batch's output and error files."""
+        files = [file for file in (batch.output_file_id, batch.error_file_id) if file]
+        return [line for file in files for line in self._download(file).split("\n")]
+
+    def _download(self, file_id: str) -> str:
+        return self._patiently(lambda: self._client.files.content(file_id).text)
+
+    def _patiently(self, call: Callable[[], T], else_look: Callable[[], T | None] = lambda: None) -> T:
+        """Return what ``call`` returns, repeated after passing errors unless ``else_look`` finds it."""
+        why, attempts = "", self._runtime.max_retries + 1
+        for attempt in range(attempts):
+            try:
+                return call()
+            except openai.APIError as error:
+                if not is_passing(error):
+                    raise fatal(error, self._settings) from None
+                why, asked = describe(error), asked_wait(error, self._settings)
+            if attempt + 1 < attempts:
+                time.sleep(max(asked or 0.0, backoff(attempt)))
+            if (found := else_look()) is not None:
+                return found
+        raise InputError(
+            f"expected {address(self._settings)} (params key label.openai.base_url) to serve batches, found "
+            f"{why} {attempts} times; what was submitted is remembered, run again later"
+        )

@@ -1,0 +1,121 @@
+"""Tokens and money: what answers cost, what the next one may cost, and whether it is still affordable."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from text2image.params import OpenaiLabels
+
+Answer = Mapping[str, Any]
+
+BATCH_SHARE = 0.5  # of the price, for answers that came in a batch
+PATCH = 32  # pixels: models see images in patches …
+TOKENS_PER_PATCH = 2.5  # … and charge at most about so many tokens each
+CHARACTERS_PER_TOKEN = 3
+ROUNDING = 1e-9  # USD, what adding and subtracting floats may leave
+OTHER_TOKENS = 250  # schema and message frames
+
+
+def cost(settings: OpenaiLabels, tokens: tuple[float, float], *, batch: bool) -> float:
+    """Return the price in USD of ``(input, output)`` tokens; 0 where no prices are given."""
+    prices = settings.price_input_per_million or 0.0, settings.price_output_per_million or 0.0
+    share = BATCH_SHARE if batch else 1.0
+    return share * (tokens[0] * prices[0] + tokens[1] * prices[1]) / 1e6
+
+
+def answer_cost(settings: OpenaiLabels, answer: Answer) -> float:
+    """Return what a stored answer cost in USD at today's prices, earlier failures for its image included."""
+    total = 0.0
+    for usage in usages(answer):
+        tokens = usage["input_tokens"], usage["output_tokens"]
+        total += cost(settings, tokens, batch=bool(usage.get("batch")))
+    return total
+
+
+def usages(answer: Answer) -> list[dict[str, Any]]:
+    """Return the usage of every request that was answered for an image, the last one first."""
+    return [answer["usage"], *answer.get("earlier", [])] if "usage" in answer else []
+
+
+def figures(settings: OpenaiLabels, answers: Iterable[Answer]) -> dict[str, Any]:
+    """Return requests, tokens and cost of answers for metrics; ``cost_usd`` is None without prices.
+
+    Counts requests that were answered: those that were turned away cost nothing and differ from run
+    to run.
+    """
+    kept = [answer for answer in answers if "usage" in answer]
+    spent = [usage for answer in kept for usage in usages(answer)]
+    priced = settings.price_input_per_million is not None
+    return {
+        "requests": len(spent),
+        "input_tokens": sum(usage["input_tokens"] for usage in spent),
+        "output_tokens": sum(usage["output_tokens"] for usage in spent),
+        "cost_usd": math.fsum(answer_cost(settings, answer) for answer in kept) if priced else None,
+        "failures": dict(sorted(Counter(a["failure"] for a in kept if "failure" in a).items())),
+    }
+
+
+def first_guess(settings: OpenaiLabels, width: int, height: int) -> float:
+    """Return about how many input tokens a request about an image of this size (pixels) takes."""
+    patches = math.ceil(width / PATCH) * math.ceil(height / PATCH)
+    return patches * TOKENS_PER_PATCH + len(settings.prompt) / CHARACTERS_PER_TOKEN + OTHER_TOKENS
+
+
+class Tokens:
+    """Upper estimates of input tokens, corrected by what answers report."""
+
+    def __init__(self, settings: OpenaiLabels, kept: Iterable[Answer] = ()) -> None:
+        self._settings = settings
+        self._ratio = 1.0
+        self._most = max((usage["input_tokens"] for answer in kept for usage in usages(answer)), default=0)
+
+    @property
+    def known(self) -> bool:
+        """Whether any answer has shown yet what the model really takes."""
+        return self._most > 0
+
+    def estimate(self, width: int, height: int) -> int:
+        """Return how many input tokens an image of this size (pixels) takes at most."""
+        return math.ceil(max(self._most, self._ratio * first_guess(self._settings, width, height)))
+
+    def learn(self, width: int, height: int, input_tokens: int) -> None:
+        """Take note of what one request took."""
+        self._ratio = max(self._ratio, input_tokens / first_guess(self._settings, width, height))
+        self._most = max(self._most, input_tokens)
+
+
+class Budget:
+    """Money spent and promised; every request is paid for at its worst price before it is sent.
+
+    All amounts in USD. ``limit`` None for no limit.
+    """
+
+    def __init__(self, limit: float | None, spent: float = 0.0) -> None:
+        self.limit, self.spent, self.promised = limit, spent, 0.0
+        self._settled = asyncio.Event()
+
+    def fits(self, amount: float) -> bool:
+        """Say whether ``amount`` more can be promised."""
+        return self.limit is None or self.spent + self.promised + amount <= self.limit + ROUNDING
+
+    async def promise(self, amount: float) -> bool:
+        """Set ``amount`` aside, waiting for requests in flight to turn out cheaper; False if it never fits."""
+        while not self.fits(amount):
+            if self.promised <= 0:
+                return False
+            self._settled.clear()
+            await self._settled.wait()
+        self.promised += amount
+        return True
+
+    def settle(self, amount: float, actual: float) -> None:
+        """Replace a promise by what it really cost."""
+        self.promised = max(0.0, self.promised - amount)
+        self.spent += actual
+        if self.promised < ROUNDING:
+            self.promised = 0.0
+        self._settled.set()

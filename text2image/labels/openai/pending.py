@@ -1,0 +1,60 @@
+"""The batches that were submitted and not yet collected, remembered across kills.
+
+An entry is written *before* its batch is created, with a tag that goes into the batch's metadata: a
+run that was killed in between finds the batch at the service by its tag, and none is submitted twice.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from text2image.base.store import cache_root, fingerprint
+from text2image.formats.files import write_text
+
+
+class Pending(NamedTuple):
+    """A batch: ``batch_id`` is None until the service is known to have taken it."""
+
+    tag: str
+    images: tuple[str, ...]
+    batch_id: str | None = None
+
+
+class PendingBatches:
+    """The open batches of one space of answers, in one JSON file under .cache/labels/openai-batches."""
+
+    def __init__(self, determinants: Any) -> None:
+        self.path: Path = cache_root() / "labels" / "openai-batches" / f"{fingerprint(determinants)}.json"
+        entries = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else []
+        self._open = {tag: Pending(tag, tuple(images), batch_id) for tag, images, batch_id in entries}
+
+    def entries(self) -> list[Pending]:
+        """Return the open batches, oldest first."""
+        return list(self._open.values())
+
+    def images(self) -> set[str]:
+        """Return the ids of all images that wait in an open batch."""
+        return {image for entry in self._open.values() for image in entry.images}
+
+    def intend(self, images: Sequence[str]) -> Pending:
+        """Remember that a batch of ``images`` is about to be submitted."""
+        entry = Pending(uuid.uuid4().hex, tuple(images))
+        self.keep(entry)
+        return entry
+
+    def keep(self, entry: Pending) -> None:
+        """Remember an entry, in place of what was known under its tag."""
+        self._open[entry.tag] = entry
+        self._write()
+
+    def forget(self, entry: Pending) -> None:
+        """Close a batch whose answers are stored, or that the service never took."""
+        del self._open[entry.tag]
+        self._write()
+
+    def _write(self) -> None:
+        write_text(self.path, json.dumps(self.entries()))

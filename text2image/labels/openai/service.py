@@ -1,0 +1,137 @@
+"""The server behind ``label.openai.base_url``: its key, its clients, and what its errors mean."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import suppress
+from typing import Any
+
+import openai
+
+from text2image.base.console import InputError, one_line
+from text2image.labels.openai.pace import LONGEST_ASKED, retry_after
+from text2image.labels.openai.schema import address, is_completion
+from text2image.params import OpenaiLabels
+
+KEY = "OPENAI_API_KEY"
+NO_KEY = "none"  # what local servers get, which ask for no key
+NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout")  # the transport's errors before it sends
+LOGGERS = ("openai", "httpx2", "httpcore2", "httpx", "httpcore")  # they can be told to log what is secret
+
+
+def api_key(settings: OpenaiLabels) -> str:
+    """Return the key from the environment; another server than the service may do without.
+
+    Raises:
+        InputError: there is none, or it cannot be one.
+    """
+    key = os.environ.get(KEY, "").strip()
+    if not key and settings.base_url is None:
+        raise InputError(
+            f"expected a key of the service in the environment variable {KEY} for label source 'openai', "
+            f"found none (servers of your own at label.openai.base_url may do without)"
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise InputError(f"expected printable ASCII without blanks in the environment variable {KEY}")
+    return key or NO_KEY
+
+
+def client_options(settings: OpenaiLabels, timeout: float) -> dict[str, Any]:
+    """Return the arguments of an SDK client that never retries by itself; ``timeout`` in seconds.
+
+    The address is always given, so that no variable of the environment changes it.
+    """
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return {
+        "api_key": api_key(settings),
+        "base_url": address(settings),
+        "timeout": timeout,
+        "max_retries": 0,
+    }
+
+
+async def complete(client: openai.AsyncOpenAI, body: dict[str, Any]) -> dict[str, Any]:
+    """Send one chat-completions request and return the body of the completion as it came.
+
+    Raises:
+        openai.APIError: there is none; what is no completion counts as an unreadable answer.
+    """
+    raw = await client.chat.completions.with_raw_response.create(**body)
+    received: object = None
+    with suppress(ValueError, RecursionError):
+        received = json.loads(raw.content)
+    if not is_completion(received):
+        raise openai.APIResponseValidationError(raw.http_response, received)
+    return received
+
+
+def may_be_charged(error: openai.APIError) -> bool:
+    """Say whether a request that got no answer may have been worked on: it was sent, and its answer lost."""
+    lost = isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError)
+    return lost and type(error.__cause__).__name__ not in NOT_SENT
+
+
+def is_passing(error: openai.APIError) -> bool:
+    """Say whether the same request may succeed later: 429 (but for want of money), 5xx, 408, 409, lost."""
+    if isinstance(error, openai.APIStatusError):
+        if error.status_code == 429:
+            return error.code != "insufficient_quota"
+        return error.status_code >= 500 or error.status_code in (408, 409)
+    return isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError)
+
+
+def asked_wait(error: openai.APIError, settings: OpenaiLabels) -> float | None:
+    """Return the seconds that the server asks to wait, or None.
+
+    Raises:
+        InputError: so long that the run had better end.
+    """
+    if not isinstance(error, openai.APIStatusError):
+        return None
+    seconds = retry_after(error.response.headers)
+    if seconds is not None and seconds > LONGEST_ASKED:
+        raise InputError(
+            f"expected answers from {address(settings)} (params key label.openai.base_url), found that it "
+            f"asks to wait {seconds:.0f} s; answers so far are kept, run again then"
+        )
+    return seconds
+
+
+def describe(error: openai.APIError) -> str:
+    """Return an error in a few words, without what could hold the key."""
+    if isinstance(error, openai.APITimeoutError):
+        return "no answer in time"
+    if isinstance(error, openai.APIStatusError):
+        return f"status {error.status_code}"
+    return "connection lost" if isinstance(error, openai.APIConnectionError) else "unreadable answer"
+
+
+def fatal(error: openai.APIError, settings: OpenaiLabels) -> InputError:
+    """Return the sentence that ends a run for an error that no repetition will cure."""
+    where = f"{address(settings)} (params key label.openai.base_url)"
+    status = getattr(error, "status_code", None)
+    if status == 401:
+        return InputError(
+            f"expected a key that {where} accepts in {KEY}, found that it refuses it (status 401)"
+        )
+    if status == 429:
+        return InputError(
+            f"expected an account with credit at {where}, found that its quota is used up (status 429); "
+            "answers so far are kept, run again when there is credit"
+        )
+    said = _message(error).replace(os.environ.get(KEY, "").strip() or "\0", f"[{KEY}]")
+    return InputError(
+        f"expected {where} to take requests for model '{settings.model}' (params key label.openai.model), "
+        f"found {describe(error)}{f': {one_line(said)}' if said else ''}"
+    )
+
+
+def _message(error: openai.APIError) -> str:
+    """Return what the server says of an error, if it says it in the usual form."""
+    body = error.body
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    message = inner.get("message") if isinstance(inner, dict) else inner
+    return message if isinstance(message, str) else ""

@@ -1,0 +1,110 @@
+"""What changed between two revisions: the same queries, paired, for every model and label source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.compare import measures
+from text2image.evaluation.comparison import Comparison, compare, holm, verdict
+from text2image.formats.tables import Row
+from text2image.pages.report.revisions import Key, Revision
+from text2image.queries.clusters import query_clusters
+
+Integers = npt.NDArray[np.int64]
+
+
+class Paired(NamedTuple):
+    """The queries that both revisions have for one model and source.
+
+    Attributes:
+        texts: ``n`` texts, in the second revision's order.
+        first, second: ``(n,)`` int64, the best rank of each query in each revision.
+        clusters: ``(n,)`` int64; queries of one cluster in either revision share one here.
+        alone: how many queries only the first has, and only the second.
+    """
+
+    texts: list[str]
+    first: Integers
+    second: Integers
+    clusters: Integers
+    alone: tuple[int, int]
+
+
+class Change(NamedTuple):
+    """What one measure did, second minus first revision, and its p-value among all comparisons."""
+
+    key: Key
+    measure: str
+    before: float
+    after: float
+    found: Comparison
+    adjusted_p: float
+
+
+def pair(first: Sequence[Row], second: Sequence[Row]) -> Paired:
+    """Pair the queries of two revisions by their ids, which follow from their texts."""
+    before = {row["query_id"]: row for row in first}
+    both = [(before[row["query_id"]], row) for row in second if row["query_id"] in before]
+    n = len(both)
+    ranks, groups = (
+        np.array([[int(row[column]) for row in rows] for rows in both], dtype=np.int64).reshape(n, 2)
+        for column in ("best_rank", "cluster")
+    )
+    # Each revision numbers its clusters for itself.
+    apart = groups + np.array([0, groups[:, 0].max(initial=0) + 1])
+    clusters = query_clusters(np.repeat(np.arange(n), 2), apart.ravel(), n)
+    alone = (len(first) - n, len(second) - n)
+    return Paired([row["text"] for _, row in both], ranks[:, 0], ranks[:, 1], clusters, alone)
+
+
+def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
+    """Pair the queries of every model and source whose results both revisions have."""
+    return {
+        key: pair(first.results[key], rows)
+        for key, rows in second.results.items()
+        if rows and first.results.get(key)
+    }
+
+
+def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int, seed: int) -> list[Change]:
+    """Compare the revisions by reciprocal rank and hit rate at each k, with Holm's correction over all."""
+    names = ["mrr", *(f"hit_rate@{k}" for k in ks)]
+    found: list[tuple[Key, str, float, float, Comparison]] = []
+    for key, paired in pairs.items():
+        if len(paired.texts) == 0:
+            continue
+        before, after = measures(paired.first, ks), measures(paired.second, ks)
+        comparisons = compare(after, before, paired.clusters, resamples=resamples, seed=seed)
+        means = zip(names, before.mean(axis=0), after.mean(axis=0), comparisons, strict=True)
+        found.extend((key, name, float(a), float(b), comparison) for name, a, b, comparison in means)
+    adjusted = holm(np.array([row[-1].p_value for row in found]))
+    return [Change(*row, float(p)) for row, p in zip(found, adjusted, strict=True)]
+
+
+def sentence(first: str, second: str, paired: Paired, change: Change | None) -> str:
+    """Return what can be said of one model and source by one measure; no change is None without a common query."""
+    n = len(paired.texts)
+    if n == 0 or change is None:
+        return "the revisions have no query in common, so their scores answer different questions"
+    if np.array_equal(paired.first, paired.second):
+        told = f"no change, as each of {n} queries finds its image at the same rank in both"
+    else:
+        told = verdict(second, first, change.measure, change.found, change.adjusted_p)
+    return f"{told}{_alone(first, second, paired.alone)}"
+
+
+def _alone(first: str, second: str, alone: tuple[int, int]) -> str:
+    parts = [f"{n} only in {name}" for n, name in zip(alone, (first, second), strict=True) if n]
+    return f" (queries left out of this: {', '.join(parts)})" if parts else ""
+
+
+def moved(paired: Paired, n: int) -> list[tuple[str, int, int]]:
+    """Return ``(text, rank before, rank after)`` of the n queries that gained most, and the n that lost most."""
+    gain = 1.0 / paired.second - 1.0 / paired.first
+    order = np.argsort(-gain, kind="stable")
+    chosen = [i for i in order[:n] if gain[i] > 0] + [i for i in order[::-1][:n][::-1] if gain[i] < 0]
+    return [(paired.texts[i], int(paired.first[i]), int(paired.second[i])) for i in chosen]

@@ -1,0 +1,157 @@
+"""What a report says in plain words: what changed, how well each model does, which of them is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from stages.compare import headline
+from text2image.pages.report.blocks import Block, Sentences, Table
+from text2image.pages.report.changes import Change, Paired, find_changes, moved, pair_all, sentence
+from text2image.pages.report.figures import figure, measure_name, measured, percent
+from text2image.pages.report.revisions import Key, Revision
+
+WIDE = 0.4
+"""An interval wider than this says that there were too few queries."""
+
+MOVED = 3
+"""Queries that gained most, and that lost most, for each model and source."""
+
+
+def conclusions(revisions: Sequence[Revision]) -> list[Block]:
+    """Return the conclusions on one revision, or on two (the first is the older)."""
+    last, many = revisions[-1], len(revisions) == 2
+    blocks: list[Block] = _changed(*revisions) if many else []
+    told = [said for key in last.keys if (said := plain(last, key))]
+    where = f" ({last.name})" if many else ""
+    blocks.append(Sentences(told, f"How well each model finds the right image{where}"))
+    for revision in revisions:
+        where = f" ({revision.name})" if many else ""
+        blocks.append(Sentences(_compared(revision, many), f"Which model is better{where}"))
+    return [block for block in blocks if not isinstance(block, Sentences) or block.sentences]
+
+
+def _headline(row: Mapping[str, object]) -> str:
+    """Return the hit rate that the conclusions speak of, of those in a row of metrics.json; or none."""
+    ks = [int(k) for name, _, k in (m.partition("@") for m in row) if name == "hit_rate" and k.isdigit()]
+    return headline(ks) if ks else ""
+
+
+def plain(revision: Revision, key: Key) -> str:
+    """Return one sentence on a model and source, with its interval, chance level and numbers; or none."""
+    row = revision.row(key)
+    measure = _headline(row)
+    score = measured(row, measure)
+    if score is None:
+        return ""
+    said = (
+        f"On {key.source} labels, {key.model} shows a right image among the first "
+        f"{measure.partition('@')[2]} for {percent(score.value)} of {figure(row.get('n_queries'))} queries "
+        f"(95 % interval {percent(score.low)} to {percent(score.high)}; by chance {percent(score.chance)}), "
+        f"searching {figure(row.get('n_images'))} images"
+    )
+    if score.low is not None and score.high is not None and score.high - score.low > WIDE:
+        return f"{said}; with so few independent queries this says little"
+    if score.low is not None and score.chance is not None and score.low <= score.chance:
+        return f"{said}; this cannot be told from chance"
+    return said
+
+
+def _compared(revision: Revision, many: bool) -> list[str]:
+    """Return the sentences of metrics/comparison.json; that a model is alone is said where nothing else is."""
+    if len({key.model for key in revision.keys}) < 2:
+        return [] if many or not revision.keys else ["There is one model only, so nothing to compare it with"]
+    return [
+        f"On {source} labels: {said}"
+        for source, row in revision.comparison.items()
+        if isinstance(row, Mapping)
+        for said in row.get("summary", [])
+    ]
+
+
+def _changed(first: Revision, second: Revision) -> list[Block]:
+    """Return what changed for each model and source: sentences, a table of measures, the queries that moved."""
+    pairs = pair_all(first, second)
+    asked = second.param("evaluate.k", [])
+    ks = sorted({k for k in asked if isinstance(k, int) and k >= 1} if isinstance(asked, list) else ()) or [5]
+    changes = find_changes(pairs, ks, resamples=2000, seed=1)
+    told = {change.key: change for change in changes if change.measure == headline(ks)}
+    said = [
+        _said(first, second, key, pairs.get(key), told.get(key)) for key in second.keys if key in first.keys
+    ]
+    said += [
+        f"On {key.source} labels, {key.model} was measured in {only.name} only"
+        for only, other in ((first, second), (second, first))
+        for key in only.keys
+        if key not in other.keys
+    ]
+    sizes = [revision.dataset.get("images") for revision in (first, second)]
+    if None not in sizes and sizes[0] != sizes[1]:
+        said.append(
+            f"The galleries differ ({figure(sizes[0])} images in {first.name}, {figure(sizes[1])} in "
+            f"{second.name}): part of every difference may come from that"
+        )
+    tables = [
+        _change_table(first.name, second.name, pairs, changes),
+        _moved_table(first.name, second.name, pairs),
+    ]
+    return [Sentences(said, "What changed"), *(table for table in tables if table.rows)]
+
+
+def _said(first: Revision, second: Revision, key: Key, paired: Paired | None, change: Change | None) -> str:
+    """Return what changed for one model and source: paired where possible, else by their intervals."""
+    subject = f"On {key.source} labels, {key.model}: "
+    if paired is not None:
+        return subject + sentence(first.name, second.name, paired, change)
+    measure = _headline(second.row(key))
+    scores = [measured(revision.row(key), measure) for revision in (first, second)]
+    shown = [
+        f"{percent(score.value)} [{percent(score.low)}, {percent(score.high)}] in {revision.name}"
+        for score, revision in zip(scores, (first, second), strict=True)
+        if score is not None
+    ]
+    ends = [
+        end for score in scores if score is not None for end in (score.low, score.high) if end is not None
+    ]
+    if len(ends) < 4:
+        return f"{subject}the revisions cannot be compared, since a measure, its interval or the queries' rows are missing"
+    overlap = ends[0] <= ends[3] and ends[2] <= ends[1]
+    judged = "overlap, so the revisions cannot be told apart by them" if overlap else "do not overlap"
+    return (
+        f"{subject}{measure_name(measure)} {', '.join(shown)}; the intervals {judged} "
+        "(the rows of single queries, which would tell more, are missing)"
+    )
+
+
+def _change_table(first: str, second: str, pairs: Mapping[Key, Paired], changes: Sequence[Change]) -> Table:
+    rows = [
+        (
+            change.key.source,
+            change.key.model,
+            measure_name(change.measure),
+            figure(change.found.n_queries),
+            figure(change.before, 3),
+            figure(change.after, 3),
+            f"{change.found.difference:+z.3f} [{change.found.low:+z.3f}, {change.found.high:+z.3f}]",
+            f"{change.adjusted_p:.3f}",
+        )
+        for change in changes
+        if not np.array_equal(pairs[change.key].first, pairs[change.key].second)
+    ]
+    heads = ["labels", "model", "measure", "queries in both", first, second, "difference", "p"]
+    note = (
+        "Paired, over the queries that both revisions have, with 95 % intervals; p of a randomisation test after "
+        "Holm's correction for all comparisons. Models and labels without any change are left out."
+    )
+    return Table(heads, rows, range(3, 8), "The same queries, before and after", note)
+
+
+def _moved_table(first: str, second: str, pairs: Mapping[Key, Paired]) -> Table:
+    rows = [
+        (text, key.source, key.model, str(before), str(after))
+        for key, paired in pairs.items()
+        for text, before, after in moved(paired, MOVED)
+    ]
+    heads = ["query", "labels", "model", f"rank in {first}", f"rank in {second}"]
+    return Table(heads, rows, range(3, 5), "Queries that moved most")

@@ -1,0 +1,77 @@
+"""The files of a revision, from git and from DVC's cache alike, or those of the working tree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from text2image.base.console import InputError, one_line
+from text2image.formats.tables import Row, read_csv
+
+WORKSPACE = "workspace"
+
+
+class Files:
+    """The files of one revision, copied to ``folder`` when they are asked for."""
+
+    def __init__(self, fs: Any, folder: Path) -> None:
+        self.fs, self.folder, self.missing = fs, folder, list[str]()
+
+    def path(self, name: str) -> Path | None:
+        """Return where the file lies; None, and a word in ``missing``, if the revision lacks it."""
+        path = self.folder / name
+        if self.fs is not None:
+            reason = self._copy(name, path)
+        elif not path.is_file():
+            reason = "not there"
+        else:
+            reason = ""
+        if reason:
+            self.missing.append(f"{name} ({reason})")
+        return None if reason else path
+
+    def _copy(self, name: str, path: Path) -> str:
+        """Copy a file of the revision to ``path``; return why that cannot be."""
+        from dvc.exceptions import DvcException
+        from dvc_data.index import DataIndexError
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.fs.get_file(name, str(path))
+        except (OSError, DvcException, DataIndexError) as error:
+            path.unlink(missing_ok=True)
+            gone = isinstance(error, FileNotFoundError) and not self.fs.exists(name)
+            return "not there" if gone else "not in DVC's cache"
+        return ""
+
+    def json(self, name: str) -> dict[str, Any]:
+        """Return a JSON object; empty if the file is missing."""
+        path = self.path(name)
+        if path is None:
+            return {}
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"expected JSON in {name}, found: {one_line(error)}") from None
+        return value if isinstance(value, dict) else {}
+
+    def csv(self, name: str, columns: Sequence[str]) -> list[Row]:
+        """Return the rows of a CSV; none if the file is missing."""
+        path = self.path(name)
+        return [] if path is None else read_csv(path, columns)
+
+
+@contextmanager
+def open_files(name: str) -> Iterator[Files]:
+    """Yield the files of a revision that exists, or of the working tree."""
+    if name == WORKSPACE:
+        yield Files(None, Path())
+        return
+    from dvc.api import DVCFileSystem
+
+    with TemporaryDirectory() as folder:
+        yield Files(DVCFileSystem(".", rev=name), Path(folder))

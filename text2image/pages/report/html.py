@@ -1,0 +1,55 @@
+"""A report as one HTML file: no script, nothing to load, every text escaped, pictures and charts inside."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup, escape
+
+from text2image.pages.report.blocks import Chart, Report
+from text2image.pages.report.pictures import small
+from text2image.pages.report.svg import png
+from text2image.pages.theme import AXIS, CARD, FONTS, INK, PAPER, QUIET, RULE, WRONG
+
+LARGE = 1_500_000  # characters of a chart: some thousand marks
+HERE = Path(__file__).parent
+PALETTE = f"""
+:root {{ --ink: {INK}; --quiet: {QUIET}; --paper: {PAPER}; --card: {CARD}; --rule: {RULE}; --wrong: {WRONG};
+  --range: {AXIS}; --fonts: {FONTS}; }}
+"""
+
+
+def html(report: Report, several: bool) -> str:
+    """Return the report as a page; ``several`` revisions are named at each picture."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["code"] = _code
+    style = Markup(PALETTE + (HERE / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - ours
+    page = templates.get_template("report.html.jinja")
+    return page.render(report=report, several=several, style=style, svg=_svg, uri=_uri)
+
+
+def _code(text: str) -> Markup:
+    """Return our own text with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
+
+
+def _svg(chart: Chart) -> Markup:
+    """Return the chart as part of the page; as a picture where so many marks would make the page slow."""
+    if len(chart.svg) > LARGE:
+        data = base64.b64encode(small(png(chart.svg), "PNG")).decode()
+        return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, chart.title)
+    return Markup(chart.svg)  # noqa: S704 - reduced to shapes and escaped text by text2image.pages.report.svg
+
+
+def _uri(data: bytes) -> str:
+    picture = small(data, "WEBP")
+    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"

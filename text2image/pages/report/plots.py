@@ -1,0 +1,85 @@
+"""The charts and sheets of pictures that dvc.yaml declares, for one revision or several, as DVC reads them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from text2image.base.console import InputError, one_line
+from text2image.pages.report.blocks import Chart, Picture, Sheet
+from text2image.pages.report.pictures import is_picture
+from text2image.pages.report.svg import CannotDrawError, draw
+
+
+def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[Sheet]]:
+    """Return every declared chart, filled as `dvc plots show` and `dvc plots diff` do, and every sheet.
+
+    What cannot be read or drawn is said in the chart's or the sheet's ``problems``.
+
+    Args:
+        names: revisions that exist, or ``workspace``.
+
+    Raises:
+        InputError: dvc.yaml or one of .dvc/plots cannot be used.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.render.match import match_defs_renderers
+    from dvc.repo import Repo
+    from dvc_render.exceptions import DvcRenderError
+
+    try:
+        with Repo(".") as repo:
+            data = repo.plots.show(revs=list(names))
+            found = match_defs_renderers(data, templates_dir=repo.plots.templates_dir)
+    except (DvcException, DvcRenderError) as error:
+        raise InputError(f"expected plots that DVC can read, found: {one_line(error)}") from None
+    broken = [name for name in names if "error" in data.get(name, {}).get("definitions", {})]
+    if broken:
+        reason = data[broken[0]]["definitions"]["error"]
+        raise InputError(f"expected a dvc.yaml that DVC can read in {broken[0]}, found: {one_line(reason)}")
+    charts, sheets = [], []
+    for renderer, missing, wrong in found:
+        problems = [*_missing(missing), *(f"{name}: {one_line(error)}" for name, error in wrong.items())]
+        if renderer.TYPE == "image":
+            sheets.append(_sheet(renderer, names, problems))
+        else:
+            charts.append(_chart(renderer, problems))
+    return charts, sheets
+
+
+def _missing(errors: Mapping[str, Mapping[str, Exception]]) -> Iterator[str]:
+    for name, sources in errors.items():
+        for source, error in sources.items():
+            gone = isinstance(error, FileNotFoundError)
+            reason = "is not in DVC's cache" if gone else f"cannot be read: {one_line(error)}"
+            yield f"{name}: {Path(source).as_posix()} {reason}"
+
+
+def _chart(renderer: Any, problems: list[str]) -> Chart:
+    from dvc_render.exceptions import DvcRenderError
+
+    title, svg = str(renderer.properties.get("title") or renderer.name), ""
+    try:
+        spec = renderer.get_filled_template()
+        svg = draw(spec, renderer.name) if spec else ""
+    except (DvcRenderError, CannotDrawError) as error:
+        problems = [*problems, f"cannot be drawn: {one_line(error)}"]
+    if not svg and not problems:
+        problems = ["there is nothing to draw"]
+    return Chart(renderer.name, title, svg, problems)
+
+
+def _sheet(renderer: Any, names: Sequence[str], problems: list[str]) -> Sheet:
+    pictures, problems = [], list(problems)
+    for point in renderer.datapoints:
+        data = base64.b64decode(point["src"].partition(",")[2])
+        if is_picture(data):
+            pictures.append(Picture(point["rev"], data))
+        else:
+            problems.append(f"{point['rev']}: {Path(renderer.name).as_posix()} cannot be read as a picture")
+    pictures.sort(key=lambda picture: list(names).index(picture.revision))
+    if len(pictures) > 1 and len({picture.data for picture in pictures}) == 1:
+        pictures = [Picture(f"the same in {' and '.join(names)}", pictures[0].data)]
+    return Sheet(Path(renderer.name).as_posix(), pictures, problems)

@@ -1,0 +1,165 @@
+"""What a revision holds: the files that git and DVC's cache have for it, or those of the working tree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from text2image.base.console import InputError, one_line
+from text2image.formats.tables import Row
+from text2image.pages.report.files import WORKSPACE, Files, open_files
+from text2image.params import NAME_PATTERN
+
+HELD = "metrics/metrics.json and metrics/dataset.json"
+
+
+class Key(NamedTuple):
+    """A model and the label source that it was measured on."""
+
+    model: str
+    source: str
+
+
+@dataclass
+class Revision:
+    """One revision, read. What it lacks is empty here, and named in ``missing``.
+
+    Attributes:
+        name: as it was asked for.
+        commit: which commit that is, and of which day; for the working tree, the one that it stands on.
+        params: params.yaml as it is; another revision may hold other sections than this code knows.
+        dataset, metrics, labels, comparison, judgements: of the folder metrics.
+        results: a row a query for each model and source, as in data/results.
+        without_label, left_out: for each source, ``{reason: images}`` and ``{reason: queries}``.
+    """
+
+    name: str
+    commit: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    dataset: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
+    comparison: dict[str, Any] = field(default_factory=dict)
+    judgements: dict[str, Any] = field(default_factory=dict)
+    results: dict[Key, list[Row]] = field(default_factory=dict)
+    without_label: dict[str, dict[str, int]] = field(default_factory=dict)
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def keys(self) -> list[Key]:
+        """Every model and source that was measured, by source: models on the same labels compare."""
+        keys = [Key(model, source) for model, sources in self.metrics.items() for source in sources]
+        order = list(dict.fromkeys(key.source for key in keys))
+        return sorted(keys, key=lambda key: order.index(key.source))
+
+    def row(self, key: Key) -> Mapping[str, Any]:
+        """Return the measures of a model on a source; empty if they are not there."""
+        row = self.metrics.get(key.model, {}).get(key.source)
+        return row if isinstance(row, dict) else {}
+
+    def param(self, path: str, otherwise: Any = None) -> Any:
+        """Return a parameter by its dotted path."""
+        value: Any = self.params
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return otherwise if value is None else value
+
+
+def parse(text: str) -> list[str]:
+    """Return the revisions named by ``REV`` or ``REV_A..REV_B``.
+
+    Raises:
+        InputError: neither form, or the same revision twice.
+    """
+    names = text.split("..")
+    if len(names) > 2 or "" in names or any(name.startswith(".") for name in names):
+        raise InputError(
+            f"expected a revision or REV_A..REV_B ({WORKSPACE} is the working tree), found {one_line(text)!r}"
+        )
+    if len(set(names)) != len(names):
+        raise InputError(f"expected two different revisions, found {one_line(text)!r}")
+    return names
+
+
+def read_revisions(names: Sequence[str]) -> list[Revision]:
+    """Read revisions of the repository in the current folder.
+
+    Raises:
+        InputError: no DVC repository here, an unknown revision, one without results, or a damaged file.
+    """
+    revisions = []
+    for name, commit in zip(names, _commits(names), strict=True):
+        with open_files(name) as files:
+            revision = _read(Revision(name, commit), files)
+        if not revision.dataset and not revision.metrics:
+            raise InputError(f"expected results in {name}, found neither of {HELD} (run `dvc repro` first)")
+        revisions.append(revision)
+    return revisions
+
+
+def _commits(names: Sequence[str]) -> list[str]:
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        repo = Repo(".")
+    except NotDvcRepoError:
+        raise InputError("expected a DVC repository in this folder, found none") from None
+    with repo:
+        if Path(repo.root_dir).resolve() != Path.cwd().resolve():
+            raise InputError(f"expected to run in the repository's root {repo.root_dir}, found {Path.cwd()}")
+        return [_commit(repo.scm, name) for name in names]
+
+
+def _commit(scm: Any, name: str) -> str:
+    """Say which commit a revision is; nothing for a working tree without a commit or without git."""
+    from dvc.scm import NoSCM, RevError, resolve_rev
+
+    here = name == WORKSPACE
+    try:
+        if isinstance(scm, NoSCM):
+            raise RevError("no git")
+        commit = scm.resolve_commit(resolve_rev(scm, "HEAD" if here else name))
+    except RevError:
+        if here:
+            return ""
+        raise InputError(f"expected a revision that git or DVC knows, found {one_line(name)!r}") from None
+    day = datetime.fromtimestamp(commit.commit_time, UTC).date()
+    changed = here and scm.is_dirty(untracked_files=False)
+    return f"{commit.hexsha[:7]} of {day}{', with changes since' if changed else ''}"
+
+
+def _read(revision: Revision, files: Files) -> Revision:
+    path = files.path("params.yaml")
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
+    except yaml.YAMLError as error:
+        raise InputError(
+            f"expected YAML in params.yaml of {revision.name}, found: {one_line(error)}"
+        ) from None
+    revision.params = params if isinstance(params, dict) else {}
+    for name in ("dataset", "metrics", "labels", "comparison", "judgements"):
+        setattr(revision, name, files.json(f"metrics/{name}.json"))
+    revision.metrics = {model: row for model, row in revision.metrics.items() if isinstance(row, dict)}
+    columns = ["query_id", "text", "best_rank", "cluster"]
+    for key in filter(_is_named, revision.keys):
+        revision.results[key] = files.csv(f"data/results/{key.model}/{key.source}.csv", columns)
+    for source in dict.fromkeys(key.source for key in revision.results):
+        without = files.json(f"metrics/labels/{source}.json").get("without_label", {})
+        revision.without_label[source] = without if isinstance(without, dict) else {}
+        reasons = files.csv(f"data/qrels/{source}_left_out.csv", ["reason"])
+        revision.left_out[source] = dict(Counter(row["reason"] for row in reasons))
+    revision.missing = files.missing
+    return revision
+
+
+def _is_named(key: Key) -> bool:
+    """Return whether the names can be parts of a path: metrics.json of a revision could hold anything."""
+    return all(NAME_PATTERN.fullmatch(name) for name in key)

@@ -1,0 +1,130 @@
+"""The page's controls, which are Gradio's, and what they do."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from text2image.base.console import InputError
+from text2image.pages.search import view
+from text2image.pages.search.desk import Desk, Question
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
+import gradio as gr
+
+RESULTS = 12
+EXAMPLES = 8
+PICTURES = 8  # that were sent and may still be searched for
+NONE = "none"
+
+
+class Pictures:
+    """The last pictures that were sent, by names that nobody can guess."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+
+    def keep(self, content: bytes) -> str:
+        """Return the name under which a picture is kept for a while."""
+        name = secrets.token_urlsafe(16)
+        self._kept[name] = content
+        while len(self._kept) > PICTURES:
+            self._kept.popitem(last=False)
+        return name
+
+    def get(self, name: str) -> bytes | None:
+        """Return a picture; None if it is gone."""
+        return self._kept.get(name)
+
+
+def asset(name: str) -> str:
+    """Return a file that stands beside this module."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+class Actions:
+    """What the controls do; each returns what Gradio puts into the controls named beside it."""
+
+    def __init__(self, desk: Desk, pictures: Pictures) -> None:
+        self.desk, self.pictures = desk, pictures
+        self.chips = view.examples(desk.known.examples(EXAMPLES))
+
+    def answer(self, text: str, picture: str, model: str, beside: str, wanted: int) -> str:
+        """Return the results as HTML; under the chips, which stay where they are."""
+        content = self.pictures.get(picture) if picture else None
+        models = tuple(dict.fromkeys(name for name in (model, beside) if name != NONE))
+        try:
+            if picture and content is None:
+                raise InputError("expected a picture, found that it was sent too long ago: choose it again")
+            found = self.desk.answer(Question(text, content, models, min(wanted, view.MOST)))
+        except InputError as error:
+            return self.chips + view.problem(f"{error}")
+        return self.chips + view.render(found, self.desk.by)
+
+    def search(self, text: str, model: str, beside: str) -> tuple[str, str, int]:
+        """Search for what was typed: results, no picture, how many."""
+        return self.answer(text, "", model, beside, RESULTS), "", RESULTS
+
+    def ask(self, model: str, beside: str, event: gr.EventData) -> tuple[str, str, str, int]:
+        """Search for an example: its text, then as for :meth:`search`."""
+        text = str(event.query)
+        return text, *self.search(text, model, beside)
+
+    def like(self, model: str, beside: str, event: gr.EventData) -> tuple[str, str, str, int]:
+        """Search with a picture that was sent: no text, results, the picture's name, how many."""
+        picture = str(event.picture)
+        return "", self.answer("", picture, model, beside, RESULTS), picture, RESULTS
+
+    def more(self, text: str, picture: str, model: str, beside: str, wanted: int) -> tuple[str, int]:
+        """Search again for more images: results, how many."""
+        return self.answer(text, picture, model, beside, wanted + RESULTS), wanted + RESULTS
+
+    def judge(self, query: object, image: object, grade: object) -> dict[str, str]:
+        """Keep a grade and say where, or why not."""
+        try:
+            number = grade if isinstance(grade, int) else -1
+            return {"kept": ", ".join(self.desk.judge(str(query), str(image), number))}
+        except InputError as error:
+            return {"error": str(error)}
+
+
+def controls(actions: Actions) -> Any:
+    """Return the page's controls."""
+    params, known = actions.desk.params, actions.desk.known
+    models = params.embed.models
+    plain: dict[str, Any] = {"apply_default_css": False}
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+
+    def judge(call: dict[str, Any]) -> dict[str, str]:  # Gradio marks it, which it cannot do with a method
+        return actions.judge(call.get("query"), call.get("image"), call.get("grade"))
+
+    with gr.Blocks(title="Search", analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(view.header(len(actions.desk.files), models, params.label.sources), js_on_load=None, **plain)
+        with gr.Row(elem_classes="bar"):
+            text = gr.Textbox(
+                next(iter(known.examples(1)), ""), label="query", show_label=False, container=False, max_lines=1, scale=5,
+                placeholder="What should the picture show?", elem_classes="query", min_width=240,
+            )  # fmt: skip
+            button = gr.Button("Search", variant="primary", scale=0, min_width=110)
+            by_picture = gr.HTML(asset("picture.html"), js_on_load=asset("picture.js"), min_width=48, **plain)
+            first = gr.Dropdown(models, value=models[0], label="model", scale=1, min_width=130)
+            second = gr.Dropdown(
+                [NONE, *models], value=models[1] if len(models) > 1 else NONE, label="beside it",
+                interactive=len(models) > 1, scale=1, min_width=130,
+            )  # fmt: skip
+        result = gr.HTML(
+            js_on_load=asset("page.js"), server_functions=[judge], elem_classes="results", **plain
+        )
+        picture, wanted = gr.State(""), gr.State(RESULTS)
+        shown, everything = [result, picture, wanted], [text, picture, first, second, wanted]
+        for event in (text.submit, button.click, page.load):
+            event(actions.search, [text, first, second], shown, **hidden)
+        result.ask(actions.ask, [first, second], [text, *shown], **hidden)
+        by_picture.picture(actions.like, [first, second], [text, *shown], **hidden)
+        result.more(actions.more, everything, [result, wanted], **hidden)
+        for choice in (first, second):
+            choice.input(actions.answer, everything, result, **hidden)
+    return page.queue(default_concurrency_limit=8)

@@ -1,0 +1,82 @@
+"""Serves the page: Gradio's controls, the pictures by id, and the guard before them."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+
+from text2image.base.console import InputError, say
+from text2image.pages.search.desk import Desk
+from text2image.pages.search.guard import App, Guard
+from text2image.pages.search.page import Actions, Pictures, asset, controls
+from text2image.pages.search.thumbnails import LARGE, Thumbnails
+from text2image.pages.theme import CARD, INK, PAPER, QUIET, RELEVANT, RULE
+
+COLOURS = {"ink": INK, "quiet": QUIET, "paper": PAPER, "card": CARD, "rule": RULE, "accent": RELEVANT}
+
+
+def application(desk: Desk, host: str) -> App:
+    """Return the whole page as an ASGI app."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    thumbnails, pictures = Thumbnails(desk.files, desk.params.catalog.max_pixels), Pictures()
+
+    @app.get("/image/{image_id}")
+    def image(image_id: str, side: int = LARGE) -> Response:
+        content = thumbnails.get(image_id, side)
+        if content is None:
+            return Response(status_code=404)
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+    @app.post("/picture")
+    async def picture(request: Request) -> JSONResponse:
+        content = await request.body()
+        if problem := await run_in_threadpool(desk.check_picture, content):
+            return JSONResponse({"error": problem}, 415)
+        return JSONResponse({"picture": pictures.keep(content)})
+
+    colours = "".join(f"--{name}: {colour};" for name, colour in COLOURS.items())
+    gr.mount_gradio_app(
+        app, controls(Actions(desk, pictures)), path="/", footer_links=[], run_history=False, show_error=False,
+        ssr_mode=False, mcp_server=False, pwa=False, enable_monitoring=False, allowed_paths=[],
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+        css=f":root {{{colours}}}\n{asset('page.css')}", js="() => document.body.classList.remove('dark')",
+    )  # fmt: skip
+    return Guard(app, host)
+
+
+def serve(desk: Desk, host: str, port: int) -> None:
+    """Serve the page until Ctrl-C.
+
+    Raises:
+        InputError: host or port cannot be listened at.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with closing(socket.socket(family)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+            listening.listen()
+        except (OSError, OverflowError) as error:
+            raise InputError(f"expected to listen at {host} port {port}, found: {error}") from None
+        app = application(desk, host)
+        name = f"[{host}]" if ":" in host else host
+        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=1)
+        Server(config, f"http://{name}:{listening.getsockname()[1]}/").run(sockets=[listening])
+
+
+class Server(uvicorn.Server):
+    """A server that names its address once it answers there and ends cleanly at Ctrl-C, not before."""
+
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self.url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        say(f"search at {self.url} (Ctrl-C ends; every grade is kept at once)")

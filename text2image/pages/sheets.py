@@ -1,0 +1,143 @@
+"""Sheets of pictures: rows of images with headings and captions, in the colours of the look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+
+from text2image.pages.theme import CARD, INK, PAPER, QUIET, RELEVANT, RULE
+
+CELL = 176  # pixels: the side of the square that a picture is fitted into
+GAP = 12
+MARGIN = 28
+FRAME = 4
+
+
+class Cell(NamedTuple):
+    """A picture with a line below it; a relevant one is framed and ticked. No picture: an empty place."""
+
+    image: Image.Image | None
+    caption: str = ""
+    relevant: bool = False
+
+
+class Strip(NamedTuple):
+    """A row of pictures under a heading; a wider gap stands before the columns named in ``apart``."""
+
+    heading: str
+    detail: str
+    cells: Sequence[Cell]
+    apart: Sequence[int] = ()
+    caption_lines: int = 1
+
+
+@cache
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """Return DejaVu Sans, which comes with matplotlib, so that sheets look the same everywhere."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
+
+
+TITLE, HEADING, DETAIL, CAPTION = (26, True), (18, True), (15, False), (14, False)
+STRIP_HEAD, LINE = 52, 19
+
+
+def sheet(title: str, subtitle: str, strips: Sequence[Strip]) -> Image.Image:
+    """Draw strips of pictures one below the other, as an RGB image.
+
+    Args:
+        title: what the sheet shows.
+        subtitle: how to read it.
+        strips: at least one; otherwise the sheet says that there is nothing to show.
+    """
+    strips = strips or [Strip("nothing to show", "", [])]
+    columns = max((len(strip.cells) for strip in strips), default=0)
+    gaps = max(len(strip.apart) for strip in strips)
+    width = max(2 * MARGIN + columns * (CELL + GAP) - GAP + gaps * 2 * GAP, 760)
+    head = MARGIN + 76
+    heights = [_strip_height(strip) for strip in strips]
+    page = Image.new("RGB", (width, head + sum(heights) + MARGIN // 2), PAPER)
+    draw = ImageDraw.Draw(page)
+    draw.text((MARGIN, MARGIN), _fit(title, TITLE, width - 2 * MARGIN), fill=INK, font=font(*TITLE))
+    draw.text(
+        (MARGIN, MARGIN + 38), _fit(subtitle, DETAIL, width - 2 * MARGIN), fill=QUIET, font=font(*DETAIL)
+    )
+    for index, strip in enumerate(strips):
+        _draw_strip(page, strip, head + sum(heights[:index]))
+    return page
+
+
+def save_sheet(path: Path, title: str, subtitle: str, strips: Sequence[Strip]) -> None:
+    """Draw a sheet (see :func:`sheet`) and write it, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet(title, subtitle, strips).save(path)
+
+
+def _strip_height(strip: Strip) -> int:
+    return (STRIP_HEAD if strip.heading else GAP) + CELL + 7 + LINE * strip.caption_lines + 2 * GAP
+
+
+def _draw_strip(page: Image.Image, strip: Strip, top: int) -> None:
+    draw = ImageDraw.Draw(page)
+    room = page.width - 2 * MARGIN
+    draw.line((MARGIN, top - GAP // 2, page.width - MARGIN, top - GAP // 2), fill=RULE, width=1)
+    if strip.heading:
+        draw.text((MARGIN, top + 2), _fit(strip.heading, HEADING, room), fill=INK, font=font(*HEADING))
+        draw.text((MARGIN, top + 26), _fit(strip.detail, DETAIL, room), fill=QUIET, font=font(*DETAIL))
+    for column, cell in enumerate(strip.cells):
+        left = MARGIN + column * (CELL + GAP) + 2 * GAP * sum(column >= edge for edge in strip.apart)
+        _draw_cell(page, cell, left, top + (STRIP_HEAD if strip.heading else GAP), strip.caption_lines)
+
+
+def _draw_cell(page: Image.Image, cell: Cell, left: int, top: int, caption_lines: int) -> None:
+    draw = ImageDraw.Draw(page)
+    box = (left, top, left + CELL - 1, top + CELL - 1)
+    draw.rectangle(box, fill=CARD)
+    if cell.image is None:
+        return
+    inner = CELL - 2 * (FRAME + 2)
+    picture = fitted(cell.image, inner)
+    at = (left + (CELL - picture.width) // 2, top + (CELL - picture.height) // 2)
+    page.paste(picture, at)
+    if cell.relevant:
+        draw.rectangle(box, outline=RELEVANT, width=FRAME)
+    caption = f"✓ {cell.caption}" if cell.relevant else cell.caption
+    ink = RELEVANT if cell.relevant else QUIET
+    for number, line in enumerate(_wrap(caption, CAPTION, CELL, caption_lines)):
+        draw.text((left + 2, top + CELL + 4 + number * LINE), line, fill=ink, font=font(*CAPTION))
+
+
+def fitted(image: Image.Image, side: int) -> Image.Image:
+    """Return ``image`` scaled down or up so that its longer side is ``side`` pixels."""
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _wrap(text: str, style: tuple[int, bool], room: int, lines: int) -> list[str]:
+    """Return ``text`` on at most ``lines`` lines of ``room`` pixels, broken between words, the last shortened."""
+    done: list[str] = []
+    words = text.split()
+    while words and len(done) < lines - 1:
+        count = 1
+        while count < len(words) and font(*style).getlength(" ".join(words[: count + 1])) <= room:
+            count += 1
+        done.append(_fit(" ".join(words[:count]), style, room))
+        words = words[count:]
+    return [*done, _fit(" ".join(words), style, room)] if words else done
+
+
+def _fit(text: str, style: tuple[int, bool], room: int) -> str:
+    """Return ``text`` shortened with an ellipsis to at most ``room`` pixels."""
+    face = font(*style)
+    line = "".join(char if char.isprintable() else " " for char in text)[:400]
+    if face.getlength(line) <= room:
+        return line
+    while line and face.getlength(line + "…") > room:
+        line = line[:-1]
+    return line.rstrip() + "…"

@@ -1,0 +1,30 @@
+"""Images that one model holds for nearly the same, by cosine similarity."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from text2image.collection.duplicates import groups
+from text2image.retrieval.ranking import score_blocks
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+
+def cosine_groups(images: Floats, threshold: float) -> Integers:
+    """Return the group of each image: images at least so alike, directly or through others.
+
+    Args:
+        images: ``(n_images, dim)`` float32 unit rows.
+        threshold: cosine similarity in [-1, 1].
+
+    Returns:
+        ``(n_images,)`` int64, numbered by first appearance.
+    """
+    pairs = [np.empty((0, 2), dtype=np.int64)]
+    for rows, scores in score_blocks(images, images):
+        left, right = np.nonzero(scores >= threshold)
+        left = left + rows.start
+        pairs.append(np.stack([left, right], axis=1)[left < right])
+    return groups(len(images), np.concatenate(pairs))

@@ -1,0 +1,30 @@
+"""Labels become queries: each text with the images that carry it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from text2image.formats.texts import Query, normalise_text, query_id
+
+
+def make_queries(labels: Iterable[tuple[str, str]]) -> list[Query]:
+    """Group ``(image_id, text)`` pairs into queries, sorted by text.
+
+    Texts that are equal after :func:`normalise_text` and lower-casing are one query with several
+    relevant images; it is written as most of its labels write it (on a tie, the first in order).
+    Labels with no visible character are left out: the caller counts them beforehand.
+    """
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    images: dict[str, set[str]] = defaultdict(set)
+    for image_id, raw in labels:
+        text = normalise_text(raw)
+        if text:
+            key = query_id(text)
+            spellings[key][text] += 1
+            images[key].add(image_id)
+    queries = [
+        Query(key, min(forms, key=lambda form: (-forms[form], form)), tuple(sorted(images[key])))
+        for key, forms in spellings.items()
+    ]
+    return sorted(queries, key=lambda query: (query.text, query.query_id))

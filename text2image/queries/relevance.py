@@ -1,0 +1,114 @@
+"""Which images answer a query: those that carry its text, their near-duplicates, and what people judged."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from text2image.collection.duplicates import groups
+from text2image.formats.texts import Query
+
+LABELLED = 2
+"""The grade of an image that is relevant by its label, on the scale of judgements (0 to 3)."""
+
+TOO_MANY = "fits too many images"
+GENERIC = "too generic to search for"
+NOTHING_LEFT = "no relevant image left after judgements"
+
+
+class Judgement(NamedTuple):
+    """A person's or a model's word on one image for one query, which overrides the labels.
+
+    ``relevance``: 0 not relevant, 1 marginally, 2 relevant, 3 exactly what was asked for.
+    """
+
+    query_id: str
+    image_id: str
+    relevance: int
+
+
+class LeftOut(NamedTuple):
+    """A query that is not searched for, and why."""
+
+    query_id: str
+    text: str
+    reason: str
+
+
+def join_groups(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
+    """Return groups of images that share a group of either kind, directly or through others.
+
+    Args:
+        first: ``{image_id: group}`` of the whole gallery.
+        second: the same of some of its images.
+    """
+    images = sorted(first)
+    members: dict[tuple[str, int], int] = {}
+    pairs = [
+        (members.setdefault((kind, group_of[image]), index), index)
+        for kind, group_of in (("first", first), ("second", second))
+        for index, image in enumerate(images)
+        if image in group_of
+    ]
+    joined = groups(len(images), np.array(pairs, dtype=np.int64).reshape(-1, 2))
+    return dict(zip(images, joined.tolist(), strict=True))
+
+
+def near_duplicates_of(group_of: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return ``{image_id: all images of its near-duplicate group, itself included}``, sorted."""
+    members: dict[int, list[str]] = defaultdict(list)
+    for image_id in sorted(group_of):
+        members[group_of[image_id]].append(image_id)
+    return {image_id: members[group] for image_id, group in group_of.items()}
+
+
+def is_generic(text: str, generic_words: Iterable[str]) -> bool:
+    """Say whether a text has no word beyond ``generic_words`` (any case), and so could mean any image."""
+    words = re.findall(r"\w+", text.lower())
+    return set(words) <= {word.lower() for word in generic_words}
+
+
+def judge_queries(
+    queries: Sequence[Query],
+    near: Mapping[str, Sequence[str]],
+    judgements: Iterable[Judgement],
+    *,
+    max_relevant_share: float,
+    generic_words: Sequence[str],
+) -> tuple[dict[str, dict[str, int]], list[LeftOut]]:
+    """Return the graded relevance of every query that is worth asking, and those left out.
+
+    Args:
+        queries: with the images that carry each text.
+        near: ``{image_id: images that count as the same}``; every image of the gallery is a key.
+        judgements: override what follows from the labels, image by image.
+        max_relevant_share: a text that more than this share of the gallery carries is left out
+            (never one that a single image carries).
+        generic_words: a text of these words alone is left out.
+
+    Returns:
+        ``{query_id: {image_id: grade}}``, grades 1 to 3, and what was left out, in the queries' order.
+    """
+    judged: dict[str, dict[str, int]] = defaultdict(dict)
+    for judgement in judgements:
+        judged[judgement.query_id][judgement.image_id] = judgement.relevance
+    limit = max(1.0, max_relevant_share * len(near))
+    relevance: dict[str, dict[str, int]] = {}
+    left_out: list[LeftOut] = []
+    for query in queries:
+        by_label = {image: LABELLED for carrier in query.relevant for image in near[carrier]}
+        graded = by_label | judged[query.query_id]
+        grades = {image: grade for image, grade in graded.items() if grade > 0 and image in near}
+        if is_generic(query.text, generic_words):
+            left_out.append(LeftOut(query.query_id, query.text, GENERIC))
+        elif len(query.relevant) > limit:
+            left_out.append(LeftOut(query.query_id, query.text, TOO_MANY))
+        elif not grades:
+            left_out.append(LeftOut(query.query_id, query.text, NOTHING_LEFT))
+        else:
+            relevance[query.query_id] = grades
+    return relevance, left_out

@@ -1,0 +1,94 @@
+"""The cut-outs: photographed objects on a transparent ground, with captions and a category."""
+
+from __future__ import annotations
+
+import csv
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, UnidentifiedImageError
+
+from text2image.base.console import InputError, one_line
+from text2image.sample.colour import Colour
+from text2image.sample.wording import WORDINGS
+
+
+class Cutout(NamedTuple):
+    """A cut-out: its file, size in pixels, mean colour of what is opaque, category and captions."""
+
+    path: Path
+    size: tuple[int, int]
+    colour: Colour
+    category: str
+    captions: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The product's name in words, such as ``film camera``."""
+        return self.path.stem.replace("-", " ")
+
+
+@lru_cache(maxsize=256)
+def load_cutout(path: Path) -> Image.Image:
+    """Return the decoded RGBA picture; the last 256 are kept, about 0.2 MB each."""
+    with Image.open(path) as picture:
+        return picture.convert("RGBA")
+
+
+def read_cutouts(folder: Path) -> list[Cutout]:
+    """Return the captioned cut-outs of ``folder``, sorted by file name.
+
+    Raises:
+        InputError: a table is missing or lacks a column, or names a file that is not a picture.
+    """
+    captions = _read_pairs(folder / "captions.csv", "text")
+    categories = dict(_read_pairs(folder / "categories.csv", "category"))
+    texts: dict[str, list[str]] = {}
+    for file, text in captions:
+        texts.setdefault(file, []).append(text)
+    if not texts:
+        raise InputError(f"expected captions in {folder / 'captions.csv'}, found none")
+    cutouts = []
+    for file in sorted(texts):
+        category = categories.get(file)
+        if category not in WORDINGS:
+            raise InputError(
+                f"expected a category of {file} in {folder / 'categories.csv'} out of "
+                f"{', '.join(sorted(WORDINGS))}, found {category!r}"
+            )
+        size, colour = _measure(folder / file, folder / "captions.csv")
+        cutouts.append(Cutout(folder / file, size, colour, category, tuple(texts[file])))
+    return cutouts
+
+
+def _measure(path: Path, table: Path) -> tuple[tuple[int, int], Colour]:
+    """Return a picture's size and the mean colour of its opaque part."""
+    try:
+        picture = load_cutout(path)
+    except FileNotFoundError:
+        raise InputError(f"expected the picture {path} that {table} names, found no such file") from None
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"expected a picture in {path}, found: {one_line(error)}") from None
+    red, green, blue, alpha = picture.convert("RGBa").resize((1, 1), Image.Resampling.BOX).tobytes()
+    share = max(1, alpha) / 255
+    return picture.size, (_channel(red / share), _channel(green / share), _channel(blue / share))
+
+
+def _channel(value: float) -> int:
+    return min(255, round(value))
+
+
+def _read_pairs(table: Path, column: str) -> list[tuple[str, str]]:
+    """Return the columns ``cutout`` and ``column`` of a CSV table."""
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            found = reader.fieldnames or []
+            if not {"cutout", column} <= set(found):
+                raise InputError(f"expected the columns cutout,{column} in {table}, found {','.join(found)}")
+            return [(row["cutout"] or "", row[column] or "") for row in reader]
+    except FileNotFoundError:
+        raise InputError(f"expected the cut-outs' table {table}, found no such file") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"expected UTF-8 CSV in {table}, found: {one_line(error)}") from None

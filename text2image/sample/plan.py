@@ -1,0 +1,204 @@
+"""What a campaign shows and says, drawn at random from (seed, campaign) alone."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from text2image.sample.colour import PALETTES, Palette, blend, contrast
+from text2image.sample.cutouts import Cutout
+from text2image.sample.layouts import LAYOUTS, SCALED, SIZES, Layout, Size, mirrored, shape
+from text2image.sample.picture import MAX_ENLARGEMENT
+from text2image.sample.text import FAMILIES, NARROW
+from text2image.sample.wording import BADGE_OFFERS, BRAND_ENDS, BRAND_STARTS, OFFERS, TERMS, WORDINGS
+
+# Which campaigns are special, by their number, so that the shares hold in every sample.
+COPY_EVERY, COPY_AT = 12, 5  # the second rendition is the same file again
+NEAR_EVERY, NEAR_AT = 4, 2  # the second rendition is nearly the same picture
+THIRD_EVERY, THIRD_AT = 7, 3  # there is a third rendition
+
+GROUNDS = ("plain", "plain", "disc", "disc", "panel", "panel", "frame")
+DENSITIES: tuple[tuple[str, ...], ...] = (
+    ("headline", "button"),
+    ("brand", "headline"),
+    ("brand", "headline", "button"),
+    ("brand", "headline", "price", "button"),
+    ("brand", "headline", "price", "button"),
+    ("brand", "headline", "body", "price", "button", "terms"),
+    ("brand", "headline", "body", "price", "button", "terms"),
+)
+TURNABLE = {"food", "tools", "music", "health"}  # products that need not stand upright
+FLIPPABLE = {"food", "flowers", "farm", "pets", "wildlife", "sports"}  # products without lettering
+
+
+@dataclass(frozen=True)
+class Design:
+    """How one rendition looks; ``radius`` is the button's, as a share of half its height."""
+
+    size: Size
+    layout: Layout
+    palette: Palette
+    ground: str
+    family: str
+    kinds: tuple[str, ...]
+    badge: bool
+    radius: float
+    tilt: float  # degrees
+    flip: bool
+    angle: int  # of the gradient: 0 down, 1 across, 2 diagonal
+
+
+@dataclass(frozen=True)
+class Touch:
+    """What makes a near-duplicate: pixels cut off each side (share), brightness factor, new size."""
+
+    crop: float = 0.0
+    brightness: float = 1.0
+    size: Size | None = None
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """One file of a campaign."""
+
+    campaign: int
+    number: int
+    kind: str  # original, rendition, near_duplicate or copy
+    path: str  # relative to the sample folder
+    cutout: Cutout
+    design: Design
+    texts: dict[str, str]
+    quality: int
+    touch: Touch = Touch()
+
+
+def _random(seed: str) -> Random:
+    """Return a generator that is the same for the same words on every machine."""
+    return Random(seed)  # noqa: S311 - for variety, not for secrets
+
+
+def choose_cutout(seed: int, campaign: int, cutouts: Sequence[Cutout]) -> Cutout:
+    """Return the campaign's cut-out: all differ until every one was used once."""
+    order = list(range(len(cutouts)))
+    _random(f"{seed}/cutouts").shuffle(order)
+    return cutouts[order[campaign % len(order)]]
+
+
+def plan_campaign(seed: int, campaign: int, cutouts: Sequence[Cutout]) -> list[Rendition]:
+    """Return the two or three renditions of a campaign, of which both folders hold at least one."""
+    rng = _random(f"{seed}/{campaign}")
+    cutout = choose_cutout(seed, campaign, cutouts)
+    first_texts, other_texts = _draw_texts(rng, cutout)
+    first = rng.randrange(2)
+    original = _rendition(rng, (seed, campaign, 0), "original", first, cutout, first_texts, ())
+    if campaign % COPY_EVERY == COPY_AT:
+        path = _path(seed, campaign, 1, 1 - first, original.path.rpartition(".")[2])
+        second = replace(original, number=1, kind="copy", path=path)
+    elif campaign % NEAR_EVERY == NEAR_AT:
+        second = _near_duplicate(rng, seed, original, 1 - first)
+    else:
+        texts = rng.choice((first_texts, other_texts))
+        place = (seed, campaign, 1)
+        second = _rendition(rng, place, "rendition", 1 - first, cutout, texts, (original.design,))
+    renditions = [original, second]
+    if campaign % THIRD_EVERY == THIRD_AT:
+        used = (original.design, second.design)
+        place = (seed, campaign, 2)
+        renditions.append(_rendition(rng, place, "rendition", rng.randrange(2), cutout, other_texts, used))
+    return renditions
+
+
+def _path(seed: int, campaign: int, number: int, folder: int, suffix: str) -> str:
+    """Return a neutral path: neither its name nor its order tells what belongs together."""
+    digest = hashlib.sha256(f"{seed}/{campaign}/{number}".encode()).hexdigest()
+    return f"{folder}/ad_{digest[:10]}.{suffix}"
+
+
+def _draw_texts(rng: Random, cutout: Cutout) -> tuple[dict[str, str], dict[str, str]]:
+    """Return two versions of a campaign's texts: same brand and price, other headline and button."""
+    wording = WORDINGS[cutout.category]
+    brand = rng.choice(BRAND_STARTS) + rng.choice(BRAND_ENDS)
+    low, high = wording.price
+    amount = round(math.exp(rng.uniform(math.log(low), math.log(high))))
+    cents = rng.choice((50, 90, 95, 99))
+    figures = {
+        "price": f"{amount}.{cents}" if amount < 200 else f"{round(amount, -1):,}",
+        "percent": rng.choice((10, 15, 20, 25, 30, 40, 50)),
+    }
+    offer = rng.choice(OFFERS if amount < 200 else OFFERS[:5]).format(**figures)
+    badge = rng.choice(BADGE_OFFERS if amount < 100 else BADGE_OFFERS[1:]).format(**figures)
+    headlines = rng.sample(wording.headlines, 2)
+    buttons = rng.sample(wording.buttons, 2)
+    shared = {"body": rng.choice(wording.bodies), "terms": rng.choice(TERMS), "price": offer, "badge": badge}
+    first, other = (
+        {"brand": brand, "headline": headline.format(name=cutout.name), "button": button, **shared}
+        for headline, button in zip(headlines, buttons, strict=True)
+    )
+    return first, other
+
+
+def _rendition(
+    rng: Random,
+    place: tuple[int, int, int],
+    kind: str,
+    folder: int,
+    cutout: Cutout,
+    texts: dict[str, str],
+    used: tuple[Design, ...],
+) -> Rendition:
+    """Draw the design and the file format of one rendition; ``place`` is (seed, campaign, number)."""
+    design = _draw_design(rng, cutout, used)
+    small = design.size[0] * design.size[1] <= 120_000
+    suffix = rng.choices(("jpg", "png", "webp"), (78, 11 if small else 0, 11))[0]
+    path = _path(*place, folder, suffix)
+    return Rendition(place[1], place[2], kind, path, cutout, design, texts, rng.randint(80, 92))
+
+
+def _draw_design(rng: Random, cutout: Cutout, used: tuple[Design, ...]) -> Design:
+    """Draw a design whose size and palette none of the ``used`` ones has."""
+    longest = max(cutout.size)
+    sizes = [
+        size
+        for size in SIZES
+        if size not in {design.size for design in used} and min(size) * 0.42 <= MAX_ENLARGEMENT * longest
+    ]
+    size = rng.choices(sizes, [SIZES[item] for item in sizes])[0]
+    palettes = [palette for palette in PALETTES if palette not in {design.palette for design in used}]
+    rng.shuffle(palettes)
+    visible = [item for item in palettes if contrast(cutout.colour, blend(item.start, item.end, 0.5)) >= 1.8]
+    layout = rng.choice(LAYOUTS[shape(size)])
+    if rng.random() < 0.5:
+        layout = mirrored(layout)
+    badge = min(size) >= 250 and rng.random() < 0.6
+    return Design(
+        size=size,
+        layout=layout,
+        palette=(visible or palettes)[0],
+        ground=rng.choice(GROUNDS),
+        family=NARROW if size[0] <= 160 else rng.choice(tuple(FAMILIES)),
+        kinds=rng.choice([kinds for kinds in DENSITIES if _fills(layout, kinds, badge)]),
+        badge=badge,
+        radius=rng.choice((0.25, 0.4, 1.0)),
+        tilt=rng.uniform(-12, 12) if cutout.category in TURNABLE else 0.0,
+        flip=cutout.category in FLIPPABLE and rng.random() < 0.5,
+        angle=rng.randrange(3),
+    )
+
+
+def _fills(layout: Layout, kinds: tuple[str, ...], badge: bool) -> bool:
+    """Whether every column of ``layout`` holds one of ``kinds``; with a badge, it alone holds the price."""
+    drawn = set(kinds) - ({"price"} if badge else set())
+    return all(drawn & set(column.kinds) for column in layout.columns)
+
+
+def _near_duplicate(rng: Random, seed: int, original: Rendition, folder: int) -> Rendition:
+    """Return ``original`` slightly cropped, brightened and recompressed, sometimes scaled."""
+    size = SCALED.get(original.design.size) if rng.random() < 0.5 else None
+    brightness = rng.choice((0.95, 0.97, 1.03, 1.05))
+    touch = Touch(crop=rng.uniform(0.002, 0.009), brightness=brightness, size=size)
+    path = _path(seed, original.campaign, 1, folder, "jpg")
+    quality = rng.randint(70, 84)
+    return replace(original, number=1, kind="near_duplicate", path=path, quality=quality, touch=touch)

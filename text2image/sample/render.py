@@ -1,0 +1,161 @@
+"""Rendering of a planned rendition: the picture and where its texts stand."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from PIL import Image, ImageDraw, ImageEnhance
+
+from text2image.sample.badge import badge_radius, draw_badge, free_corner
+from text2image.sample.colour import MIN_CONTRAST, Colour, readable, worst_contrast
+from text2image.sample.cutouts import load_cutout
+from text2image.sample.layouts import Box, Column, pixels
+from text2image.sample.picture import fit_product, paint_ground, paste_product, paste_rounded
+from text2image.sample.plan import TURNABLE, Design, Rendition, Touch
+from text2image.sample.text import FAMILIES, LINE_HEIGHT, SetText, TextBox, fit_column, gap, load_font
+
+
+class Creative(NamedTuple):
+    """A rendered rendition; ``texts`` are in reading order."""
+
+    image: Image.Image
+    texts: list[TextBox]
+
+    @property
+    def headline_px(self) -> int:
+        """Font size of the headline in pixels; 0 without a headline."""
+        return next((text.font_px for text in self.texts if text.kind == "headline"), 0)
+
+
+def render(rendition: Rendition) -> Creative:
+    """Draw a rendition: ground, product, columns of text and badge."""
+    design = rendition.design
+    room = pixels(design.layout.product, design.size)
+    columns = [
+        (column, *_fit(column, design, rendition.texts))
+        for column in sorted(design.layout.columns, key=lambda column: (column.area[1], column.area[0]))
+    ]
+    canvas = _choose_ground(design, room, [column for column, _, _ in columns])
+    ground = canvas.copy()
+    cutout = load_cutout(rendition.cutout.path)
+    space = (room[2] - room[0], room[3] - room[1])
+    turnable = rendition.cutout.category in TURNABLE
+    product = fit_product(cutout, space, design.tilt, design.flip, turnable)
+    box = paste_product(canvas, product, room)
+    texts: list[TextBox] = []
+    for column, unit, blocks in columns:
+        texts += _draw_column(canvas, ground, column, unit, blocks, design)
+    if design.badge:
+        radius = badge_radius(design.size)
+        occupied = [text.box for text in texts]
+        centre = free_corner(product, box, room, design.size, radius, occupied)
+        if centre:
+            file = FAMILIES[design.family][0]
+            texts.append(draw_badge(canvas, centre, radius, rendition.texts["badge"], file, design.palette))
+    creative = Creative(canvas, texts)
+    return creative if rendition.touch == Touch() else retouch(creative, rendition.touch)
+
+
+def _fit(column: Column, design: Design, texts: dict[str, str]) -> tuple[int, list[SetText]]:
+    """Return unit and set texts of a column; the price moves from the column to the badge if there is one."""
+    left, top, right, bottom = pixels(column.area, design.size)
+    kinds = [kind for kind in column.kinds if kind in design.kinds and not (kind == "price" and design.badge)]
+    width, height = design.size
+    largest = max(28, round((width * height) ** 0.5 * (0.135 if "headline" in kinds else 0.095)))
+    wanted = [(kind, texts[kind]) for kind in kinds]
+    return fit_column(wanted, design.family, (right - left, bottom - top), largest)
+
+
+def _sample(ground: Image.Image, box: Box) -> list[Colour]:
+    """Return colours of ``ground`` on a grid of 8 x 6 points inside ``box``."""
+    points = ground.crop(box).resize((8, 6), Image.Resampling.NEAREST)
+    data = points.tobytes()
+    return [(data[at], data[at + 1], data[at + 2]) for at in range(0, len(data), 3)]
+
+
+def _choose_ground(design: Design, room: Box, columns: Sequence[Column]) -> Image.Image:
+    """Return the ground of the design, or its plain gradient where text would be hard to read on it."""
+    ground = paint_ground(design.palette, design.size, design.ground, design.angle, room)
+    for column in columns:
+        colours = _sample(ground, pixels(column.area, design.size))
+        if worst_contrast(readable(colours), colours) < MIN_CONTRAST:
+            return paint_ground(design.palette, design.size, "plain", design.angle, room)
+    return ground
+
+
+def _draw_column(
+    canvas: Image.Image, ground: Image.Image, column: Column, unit: int, blocks: list[SetText], design: Design
+) -> list[TextBox]:
+    """Draw set texts one below the other, in the middle of the column's height."""
+    left, top, right, bottom = pixels(column.area, design.size)
+    spare = bottom - top - sum(block.height for block in blocks) - gap(unit) * (len(blocks) - 1)
+    y = top + max(0, spare) // 2
+    drawn = []
+    for block in blocks:
+        indent = (right - left - block.width) // 2 if design.layout.centred else 0
+        box = (left + indent, y, left + indent + block.width, y + block.height)
+        drawn.append(_draw_block(canvas, ground, block, box, design))
+        y += block.height + gap(unit)
+    return drawn
+
+
+def _draw_block(
+    canvas: Image.Image, ground: Image.Image, block: SetText, box: Box, design: Design
+) -> TextBox:
+    """Draw one text, a button with its rounded rectangle."""
+    grounds = _sample(ground, box)
+    preferred: tuple[Colour, ...] = ()
+    if block.kind == "button":
+        fill = design.palette.accent
+        if worst_contrast(fill, grounds) < 1.6:
+            fill = readable(grounds)
+        paste_rounded(canvas, box, round((box[3] - box[1]) / 2 * design.radius), fill)
+        grounds, preferred = [fill], (design.palette.start,)
+    elif block.kind in ("price", "brand"):
+        preferred = (design.palette.accent,)
+    ink = readable(grounds, preferred)
+    size = block.face.size
+    inner = (box[3] - box[1] - round(len(block.lines) * size * LINE_HEIGHT)) // 2
+    centred = design.layout.centred or block.kind == "button"
+    x = (box[0] + box[2]) / 2 if centred else box[0]
+    draw = ImageDraw.Draw(canvas)
+    for number, line in enumerate(block.lines):
+        baseline = box[1] + inner + round((number + 0.5) * size * LINE_HEIGHT + 0.36 * size)
+        draw.text((x, baseline), line, fill=ink, font=load_font(block.face), anchor="ms" if centred else "ls")
+    return TextBox(block.kind, " ".join(block.lines), box, size, worst_contrast(ink, grounds))
+
+
+def retouch(creative: Creative, touch: Touch) -> Creative:
+    """Return a near-duplicate: cropped on every side, scaled back or to ``touch.size``, brightened."""
+    width, height = creative.image.size
+    size = touch.size or (width, height)
+    x, y = width * touch.crop, height * touch.crop
+    image = creative.image.resize(size, Image.Resampling.BICUBIC, box=(x, y, width - x, height - y))
+    image = ImageEnhance.Brightness(image).enhance(touch.brightness)
+    across, down = size[0] / (width - 2 * x), size[1] / (height - 2 * y)
+
+    def moved(text: TextBox) -> TextBox:
+        left, top, right, bottom = text.box
+        box = (
+            round((left - x) * across),
+            round((top - y) * down),
+            round((right - x) * across),
+            round((bottom - y) * down),
+        )
+        return text._replace(box=box, font_px=round(text.font_px * down))
+
+    return Creative(image, [moved(text) for text in creative.texts])
+
+
+def encode(image: Image.Image, suffix: str, quality: int) -> bytes:
+    """Return the bytes of a JPEG, PNG or WebP file; the same image gives the same bytes."""
+    file = io.BytesIO()
+    if suffix == "png":
+        image.save(file, "PNG", compress_level=4)
+    elif suffix == "webp":
+        image.save(file, "WEBP", quality=quality, method=2)
+    else:
+        image.save(file, "JPEG", quality=quality)
+    return file.getvalue()
