@@ -77,7 +77,7 @@ def make_project(root: Path, models: Sequence[str], count: int) -> None:
     from stages.builtin_model import build
     from text2image.collection.images import image_id
     from text2image.encoders.models import describe
-    from text2image.params import Model
+    from text2image.encoders.settings import Model
 
     (root / "data/images").mkdir(parents=True)
     with ThreadPoolExecutor() as pool:

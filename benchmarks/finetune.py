@@ -5,7 +5,7 @@ Cross-fitted: the sample's captions are divided into five folds, whole component
 three are learned from. So every caption is searched for by one model that has seen neither it, nor its
 image, nor a near-duplicate, among the images of its fold. Repeated with three seeds, which draw other
 folds and other batches. Settings are those of ``finetune.runs.builtin-tuned`` in params.yaml. They were
-chosen on 36 objects of data/cutouts that the sample does not show, yet three candidates were measured here
+chosen on 36 objects of sample/cutouts that the sample does not show, yet three candidates were measured here
 on the way and the last was kept: Adam at 2e-4 (MRR +0.041 [+0.015, +0.074]), SGD at 0.05 (+0.027
 [+0.007, +0.051]) and SGD at 0.02 (+0.050 [+0.024, +0.081]). Take the last figure for a little too good.
 

@@ -6,23 +6,20 @@ this model; otherwise an empty table. Perceptual hashes, in the catalog, need no
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from text2image.base.console import run
+from stages import run
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.tables import write_csv
-from text2image.params import load_params
+from text2image.params import Params
 from text2image.queries.alike import cosine_groups
 
 
-def main() -> None:
-    model = sys.argv[1]
-    params = load_params()
+def main(params: Params, model: str) -> None:
     rows: list[tuple[str, int]] = []
     if params.queries.cosine.model == model:
         images = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
@@ -34,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "model")

@@ -6,7 +6,6 @@ data/audit/SOURCE.csv lists every label, the most suspicious first, with its sig
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from text2image.base.console import run, say
+from stages import run
+from text2image.base.console import say
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.texts import query_id
 from text2image.formats.trec import read_queries
-from text2image.leftovers import forget_unlisted
-from text2image.params import load_params
+from text2image.params import Params
 from text2image.queries.audit import best_alike, blame, pair_ranks, suspicion, verdict
 
 Floats = npt.NDArray[np.float64]
@@ -146,10 +145,7 @@ def findings(ours: Texts, by_model: Sequence[Signs], image_ids: Sequence[str], n
     return sorted(rows, key=lambda row: (-row.suspicion, row.image_id, row.text))
 
 
-def main() -> None:
-    source = sys.argv[1]
-    params = load_params()
-    forget_unlisted(params)
+def main(params: Params, source: str) -> None:
     image_ids = [image.image_id for image in gallery(read_manifest(), location(params.data.images))]
     column_of = {image_id: column for column, image_id in enumerate(image_ids)}
     all_texts = {name: read_texts(name, column_of) for name in params.label.sources}
@@ -166,4 +162,4 @@ def _rounded(row: Finding) -> Sequence[object]:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "source")

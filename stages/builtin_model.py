@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from text2image.base.console import run, say
+from stages import run
+from text2image.base.console import say
 from text2image.encoders.builtin.assemble import assemble
+from text2image.params import Params
 
 MODEL = Path("data/models/builtin")
 
 
-def main() -> None:
+def main(params: Params) -> None:
     build(MODEL)
     say(f"wrote the open_clip model local-dir:{MODEL}")
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from text2image.base.console import InputError, one_line, run, say
+from stages import run
+from text2image.base.console import InputError, one_line, say
 from text2image.base.store import Store
 from text2image.collection.duplicates import near_groups
 from text2image.collection.entries import Facts, determinants, verdicts, verify
@@ -26,7 +27,7 @@ from text2image.collection.locations import PIN, Found, Location, location, pinn
 from text2image.collection.manifest import MANIFEST, ManifestEntry
 from text2image.formats.files import write_json
 from text2image.formats.tables import chart_text, write_csv
-from text2image.params import load_params
+from text2image.params import Params
 
 DEFAULT_PIN = Path(f"data/images{PIN}")
 
@@ -183,20 +184,13 @@ def arguments() -> Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    options, params = arguments(), load_params()
+def main(params: Params) -> None:
     images, settings = params.data.images, params.catalog
-    if options.pin is not None:
-        pin(images, options.pin)
-        return
     root = location(images)
-    found = look(root)
+    files = look(root)
+    check_pin(images, files)
     with Store("catalog", determinants(root, settings.max_pixels)) as store:
-        if options.full:
-            full(root, found, settings.max_pixels, store)
-            return
-        check_pin(images, found)
-        entries, rejects = read_folder(root, settings.max_pixels, found, store)
+        entries, rejects = read_folder(root, settings.max_pixels, files, store)
     check_usable(root, entries, rejects, settings.max_rejected)
     group = group_entries(entries, settings.near_duplicate_bits)
     write_tables(entries, rejects, group)

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from text2image.base.console import run, say
+from stages import run
+from text2image.base.console import say
 from text2image.evaluation import measures as metrics
 from text2image.evaluation.comparison import Comparison, compare, holm, verdict
 from text2image.formats.files import write_json
 from text2image.formats.tables import read_csv
-from text2image.params import load_params
+from text2image.params import Params
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -55,8 +56,7 @@ def headline(ks: Sequence[int]) -> str:
     return f"hit_rate@{min(ks, key=lambda k: (abs(k - HEADLINE_K), k))}"
 
 
-def main() -> None:
-    params = load_params()
+def main(params: Params) -> None:
     ks, models = params.evaluate.k, params.embed.models
     names = ["mrr", *(f"hit_rate@{k}" for k in ks)]
     found: dict[tuple[str, str, str, str], Comparison] = {}

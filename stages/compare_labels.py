@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from text2image.base.console import run
+from stages import run
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.evaluation.sources import agreement, clip_scores, histogram, shared_share
@@ -24,8 +24,7 @@ from text2image.formats.files import write_json
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.texts import query_id
 from text2image.formats.trec import read_queries
-from text2image.leftovers import forget_unlisted
-from text2image.params import load_params
+from text2image.params import Params
 
 Floats = npt.NDArray[np.float32]
 
@@ -126,10 +125,8 @@ def load_embeddings(models: Sequence[str], names: Sequence[str]) -> dict[str, di
     }
 
 
-def main() -> None:
-    params = load_params()
+def main(params: Params) -> None:
     names, models = params.label.sources, params.embed.models
-    forget_unlisted(params)
     sources = {name: read_source(name) for name in names}
     images = gallery(read_manifest(), location(params.data.images))
     column_of = {image.image_id: column for column, image in enumerate(images)}

@@ -6,19 +6,19 @@ in the folder cost ten images, and a killed run loses at most one batch.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from text2image.base.console import progress, run, say
+from stages import run
+from text2image.base.console import progress, say
 from text2image.base.store import Store
 from text2image.collection.locations import location
 from text2image.collection.manifest import ImageFile, gallery, read_manifest
 from text2image.encoders.models import load_card
 from text2image.encoders.vectors import gather, image_determinants
 from text2image.formats.files import write_array
-from text2image.params import Params, load_params
+from text2image.params import Params
 
 
 def embed_missing(
@@ -26,12 +26,14 @@ def embed_missing(
 ) -> None:
     """Embed ``images`` and put each batch into the store; ``kept`` more are there already."""
     if params.runtime.engine == "ray":
-        from text2image.cluster.workers import embed_on_cluster as embed
+        from text2image.cluster.workers import embed_on_cluster
+
+        batches = embed_on_cluster(name, card, images, params.embed.precision, params.runtime)
     else:
-        embed = embed_here
+        batches = embed_here(name, card, images, params)
     title = f"embed images with {name}"
     with progress(total=len(images) + kept, done=kept, unit="image", title=title) as bar:
-        for batch in embed(name, card, images, params):
+        for batch in batches:
             store.put(batch)
             bar.update(len(batch))
 
@@ -50,19 +52,18 @@ def embed_here(
         yield [(image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
 
 
-def main() -> None:
-    name = sys.argv[1]
-    params, card = load_params(), load_card(name)
+def main(params: Params, model: str) -> None:
+    card = load_card(model)
     images = gallery(read_manifest(), location(params.data.images))
     ids = [image.image_id for image in images]
     with Store("embeddings", image_determinants(card, params.embed.precision)) as store:
         missing = set(store.missing(ids))
         if missing:
             todo = [image for image in images if image.image_id in missing]
-            embed_missing(name, card, todo, len(ids) - len(todo), store, params)
-        write_array(Path(f"data/embeddings/{name}/images.npy"), gather(store, ids))
-    say(f"embed_images {name}: {len(missing)} embedded, {len(ids) - len(missing)} found in the store")
+            embed_missing(model, card, todo, len(ids) - len(todo), store, params)
+        write_array(Path(f"data/embeddings/{model}/images.npy"), gather(store, ids))
+    say(f"embed_images {model}: {len(missing)} embedded, {len(ids) - len(missing)} found in the store")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "model")

@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from text2image.base.console import progress, run, say
+from stages import run
+from text2image.base.console import progress, say
 from text2image.base.store import Store
 from text2image.encoders.models import load_card
 from text2image.encoders.vectors import gather, text_determinants
 from text2image.formats.files import write_array
 from text2image.formats.trec import read_queries
-from text2image.params import Params, load_params
+from text2image.params import Params
 
 
 def text_key(text: str) -> str:
@@ -41,19 +41,18 @@ def embed_missing(
             bar.update(len(batch))
 
 
-def main() -> None:
-    name, source = sys.argv[1:3]
-    params, card = load_params(), load_card(name)
+def main(params: Params, model: str, source: str) -> None:
+    card = load_card(model)
     texts = {text_key(text): text for text in read_queries(Path(f"data/queries/{source}.tsv")).values()}
     with Store("embeddings", text_determinants(card, params.embed.precision)) as store:
         missing = {key: texts[key] for key in store.missing(texts)}
         if missing:
-            embed_missing(name, card, missing, store, params)
-        write_array(Path(f"data/embeddings/{name}/{source}.npy"), gather(store, list(texts)))
+            embed_missing(model, card, missing, store, params)
+        write_array(Path(f"data/embeddings/{model}/{source}.npy"), gather(store, list(texts)))
     say(
-        f"embed_queries {name} {source}: {len(missing)} embedded, {len(texts) - len(missing)} found in the store"
+        f"embed_queries {model} {source}: {len(missing)} embedded, {len(texts) - len(missing)} found in the store"
     )
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "model", "source")

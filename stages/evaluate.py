@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from text2image.base.console import InputError, run, say
+from stages import run
+from text2image.base.console import InputError, say
 from text2image.collection.manifest import read_groups
 from text2image.evaluation.curves import HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
 from text2image.evaluation.summary import RankedQueries, Resampling, per_query, summarise
 from text2image.formats.files import write_json
 from text2image.formats.tables import Row, chart_text, read_csv, write_csv
 from text2image.formats.trec import read_qrels
-from text2image.leftovers import forget_unlisted
-from text2image.params import Params, load_params
+from text2image.params import Params
 from text2image.queries.clusters import query_clusters
 from text2image.queries.split import others
 from text2image.queries.splits import read_set_aside, read_split
@@ -139,14 +139,12 @@ def put_aside(params: Params, source: str, group_of: dict[str, int], n_queries: 
     }
 
 
-def main() -> None:
-    params = load_params()
+def main(params: Params) -> None:
     ks, everything = params.evaluate.k, read_groups()
     aside, label = read_set_aside().images, params.part_label()
     group_of = {image: group for image, group in everything.items() if image not in aside}
     resampling = Resampling(params.evaluate.resamples, params.evaluate.seed)
     pairs = list(product(params.embed.models, params.label.sources))
-    forget_unlisted(params)
     refuse_leaks(params, everything)
     figures: dict[str, dict[str, Any]] = {}
     hit_rates: list[tuple[object, ...]] = []

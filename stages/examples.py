@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from text2image.base.console import run
+from stages import run
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location, location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.tables import Row, read_csv
 from text2image.formats.trec import read_qrels, read_run
 from text2image.pages.sheets import Cell, Strip, save_sheet
-from text2image.params import load_params
+from text2image.params import Params
 from text2image.queries.splits import measured, read_set_aside, without
 
 SHOWN = 5
@@ -67,9 +66,7 @@ def strip(
     return Strip(f"“{result['text']}”", detail, cells, apart=(1,))
 
 
-def main() -> None:
-    model, source = sys.argv[1:3]
-    params = load_params()
+def main(params: Params, model: str, source: str) -> None:
     aside = read_set_aside()
     path_of = measured(gallery(read_manifest(), location(params.data.images)), aside)
     results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank", "cluster"])
@@ -87,4 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "model", "source")

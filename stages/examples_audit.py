@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from text2image.base.console import run
+from stages import run
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location, location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.tables import Row, read_csv
 from text2image.pages.sheets import Cell, Strip, save_sheet
-from text2image.params import load_params
+from text2image.params import Params
 
 A_ROW, ROWS, CAPTION_LINES = 5, 3, 5
 HEADINGS = {
@@ -42,9 +41,8 @@ def strips(findings: Sequence[Row], path_of: dict[str, Location]) -> list[Strip]
     return rows
 
 
-def main() -> None:
-    source = sys.argv[1]
-    path_of = dict(gallery(read_manifest(), location(load_params().data.images)))
+def main(params: Params, source: str) -> None:
+    path_of = dict(gallery(read_manifest(), location(params.data.images)))
     findings = read_csv(Path(f"data/audit/{source}.csv"), ["image_id", "text", "speaks_against", "why"])
     how = f"the most suspicious of {len(findings)} labels; all of them are in data/audit/{source}.csv"
     save_sheet(
@@ -53,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "source")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from text2image.base.console import run
+from stages import run
 from text2image.collection.duplicates import near_pairs
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location, location
 from text2image.formats.tables import Row, read_csv
 from text2image.pages.sheets import Cell, Strip, save_sheet
-from text2image.params import load_params
+from text2image.params import Params
 
 FOLDERS, EXAMPLES_A_FOLDER = 4, 8
 PAIRS, PAIRS_A_ROW = 16, 4
@@ -55,8 +55,7 @@ def pair_strips(root: Location, pairs: Sequence[tuple[Row, Row]]) -> list[Strip]
     return [Strip("", "", cells[start : start + width], apart) for start in range(0, len(cells), width)]
 
 
-def main() -> None:
-    params = load_params()
+def main(params: Params) -> None:
     root = location(params.data.images)
     files = read_csv(Path("data/catalog.csv"), ["path", "image_id", "folder", "phash"])
     how = "examples spread over each sub-folder · width × height in pixels"

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from stages import run
 from stages.examples import HOW_TO_READ, strip
-from text2image.base.console import run
 from text2image.collection.locations import Location, location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.tables import Row, read_csv
 from text2image.formats.trec import read_qrels, read_run
 from text2image.pages.sheets import Strip, save_sheet
-from text2image.params import Params, load_params
+from text2image.params import Params
 from text2image.queries.splits import SetAside, measured, read_set_aside, without
 
 ALONE = "One model only: list another under embed.models to see where they differ"
@@ -75,8 +75,7 @@ def draw(source: str, params: Params, path_of: Mapping[str, Location], aside: Se
     save_sheet(Path(f"plots/instructive/{source}.png"), title, how, strips or [nothing])
 
 
-def main() -> None:
-    params = load_params()
+def main(params: Params) -> None:
     aside = read_set_aside()
     path_of = measured(gallery(read_manifest(), location(params.data.images)), aside)
     for source in params.label.sources:

@@ -6,18 +6,17 @@ and from the texts that most images share to those that stand alone.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from text2image.base.console import run
+from stages import run
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location, location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.tables import Row, read_csv
 from text2image.pages.sheets import Cell, Strip, save_sheet
-from text2image.params import load_params
+from text2image.params import Params
 
 A_ROW, CAPTION_LINES = 6, 3
 
@@ -66,9 +65,8 @@ def _cell(label: Row, by_image: dict[str, list[str]], path_of: dict[str, Locatio
     return Cell(open_image(path_of[label["image_id"]]), caption)
 
 
-def main() -> None:
-    source = sys.argv[1]
-    path_of = dict(gallery(read_manifest(), location(load_params().data.images)))
+def main(params: Params, source: str) -> None:
+    path_of = dict(gallery(read_manifest(), location(params.data.images)))
     labels = read_csv(Path(f"data/labels/{source}.csv"), ["image_id", "text", "confidence"])
     how = f"{len(labels)} labels on {len(path_of)} images; confidence, where there is one, before the text"
     title = f"Images and their labels: {source}"
@@ -76,4 +74,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "source")

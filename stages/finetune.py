@@ -8,17 +8,17 @@ data/tuned/NAME, a model like any other. A killed run goes on where it was.
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
-from text2image.base.console import run, say
+from stages import run
+from text2image.base.console import say
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_groups, read_manifest
 from text2image.encoders.models import describe, load_model
 from text2image.formats.files import rounded, write_json
 from text2image.formats.tables import write_csv
-from text2image.params import Params, load_params
+from text2image.params import Params
 from text2image.queries.split import SplitRow, components, sizes
 from text2image.queries.splits import read_split
 
@@ -77,9 +77,9 @@ def make(name: str, params: Params) -> None:
     )
 
 
-def main() -> None:
-    make(sys.argv[1], load_params())
+def main(params: Params, name: str) -> None:
+    make(name, params)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "name")

@@ -6,27 +6,26 @@ gallery. An exact search needs none, which an empty file says.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from text2image.base.console import run, say
-from text2image.formats.files import whole
-from text2image.params import load_params
+from stages import run
+from text2image.base.console import say
+from text2image.formats.files import atomic_write
+from text2image.params import Params
 from text2image.retrieval.nearest import build, write
 
 
-def main() -> None:
-    model, params = sys.argv[1], load_params()
+def main(params: Params, model: str) -> None:
     kind, index = params.retrieve.index, None
     if kind != "exact":
         images = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
         say(f"index {model}: building {kind} of {len(images)} images …")
         index = build(kind, images, params.runtime.workers)
-    with whole(Path(f"data/index/{model}.faiss")) as temporary:
+    with atomic_write(Path(f"data/index/{model}.faiss")) as temporary:
         write(index, temporary)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "model")

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from text2image.base.console import run
+from stages import run
 from text2image.formats.files import write_json
 from text2image.formats.texts import query_id
 from text2image.formats.trec import read_run
-from text2image.leftovers import forget_unlisted
-from text2image.params import load_params
+from text2image.params import Params
 from text2image.queries.agreement import cohen_kappa, judged
 from text2image.queries.judgements import JudgementRow, is_person, read_judgements
 
@@ -67,9 +66,7 @@ def uncounted(rows: Sequence[JudgementRow], asked: Mapping[str, Collection[str]]
     return sum(query not in asked.get(source, ()) for source, query, _ in pairs)
 
 
-def main() -> None:
-    params = load_params()
-    forget_unlisted(params)
+def main(params: Params) -> None:
     rows = read_judgements()
     ks, models = params.evaluate.k, params.embed.models
     results: dict[str, dict[str, Any]] = {model: {} for model in models}

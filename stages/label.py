@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
@@ -16,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from text2image.base.console import InputError, progress, run, say
+from stages import run
+from text2image.artifacts import ARTIFACTS
+from text2image.base.console import InputError, progress, say
 from text2image.base.store import Store
 from text2image.collection.locations import location
 from text2image.collection.manifest import ImageFile, gallery, read_manifest
 from text2image.formats.files import write_json
 from text2image.formats.tables import write_csv
 from text2image.formats.texts import normalise_text, query_id
-from text2image.labels.protocol.source import Answer, Label, Labeler, NoLabel, load
-from text2image.params import Params, load_params
+from text2image.labels.protocol.source import Answer, Context, Label, Labeler, NoLabel, load
+from text2image.params import Params
 
 MAX_TEXT = 300  # characters: no query is longer, and text towers read about 64 words at most
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -67,9 +68,9 @@ def _alone(labeler: Labeler, store: Store) -> AbstractContextManager[None]:
     """Return what keeps two processes from paying twice, for sources that are paid."""
     if labeler.resume is None:
         return nullcontext()
-    from text2image.base.lock import alone
+    from text2image.base.lock import exclusive_lock
 
-    return alone(store.path)
+    return exclusive_lock(store.path)
 
 
 def stored(store: Store, images: Sequence[ImageFile]) -> dict[str, Answer]:
@@ -156,18 +157,26 @@ def with_engine(labeler: Labeler, source: str, params: Params) -> Labeler:
         return labeler
     from text2image.cluster.workers import ask_on_cluster
 
-    return labeler._replace(ask=partial(ask_on_cluster, source, params, labeler.determinants))
+    settings = getattr(params.label, source)
+    return labeler._replace(
+        ask=partial(ask_on_cluster, source, settings, context_of(source, params), labeler.determinants)
+    )
 
 
-def main() -> None:
-    source, *options = sys.argv[1:]
-    params = load_params()
+def context_of(source: str, params: Params) -> Context:
+    """Return what a source needs besides its settings."""
+    return Context(params.runtime, read_manifest(), params.data.images, ARTIFACTS.label_inputs(source))
+
+
+def load_source(source: str, params: Params) -> Labeler:
+    """Return the labeler of a source as params.yaml sets it up."""
+    return load(source, getattr(params.label, source), context_of(source, params))
+
+
+def main(params: Params, source: str) -> None:
     images = gallery(read_manifest(), location(params.data.images))
-    labeler = with_engine(load(source, params), source, params)
+    labeler = with_engine(load_source(source, params), source, params)
     wanted = images[: labeler.limit]
-    if "--estimate" in options:
-        say(estimate(labeler, source, wanted))
-        return
     given = answers(labeler, source, wanted)
     labels, without = read_answers(labeler, images, given)
     figures = summary(len(images), labels, without)
@@ -191,4 +200,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "source")

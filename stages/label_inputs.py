@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from text2image.base.console import run
+from stages import run
 from text2image.formats.tables import write_csv
 from text2image.labels.human.source import check_columns
 from text2image.labels.protocol.source import SOURCES
-from text2image.params import load_params
+from text2image.params import Params
 
 FOLDER = Path("data/label_inputs")
 
 
-def main() -> None:
-    params = load_params()
+def main(params: Params) -> None:
     for source in SOURCES:
         rows = check_columns(Path(params.label.human.path)) if source == "human" else []
         columns = list(rows[0]) if rows else ["path", "text"]

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from stages import run
 from stages.compare import headline
-from text2image.base.console import run
 from text2image.encoders.models import load_card
 from text2image.encoders.throughput import COLUMNS as SPEED
 from text2image.evaluation.pareto import pareto_front
 from text2image.formats.tables import read_csv, write_csv
-from text2image.leftovers import forget_unlisted
-from text2image.params import load_params
+from text2image.params import Params
 
 FIGURES = ("hit_rate", "hit_rate_low", "hit_rate_high", "mrr", "mrr_low", "mrr_high", "mrr_chance")
 COST = ("device", "images_per_second", "queries_per_second", "parameters", "dimension")
@@ -45,9 +44,7 @@ def quality(figures: dict[str, Any], measure: str) -> tuple[object, ...]:
     return (figures["n_queries"], figures["n_images"], k, *means, f"{figures['chance']['mrr']:.6f}")
 
 
-def main() -> None:
-    params = load_params()
-    forget_unlisted(params)
+def main(params: Params) -> None:
     figures = json.loads(Path("metrics/metrics.json").read_text(encoding="utf-8"))
     models, measure = params.embed.models, headline(params.evaluate.k)
     costs = {model: cost(model) for model in models}

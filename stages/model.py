@@ -6,19 +6,17 @@ name make other embeddings, and a model that cannot be had is known before any w
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from text2image.base.console import run
+from stages import run
 from text2image.encoders.models import describe
 from text2image.formats.files import write_json
-from text2image.params import load_params
+from text2image.params import Params
 
 
-def main() -> None:
-    name = sys.argv[1]
-    write_json(Path(f"data/models/{name}.json"), describe(name, load_params().models[name]))
+def main(params: Params, model: str) -> None:
+    write_json(Path(f"data/models/{model}.json"), describe(model, params.models[model]))
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "model")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from text2image.base.console import InputError, run, say
+from stages import run
+from text2image.base.console import InputError, say
 from text2image.formats.tables import read_csv
 from text2image.formats.trec import write_queries
+from text2image.params import Params
 from text2image.queries.query import make_queries
 
 
-def main() -> None:
-    source = sys.argv[1]
+def main(params: Params, source: str) -> None:
     labels = Path(f"data/labels/{source}.csv")
     queries = make_queries((row["image_id"], row["text"]) for row in read_csv(labels, ["image_id", "text"]))
     if not queries:
@@ -22,4 +22,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "source")

@@ -5,17 +5,16 @@ Separate from ``queries``, so that a change of what counts as relevant embeds no
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from text2image.base.console import InputError, run, say
+from stages import run
+from text2image.base.console import InputError, say
 from text2image.collection.manifest import read_groups
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.texts import Query, query_id
 from text2image.formats.trec import write_qrels
-from text2image.leftovers import forget_unlisted
-from text2image.params import load_params
+from text2image.params import Params
 from text2image.queries.judgements import is_person, read_judgements
 from text2image.queries.query import make_queries
 from text2image.queries.relevance import Judgement, LeftOut, join_groups, judge_queries, near_duplicates_of
@@ -54,22 +53,19 @@ def check_some_left(source: str, relevance: dict[str, dict[str, int]], left_out:
         )
 
 
-def main() -> None:
-    source = sys.argv[1]
-    everything = load_params()
-    forget_unlisted(everything)
-    params, groups = everything.queries, read_groups()
+def main(params: Params, source: str) -> None:
+    settings, groups = params.queries, read_groups()
     near = (
-        near_duplicates_of(join_groups(groups, read_alike(params.cosine.model)))
-        if params.relevance == "near_duplicates"
+        near_duplicates_of(join_groups(groups, read_alike(settings.cosine.model)))
+        if settings.relevance == "near_duplicates"
         else {image_id: [image_id] for image_id in groups}
     )
     relevance, left_out = judge_queries(
         read_source_queries(source),
         near,
         source_judgements(source),
-        max_relevant_share=params.max_relevant_share,
-        generic_words=params.generic_words,
+        max_relevant_share=settings.max_relevant_share,
+        generic_words=settings.generic_words,
     )
     check_some_left(source, relevance, left_out)
     write_qrels(Path(f"data/qrels/{source}.qrels"), relevance)
@@ -79,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "source")

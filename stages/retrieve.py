@@ -10,7 +10,6 @@ it is neither asked nor ranked.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,13 +17,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from text2image.base.console import InputError, progress, run
+from stages import run
+from text2image.base.console import InputError, progress
 from text2image.collection.locations import Location, location
 from text2image.collection.manifest import gallery, read_manifest
-from text2image.formats.files import whole, write_json
+from text2image.formats.files import atomic_write, write_json
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import read_qrels, read_queries, run_lines
-from text2image.params import load_params
+from text2image.params import Params
 from text2image.queries.splits import SetAside, read_set_aside, without
 from text2image.retrieval.approximate import recalls
 from text2image.retrieval.gallery import Ranking, rank_gallery
@@ -113,9 +113,7 @@ def read_gallery(model: str, root: Location, aside: SetAside) -> Gallery:
     return Gallery([everything[column] for column in kept], vectors[kept], np.array(kept), len(vectors))
 
 
-def main() -> None:
-    model, source = sys.argv[1:3]
-    params = load_params()
+def main(params: Params, model: str, source: str) -> None:
     texts, aside = read_queries(Path(f"data/queries/{source}.tsv")), read_set_aside()
     qrels = without(read_qrels(Path(f"data/qrels/{source}.qrels")), aside)
     if not qrels:
@@ -134,7 +132,7 @@ def main() -> None:
     ranked: list[Ranked] = []
     shares: list[Shares] = []
     with (
-        whole(Path(f"data/runs/{model}/{source}.run")) as temporary,
+        atomic_write(Path(f"data/runs/{model}/{source}.run")) as temporary,
         temporary.open("w", encoding="utf-8") as out,
         progress(total=len(queries), unit="query", title=f"retrieve {model} {source}") as bar,
     ):
@@ -171,4 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "model", "source")

@@ -1,4 +1,4 @@
-"""Stage sample: compose the advertising creatives that come with the project from data/cutouts.
+"""Stage sample: compose the advertising creatives that come with the project from sample/cutouts.
 
 Writes the creatives to data/sample/0 and data/sample/1, their captions to
 data/sample_captions.csv and what is known about each file to data/sample_truth.csv.
@@ -16,12 +16,14 @@ from functools import partial
 from pathlib import Path
 
 from text2image.base.console import progress, run, say
-from text2image.params import load_params
+from text2image.base.settings import load_settings
 from text2image.sample.cutouts import Cutout, read_cutouts
 from text2image.sample.plan import plan_campaign
 from text2image.sample.render import encode, render
+from text2image.sample.settings import Sample
 
-CUTOUTS = Path("data/cutouts")
+CUTOUTS = Path("sample/cutouts")
+SETTINGS = Path("sample/params.yaml")
 OUTPUT = Path("data/sample")
 FOLDERS = ("0", "1")
 TRUTH_COLUMNS = ("path", "campaign", "rendition", "cutout", "kind", "headline", "headline_px", "text")
@@ -107,17 +109,11 @@ def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obj
 
 
 def main() -> None:
-    """Compose the sample that params.yaml asks for."""
-    params = load_params()
-    workers = params.runtime.workers
+    settings = load_settings(SETTINGS, Sample)
     rows = write_sample(
-        CUTOUTS,
-        OUTPUT,
-        campaigns=params.sample.campaigns,
-        seed=params.sample.seed,
-        workers=(os.cpu_count() or 1) if workers is None else workers,
+        CUTOUTS, OUTPUT, campaigns=settings.campaigns, seed=settings.seed, workers=os.cpu_count() or 1
     )
-    say(f"sample: {len(rows)} files of {params.sample.campaigns} campaigns in {OUTPUT}")
+    say(f"sample: {len(rows)} files of {settings.campaigns} campaigns in {OUTPUT}")
 
 
 if __name__ == "__main__":

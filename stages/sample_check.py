@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from text2image.base.console import run
+from stages import run
 from text2image.collection.duplicates import pair_quality
 from text2image.formats.files import write_json
 from text2image.formats.tables import read_csv
+from text2image.params import Params
 
 SAME = ("original", "near_duplicate", "copy")
 
@@ -26,7 +27,7 @@ def true_groups(truth: Path) -> dict[str, str]:
     }
 
 
-def main() -> None:
+def main(params: Params) -> None:
     group_of_path = true_groups(Path("data/sample_truth.csv"))
     images = {
         row["image_id"]: (int(row["near_group"]), group_of_path[row["path"]])

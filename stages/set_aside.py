@@ -6,11 +6,11 @@ models, so that all are measured on the same. ``evaluate.part`` can ask for anot
 
 from __future__ import annotations
 
-from text2image.base.console import run, say
+from stages import run
+from text2image.base.console import say
 from text2image.collection.manifest import read_groups
 from text2image.formats.tables import write_csv
-from text2image.leftovers import forget_unlisted
-from text2image.params import load_params
+from text2image.params import Params
 from text2image.queries.split import SplitRow, others
 from text2image.queries.splits import SET_ASIDE, AsideRow, read_split
 
@@ -22,9 +22,7 @@ def aside_rows(run_name: str, rows: list[SplitRow], part: str) -> list[AsideRow]
     return sorted(images | {AsideRow("query", r.query_id, run_name, r.part) for r in seen if r.query_id})
 
 
-def main() -> None:
-    params = load_params()
-    forget_unlisted(params)
+def main(params: Params) -> None:
     runs = params.tuned_runs()
     group_of = read_groups() if runs else {}
     found = [

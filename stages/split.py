@@ -6,13 +6,12 @@ are those of the catalog: likeness by a model would need a model first.
 
 from __future__ import annotations
 
-import sys
-
+from stages import run
 from stages.relevance import read_source_queries, source_judgements
-from text2image.base.console import InputError, run, say
+from text2image.base.console import InputError, say
 from text2image.collection.manifest import read_groups
-from text2image.leftovers import forget_unlisted
-from text2image.params import FinetuneRun, Params, load_params
+from text2image.finetuning.settings import FinetuneRun
+from text2image.params import Params
 from text2image.queries.relevance import judge_queries, near_duplicates_of
 from text2image.queries.split import (
     PARTS,
@@ -73,10 +72,8 @@ def divide(
     return split_rows(relevance, texts, part_of, group_of), component_of
 
 
-def main() -> None:
-    name = sys.argv[1]
-    params, group_of = load_params(), read_groups()
-    forget_unlisted(params)
+def main(params: Params, name: str) -> None:
+    group_of = read_groups()
     settings = params.finetune.runs[name]
     relevance, texts = relevant(params, settings.sources, group_of)
     rows, component_of = divide(relevance, texts, group_of, settings)
@@ -97,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "name")

@@ -6,21 +6,19 @@ made once a model; ``dvc repro -f throughput@MODEL`` makes it again, after a cha
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
-from text2image.base.console import run, say
+from stages import run
+from text2image.base.console import say
 from text2image.encoders.device import pick_device
 from text2image.encoders.models import load_card, load_model
 from text2image.encoders.throughput import COLUMNS, measure
 from text2image.formats.tables import write_csv
-from text2image.params import load_params
+from text2image.params import Params
 
 
-def main() -> None:
-    name = sys.argv[1]
-    params = load_params()
+def main(params: Params, name: str) -> None:
     device = pick_device(params.runtime.device)
     model = load_model(name, load_card(name), device, params.embed.precision)
     with tempfile.TemporaryDirectory() as folder:
@@ -31,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "name")

@@ -1,48 +1,27 @@
-"""params.yaml, read once and checked: a misspelt key or a wrong type is one clear sentence."""
+"""params.yaml, read once and checked: a misspelt key or a wrong type is one clear sentence.
+
+The sections that a subject of the library reads itself are described there (models in
+:mod:`text2image.encoders.settings`, label sources in ``text2image.labels.NAME.source``, …); here they
+are put together, and checked against each other. Nothing in the library but the commands imports this module:
+stages hand on what their subject needs.
+"""
 
 from __future__ import annotations
 
 import re
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
-from pydantic import (
-    AnyHttpUrl,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import Field, create_model, field_validator, model_validator
 
-from text2image.base.console import InputError, one_line
+from text2image.base.settings import Amount, Count, Runtime, Section, Share, load_settings
+from text2image.encoders.settings import Model
+from text2image.finetuning.settings import FinetuneRun
+from text2image.labels.protocol.source import SOURCES, settings_of
 
 PARAMS_FILE = Path("params.yaml")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=1)]
-Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Part = Annotated[float, Field(gt=0.0, lt=1.0)]
-
-TUNED = "local-dir:data/tuned/"
-"""How the name of a model begins that ``finetune@NAME`` makes; NAME follows."""
-
-
-class Section(BaseModel):
-    """A section of params.yaml: unknown keys are errors and types are not coerced."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Sample(Section):
-    campaigns: Count
-    seed: int
 
 
 class Data(Section):
@@ -55,70 +34,21 @@ class Catalog(Section):
     near_duplicate_bits: Annotated[int, Field(ge=0, le=31)]
 
 
-class HumanLabels(Section):
-    path: str
-
-
-class ImagenetLabels(Section):
-    model: str
-    threshold: Share
-
-
-class OpenaiLabels(Section):
-    model: str
-    base_url: str | None
-    prompt: Annotated[str, Field(min_length=1)]
-    queries: Annotated[list[Literal["caption", "queries"]], Field(min_length=1)]
-    max_side: Annotated[int, Field(ge=16)]
-    detail: Literal["low", "high", "auto"]
-    max_tokens: Count
-    mode: Literal["sync", "batch"]
-    retry_failures: bool
-    max_images: Count | None
-    budget_usd: Amount | None
-    price_input_per_million: Amount | None
-    price_output_per_million: Amount | None
-
-    @field_validator("base_url")
-    @classmethod
-    def _url(cls, value: str | None) -> str | None:
-        url = AnyHttpUrl(value) if value is not None and value.isprintable() else None
-        if value is not None and (url is None or url.username or url.password or url.query):
-            raise ValueError("expected an address such as http://localhost:11434/v1, without a password")
-        return value
-
-    @model_validator(mode="after")
-    def _prices(self) -> OpenaiLabels:
-        prices = (self.price_input_per_million, self.price_output_per_million)
-        if None in prices and (self.budget_usd is not None or prices != (None, None)):
-            raise ValueError("expected both prices per million tokens, or neither of them nor a budget_usd")
-        return self
-
-
-class CaptionLabels(Section):
-    model: str
-    revision: str | None
-    prompt: str | None
-    num_beams: Count
-    max_new_tokens: Count
-    max_side: Annotated[int, Field(ge=32)]
-    trust_remote_code: bool
-
-
-class OcrLabels(Section):
-    min_confidence: Share
-    min_characters: Count
-    max_words: Count
-    max_side: Annotated[int, Field(ge=32)]
-
-
 class Label(Section):
+    """The section ``label``: the sources in use, and under its name the settings of each, as its module has them."""
+
     sources: list[str]
-    human: HumanLabels
-    imagenet: ImagenetLabels
-    caption: CaptionLabels
-    openai: OpenaiLabels
-    ocr: OcrLabels
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, source: str) -> Any: ...
+
+
+AllLabels: Any = create_model(
+    "AllLabels",
+    __base__=Label,
+    **{source: (settings_of(source), ...) for source in SOURCES},  # type: ignore[call-overload]
+)
 
 
 class Cosine(Section):
@@ -133,18 +63,6 @@ class Queries(Section):
     generic_words: list[str]
 
 
-class Model(Section):
-    name: str
-    pretrained: str | None
-    context_length: Count | None
-    licence: str | None = None
-
-    @property
-    def run(self) -> str | None:
-        """The name of the fine-tuning run that makes this model; None if none does."""
-        return self.name.removeprefix(TUNED) if self.name.startswith(TUNED) else None
-
-
 class Embed(Section):
     models: list[str]
     precision: Literal["fp32", "bf16", "fp16"]
@@ -152,34 +70,6 @@ class Embed(Section):
 
 class Zoo(Section):
     models: Annotated[list[str], Field(min_length=1)]
-
-
-class FinetuneRun(Section):
-    base: str
-    sources: Annotated[list[str], Field(min_length=1)]
-    train: Literal["head", "last_blocks", "lora", "all"]
-    blocks: Count
-    rank: Count
-    alpha: Positive
-    loss: Literal["contrastive", "sigmoid"]
-    temperature: Positive | None
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
-    epochs: Count
-    patience: Count
-    batch: Annotated[int, Field(ge=2)]
-    optimiser: Literal["sgd", "adam"]
-    learning_rate: Positive
-    warm_up: Share
-    weight_decay: Amount
-    validation: Part
-    test: Part
-    seed: int
-
-    @model_validator(mode="after")
-    def _some_to_train_on(self) -> FinetuneRun:
-        if self.validation + self.test >= 1.0:
-            raise ValueError("expected validation and test to leave a share to train on")
-        return self
 
 
 class Finetune(Section):
@@ -219,36 +109,15 @@ class Judge(Section):
     prompt: Annotated[str, Field(min_length=1)]
 
 
-class OpenaiRuntime(Section):
-    concurrency: Annotated[int, Field(ge=1, le=256)]
-    requests_per_minute: Count | None
-    tokens_per_minute: Count | None
-    timeout: Annotated[float, Field(gt=0.0)]
-    max_retries: Annotated[int, Field(ge=0)]
-    poll_seconds: Annotated[float, Field(gt=0.0)]
-
-
-class RayRuntime(Section):
-    actors: Count | None
-    images_per_task: Count | None
-
-
-class Runtime(Section):
-    engine: Literal["local", "ray"]
-    device: Literal["auto", "cpu", "cuda", "mps"]
-    batch_size: Count | None
-    workers: Count | None
-    ray: RayRuntime
-    openai: OpenaiRuntime
-
-
 class Params(Section):
     """The whole of params.yaml."""
 
-    sample: Sample
     data: Data
     catalog: Catalog
-    label: Label
+    if TYPE_CHECKING:
+        label: Label
+    else:
+        label: AllLabels
     queries: Queries
     models: dict[str, Model]
     finetune: Finetune
@@ -326,36 +195,5 @@ class Params(Section):
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
-    """Read and check params.yaml.
-
-    Raises:
-        InputError: the file is missing, is not YAML, or has an unknown key, a missing key or a
-            wrong type; the sentence names every key in question.
-    """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(
-            f"expected the parameters in {path}, found no such file (run from the repository root)"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"expected YAML in {path}, found: {one_line(error)}") from None
-    try:
-        return Params.model_validate(raw)
-    except ValidationError as error:
-        problems = "; ".join(_describe(item) for item in error.errors())
-        raise InputError(f"{path}: {problems}") from None
-
-
-def _describe(item: ErrorDetails) -> str:
-    """Say in a few words what one pydantic error is about: key, what was expected, what was found."""
-    key = ".".join(str(part) for part in item["loc"]) or "the file"
-    kind, found = item["type"], one_line(repr(item.get("input")), 80)
-    if kind == "extra_forbidden":
-        return f"{key}: unknown key"
-    if kind == "missing":
-        return f"{key}: missing key"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if kind == "value_error":
-        return message if key == "the file" else f"{key}: {message}, found {found}"
-    return f"{key}: {message}, found {found}"
+    """Read and check params.yaml; see :func:`text2image.base.settings.load_settings` for the errors."""
+    return load_settings(path, Params)

@@ -27,6 +27,7 @@ from stages.label import answers, with_engine
 from tests.pipeline.test_pipeline import tiny_model
 from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
+from text2image.base.settings import Runtime
 from text2image.base.store import Store
 from text2image.cluster import pipeline
 from text2image.cluster.connection import connected
@@ -36,8 +37,9 @@ from text2image.cluster.workers import embed_on_cluster
 from text2image.collection.images import image_id, open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models import describe
+from text2image.encoders.settings import Model
 from text2image.labels.protocol.source import load
-from text2image.params import Model, Params, Runtime, load_params
+from text2image.params import Params, load_params
 
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None,

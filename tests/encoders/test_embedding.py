@@ -17,6 +17,7 @@ from PIL import Image
 from tests.conftest import Finished
 from tests.support.pipeline import tiny_model
 from text2image.base.console import InputError
+from text2image.base.settings import OpenaiRuntime, RayRuntime, Runtime
 from text2image.collection.images import decode
 from text2image.collection.manifest import ImageFile, gallery, read_manifest
 from text2image.encoders.batches import CPU_REFERENCE, FILE, Probe, pick_batch_size
@@ -25,7 +26,6 @@ from text2image.encoders.embedding import embed_images
 from text2image.encoders.forward import Halving, forward_images
 from text2image.encoders.models import EmbeddingModel, load_model
 from text2image.encoders.preprocessing import TOLERANCE, fast
-from text2image.params import OpenaiRuntime, RayRuntime, Runtime
 
 CPU = torch.device("cpu")
 RAY = RayRuntime(actors=None, images_per_task=None)

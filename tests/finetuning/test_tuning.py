@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from text2image.base.console import InputError
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models import describe, load_model
+from text2image.encoders.settings import Model
 from text2image.finetuning.batches import Pair, apart
 from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.export import write_model
@@ -30,8 +31,9 @@ from text2image.finetuning.losses import Loss
 from text2image.finetuning.measure import Questions, measure
 from text2image.finetuning.parts import add_low_rank, merge_low_rank
 from text2image.finetuning.run import Base, Tuned, tune
+from text2image.finetuning.settings import FinetuneRun
 from text2image.finetuning.towers import Towers
-from text2image.params import FinetuneRun, Model, load_params
+from text2image.params import load_params
 from text2image.queries.split import SplitRow
 
 REPOSITORY = Path(__file__).parents[2]
@@ -306,7 +308,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tests.finetuning.test_tuning import REPOSITORY, Base, Checkpoint, describe, load_model, load_params, pictures, settings, tune
-from text2image.params import Model
+from text2image.encoders.settings import Model
 torch.set_num_threads(1)
 run = settings(epochs=12, patience=12, train="last_blocks", dropout=0.5)
 card = describe("tiny", Model(name="local-dir:tiny", pretrained=None, context_length=None))

@@ -12,7 +12,7 @@ from ir_measures import RR, R, Success, nDCG
 from stages.retrieve import ranked_images, relevant_pairs
 from text2image.base.console import InputError
 from text2image.evaluation.summary import RankedQueries, summarise
-from text2image.formats.files import rounded, whole
+from text2image.formats.files import atomic_write, rounded
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.texts import Query
 from text2image.formats.trec import read_qrels, read_queries, read_run, run_lines, write_qrels, write_queries
@@ -64,7 +64,7 @@ def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
 def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), whole(path) as temporary:
+    with pytest.raises(RuntimeError), atomic_write(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"

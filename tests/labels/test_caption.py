@@ -16,11 +16,13 @@ from safetensors.torch import load_file
 
 from tests.support.tiny_captioners import SAVERS
 from text2image.base.console import InputError
+from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.labels.caption.captioner import Captioner, load
+from text2image.labels.caption.settings import Settings
 from text2image.labels.caption.source import describe, labeler
 from text2image.labels.protocol.source import Label, NoLabel
-from text2image.params import CaptionLabels, Params, Runtime, load_params
+from text2image.params import Params, load_params
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -63,7 +65,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
     return found
 
 
-def settings(model: Path | str, **changed: Any) -> CaptionLabels:
+def settings(model: Path | str, **changed: Any) -> Settings:
     defaults = {
         "revision": None,
         "prompt": "Describe this image",
@@ -72,7 +74,7 @@ def settings(model: Path | str, **changed: Any) -> CaptionLabels:
         "max_side": 1024,
         "trust_remote_code": False,
     }
-    return CaptionLabels(model=str(model), **{**defaults, **changed})
+    return Settings(model=str(model), **{**defaults, **changed})
 
 
 def on_cpu(batch_size: int | None = None) -> Runtime:

@@ -21,12 +21,12 @@ from text2image.encoders.builtin.assemble import MODEL_CARD
 from text2image.encoders.licence import licence_of
 from text2image.encoders.memory import free_memory, require_memory
 from text2image.encoders.models import copies_of_weights, describe
+from text2image.encoders.settings import Model
 from text2image.encoders.size import Size, measure_size
 from text2image.encoders.vectors import image_determinants
 from text2image.evaluation.leaderboard import markdown, table
 from text2image.evaluation.pareto import pareto_front
 from text2image.formats.tables import read_csv
-from text2image.params import Model
 
 CPU = torch.device("cpu")
 

@@ -21,7 +21,7 @@ from text2image.sample.plan import plan_campaign
 from text2image.sample.render import Creative, render
 from text2image.sample.text import fit_column
 
-CUTOUTS = Path(__file__).parents[2] / "data" / "cutouts"
+CUTOUTS = Path(__file__).parents[2] / "sample" / "cutouts"
 CAMPAIGNS = 10
 
 

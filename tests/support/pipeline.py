@@ -116,7 +116,7 @@ def new_project(root: Path, sources: list[str]) -> Project:
 
 def add_photographs(project: Project, numbers: range) -> dict[str, str]:
     """Put cut-outs on white into data/images and return ``{path: text}``, the text from its name."""
-    cutouts = sorted((REPOSITORY / "data" / "cutouts").glob("*.webp"))
+    cutouts = sorted((REPOSITORY / "sample" / "cutouts").glob("*.webp"))
     texts = {}
     for number in numbers:
         cutout = cutouts[number * 7]

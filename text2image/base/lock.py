@@ -11,7 +11,7 @@ from text2image.base.console import InputError
 
 
 @contextmanager
-def alone(store: Path) -> Iterator[None]:
+def exclusive_lock(store: Path) -> Iterator[None]:
     """Hold the lock beside a store's file; SQLite's locks end with their process, however it ends.
 
     Raises:

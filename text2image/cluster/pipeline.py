@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from text2image.base.console import InputError, one_line, say
+from text2image.base.settings import Runtime
 from text2image.cluster.connection import connected
 from text2image.cluster.pool import Pool, choose_pool
 from text2image.collection.manifest import ImageFile
-from text2image.params import Runtime
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from text2image.base.console import InputError
+from text2image.base.settings import Runtime, Section
 from text2image.cluster.pipeline import TaskSize, Work, map_images
 from text2image.collection.manifest import ImageFile
-from text2image.labels.protocol.source import Answer, load
-from text2image.params import Model, Params, Runtime
+from text2image.encoders.settings import Model
+from text2image.labels.protocol.source import Answer, Context, load
 
 LOCAL_DIR = "local-dir:"
 FAST = TaskSize(on_cpu=64, on_gpu=512)
@@ -20,11 +21,11 @@ SLOW = {"caption": TaskSize(on_cpu=4, on_gpu=32), "ocr": TaskSize(on_cpu=32, on_
 
 
 def embed_on_cluster(
-    name: str, card: dict[str, Any], images: Sequence[ImageFile], params: Params
+    name: str, card: dict[str, Any], images: Sequence[ImageFile], precision: str, runtime: Runtime
 ) -> Iterator[list[tuple[str, bytes]]]:
     """Yield ``[(image_id, row), …]``, rows as the store keeps them, in any order."""
-    start = partial(embedder, name, card | {"name": shared(card["name"])}, params.embed.precision)
-    yield from map_images(start, images, params.runtime, FAST)
+    start = partial(embedder, name, card | {"name": shared(card["name"])}, precision)
+    yield from map_images(start, images, runtime, FAST)
 
 
 def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) -> Work:
@@ -54,22 +55,28 @@ def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) 
 
 
 def ask_on_cluster(
-    source: str, params: Params, determinants: Mapping[str, Any], images: Sequence[ImageFile]
+    source: str,
+    settings: Section,
+    context: Context,
+    determinants: Mapping[str, Any],
+    images: Sequence[ImageFile],
 ) -> Iterator[tuple[str, Answer]]:
     """Yield ``(image_id, answer)`` as a source's own ``ask`` does, in any order."""
-    start = partial(labeller, source, shared_params(params), dict(determinants))
-    for chunk in map_images(start, images, params.runtime, SLOW.get(source, FAST)):
+    start = partial(labeller, source, shared_settings(settings), context, dict(determinants))
+    for chunk in map_images(start, images, context.runtime, SLOW.get(source, FAST)):
         for image_id, answer in chunk:
             yield image_id, json.loads(answer)
 
 
-def labeller(source: str, params: Params, determinants: dict[str, Any], runtime: Runtime) -> Work:
+def labeller(
+    source: str, settings: Section, context: Context, determinants: dict[str, Any], runtime: Runtime
+) -> Work:
     """Load a label source's model on a worker.
 
     Raises:
         InputError: the model is not there, or is not the one that answers are stored under.
     """
-    labeler = load(source, params.model_copy(update={"runtime": runtime}))
+    labeler = load(source, settings, context._replace(runtime=runtime))
     found = labeler.determinants or {}
     others = sorted(
         key for key in found.keys() | determinants.keys() if found.get(key) != determinants.get(key)
@@ -95,13 +102,11 @@ def shared(name: str) -> str:
     return f"{LOCAL_DIR}{Path(name.removeprefix(LOCAL_DIR)).absolute()}"
 
 
-def shared_params(params: Params) -> Params:
-    """Return params in which the labelling models that are folders have the paths that every machine uses."""
-    label = params.label
-    caption = label.caption
-    if Path(caption.model).is_dir():
-        caption = caption.model_copy(update={"model": str(Path(caption.model).absolute())})
-    imagenet = label.imagenet.model_copy(update={"model": shared(label.imagenet.model)})
-    return params.model_copy(
-        update={"label": label.model_copy(update={"caption": caption, "imagenet": imagenet})}
-    )
+def shared_settings(settings: Section) -> Section:
+    """Return a source's settings in which a model that is a folder has the path that every machine uses."""
+    model = getattr(settings, "model", None)
+    if model is None:
+        return settings
+    if Path(model).is_dir():
+        return settings.model_copy(update={"model": str(Path(model).absolute())})
+    return settings.model_copy(update={"model": shared(model)})

@@ -135,9 +135,11 @@ def main() -> None:
     pooled = read_pool(options.source, params, files)
     named = options.by if options.by is not None else params.judge.by
     if named == MODEL:
-        from text2image.queries.judging.model import judge_by_model, model_judge
+        from text2image.queries.judging.model import judge_by_model, judge_settings, model_judge
 
-        judge_by_model(Session(options.source, model_judge(params), pooled), files, params)
+        settings = judge_settings(params.label.openai, params.judge.prompt, params.judge.budget_usd)
+        session = Session(options.source, model_judge(settings), pooled)
+        judge_by_model(session, files, settings, params.runtime.openai)
     elif options.terminal:
         from text2image.pages.judge.terminal import judge_in_terminal
 

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from text2image.base.console import InputError, run, say
-from text2image.formats.files import keep_only, whole, write_text
+from text2image.formats.files import atomic_write, keep_only, write_text
 from text2image.pages.report.files import WORKSPACE
 from text2image.pages.report.html import html
 from text2image.pages.report.markdown import FOLDER, markdown
@@ -50,9 +50,9 @@ def main() -> None:
     page, summary = html(report, len(names) > 1), markdown(report)
     write_text(asked.out / PAGE, page)
     for path, data in summary.pictures.items():
-        with whole(asked.out / path) as temporary:
+        with atomic_write(asked.out / path) as temporary:
             temporary.write_bytes(data)
-    keep_only(asked.out / FOLDER, [Path(path).name for path in summary.pictures])
+    keep_only(asked.out / FOLDER, [asked.out / path for path in summary.pictures])
     write_text(asked.out / SUMMARY, summary.text)
     say(f"report: {asked.out / PAGE} ({len(page.encode()) / 1e6:.1f} MB) and {asked.out / SUMMARY}")
     for revision in revisions:

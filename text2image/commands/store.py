@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from stages.label import load_source
 from text2image.base.console import InputError, one_line, run, say
 from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
 from text2image.collection.entries import determinants as catalog_determinants
 from text2image.collection.locations import location
 from text2image.encoders.models import load_card
 from text2image.encoders.vectors import image_determinants, text_determinants
-from text2image.labels.protocol.source import load
 from text2image.params import Params, load_params
-from text2image.queries.judging.model import judge_determinants
+from text2image.queries.judging.model import judge_determinants, judge_settings
 
 PAID = ("labels/openai", "judgements")
 USED, UNUSED, UNKNOWN = "in use", "not in use", "unknown"
@@ -56,7 +56,11 @@ def current_use(params: Params) -> Use:
         for determine_vector in (image_determinants, text_determinants):
             about = determine_vector(card, params.embed.precision)
             use.spaces.add(("embeddings", fingerprint(about)))
-    about_of: dict[str, Callable[[], Any]] = {"judgements": lambda: judge_determinants(params)}
+    about_of: dict[str, Callable[[], Any]] = {
+        "judgements": lambda: judge_determinants(
+            judge_settings(params.label.openai, params.judge.prompt, params.judge.budget_usd)
+        )
+    }
     for source in params.label.sources:
         about_of[f"labels/{source}"] = partial(_label_determinants, source, params)
     for kind, determine in about_of.items():
@@ -70,7 +74,7 @@ def current_use(params: Params) -> Use:
 
 
 def _label_determinants(source: str, params: Params) -> Any:
-    return load(source, params).determinants
+    return load_source(source, params).determinants
 
 
 def in_words(about: Any) -> str:

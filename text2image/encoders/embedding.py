@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from text2image.base.parallel import in_threads, thread_count
+from text2image.base.settings import Runtime
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.batches import Probe, pick_batch_size
@@ -17,7 +18,6 @@ from text2image.encoders.device import one_torch_thread
 from text2image.encoders.forward import forward_images
 from text2image.encoders.models import EmbeddingModel
 from text2image.encoders.preprocessing import fast
-from text2image.params import Runtime
 
 Floats = npt.NDArray[np.float32]
 

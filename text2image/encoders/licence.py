@@ -8,7 +8,7 @@ import yaml
 
 from text2image.base.console import one_line
 from text2image.encoders.models import HF_HUB, LOCAL_DIR
-from text2image.params import Model
+from text2image.encoders.settings import Model
 
 UNKNOWN = "unknown"
 

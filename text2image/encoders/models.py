@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from text2image.base.console import InputError, one_line
 from text2image.base.store import fingerprint
 from text2image.encoders.memory import require_memory
+from text2image.encoders.settings import Model
 from text2image.encoders.size import measure_size
 from text2image.encoders.vectors import image_determinants
-from text2image.params import Model
 
 if TYPE_CHECKING:
     import torch

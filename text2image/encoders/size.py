@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from text2image.params import Model
+from text2image.encoders.settings import Model
 
 if TYPE_CHECKING:
     import torch

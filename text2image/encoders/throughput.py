@@ -21,8 +21,8 @@ from text2image.collection.manifest import ImageFile
 if TYPE_CHECKING:
     import torch
 
+    from text2image.base.settings import Runtime
     from text2image.encoders.models import EmbeddingModel
-    from text2image.params import Runtime
 
 Item = TypeVar("Item")
 

@@ -15,7 +15,7 @@ import torch
 
 from text2image.base.store import cache_root, fingerprint
 from text2image.encoders.models import sha256
-from text2image.formats.files import whole
+from text2image.formats.files import atomic_write
 
 
 class Checkpoint:
@@ -29,7 +29,7 @@ class Checkpoint:
     def save(self, state: dict[str, Any]) -> None:
         """Keep the state of the run beside that of PyTorch's random numbers."""
         generators = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
-        with whole(self.path) as temporary:
+        with atomic_write(self.path) as temporary:
             torch.save({"state": state, "generators": generators}, temporary)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from text2image.base.console import progress
+from text2image.base.settings import Runtime
 from text2image.base.store import Store
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
@@ -22,7 +23,6 @@ from text2image.encoders.forward import forward_images
 from text2image.encoders.models import EmbeddingModel
 from text2image.encoders.vectors import gather, image_determinants, text_determinants
 from text2image.finetuning.towers import Towers, device_of
-from text2image.params import Runtime
 
 PRECISION = "fp32"
 """Of weights and features, whatever ``embed.precision`` says: gradients need it."""

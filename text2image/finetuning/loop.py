@@ -15,7 +15,7 @@ from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.inputs import Inputs
 from text2image.finetuning.losses import Loss
 from text2image.finetuning.measure import Questions, measure_part
-from text2image.params import FinetuneRun
+from text2image.finetuning.settings import FinetuneRun
 
 MOMENTUM = 0.9
 

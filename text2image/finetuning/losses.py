@@ -8,7 +8,7 @@ import torch
 from open_clip.loss import ClipLoss, SigLipLoss
 from torch import Tensor, nn
 
-from text2image.params import FinetuneRun
+from text2image.finetuning.settings import FinetuneRun
 
 SIGMOID_BIAS = -10.0
 """Where SigLIP starts (Zhai et al., 2023): most pairs of a batch do not belong together."""

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from text2image.base.console import InputError
+from text2image.finetuning.settings import FinetuneRun
 from text2image.finetuning.towers import Towers, check_heads
-from text2image.params import FinetuneRun
 
 BLOCKS = (
     "visual.transformer.resblocks",

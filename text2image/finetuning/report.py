@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from text2image.encoders.settings import Model
 from text2image.evaluation.comparison import compare
 from text2image.finetuning.measure import HIT_K, Found
 from text2image.finetuning.run import Tuned
-from text2image.params import FinetuneRun, Model
+from text2image.finetuning.settings import FinetuneRun
 
 MEASURES = ("mrr", f"hit_rate@{HIT_K}")
 UNKNOWN_LICENCE = "unknown"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models import EmbeddingModel
 from text2image.finetuning.batches import Pair
@@ -20,8 +21,8 @@ from text2image.finetuning.loop import Learning, Log, Progress, Weights, put_bac
 from text2image.finetuning.losses import Loss
 from text2image.finetuning.measure import Found, Questions, measure_part
 from text2image.finetuning.parts import choose, merge_low_rank
+from text2image.finetuning.settings import FinetuneRun
 from text2image.finetuning.towers import Towers
-from text2image.params import FinetuneRun, Runtime
 from text2image.queries.clusters import query_clusters
 from text2image.queries.relevance import LABELLED
 from text2image.queries.split import TEST, TRAIN, VALIDATION, SplitRow

@@ -17,7 +17,7 @@ METRIC_DIGITS = 6
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block ends well.
 
     When the block raises, nothing is left behind and an older ``path`` stays as it was.
@@ -36,7 +36,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 with the line ends it has."""
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
@@ -58,16 +58,16 @@ def rounded(value: Any, digits: int = METRIC_DIGITS) -> Any:
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write ``array`` in NumPy's format, without pickling."""
-    with whole(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
-def keep_only(folder: Path, names: Iterable[str]) -> None:
-    """Remove every file below ``folder`` that is not among ``names`` (relative paths), and empty folders.
+def keep_only(folder: Path, files: Iterable[Path]) -> None:
+    """Remove every file below ``folder`` that is not among ``files``, and empty folders.
 
     A folder that is not there is left so.
     """
-    kept = {folder / name for name in names}
+    kept = set(files)
     for path in sorted(folder.rglob("*"), reverse=True):  # files before the folders that hold them
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()

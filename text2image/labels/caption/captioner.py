@@ -19,7 +19,7 @@ from transformers import (
 from transformers.utils import logging
 
 from text2image.base.console import InputError, one_line
-from text2image.params import CaptionLabels
+from text2image.labels.caption.settings import Settings
 
 ENCODER_DECODER = "vision-encoder-decoder"
 CONFIDENCE_DIGITS = 6
@@ -33,7 +33,7 @@ class Captioner:
         network: Any,
         tokenizer: Any,
         prepare: Callable[[list[Image.Image]], Any],
-        settings: CaptionLabels,
+        settings: Settings,
     ) -> None:
         self.network = network.eval()
         self.tokenizer = tokenizer
@@ -55,7 +55,7 @@ class Captioner:
         return list(zip(texts, confidences, strict=True))
 
 
-def load(settings: CaptionLabels) -> Captioner:
+def load(settings: Settings) -> Captioner:
     """Load a model from a folder, Hugging Face's cache or its hub.
 
     Raises:
@@ -78,7 +78,7 @@ def load(settings: CaptionLabels) -> Captioner:
         ) from None
 
 
-def _encoder_decoder(settings: CaptionLabels, options: dict[str, Any]) -> Captioner:
+def _encoder_decoder(settings: Settings, options: dict[str, Any]) -> Captioner:
     processor = AutoImageProcessor.from_pretrained(settings.model, **options)
     tokenizer = AutoTokenizer.from_pretrained(settings.model, **options)
     network = VisionEncoderDecoderModel.from_pretrained(
@@ -91,7 +91,7 @@ def _encoder_decoder(settings: CaptionLabels, options: dict[str, Any]) -> Captio
     return Captioner(network, tokenizer, prepare, settings)
 
 
-def _image_text_to_text(settings: CaptionLabels, options: dict[str, Any]) -> Captioner:
+def _image_text_to_text(settings: Settings, options: dict[str, Any]) -> Captioner:
     processor = AutoProcessor.from_pretrained(settings.model, **options)
     network = AutoModelForImageTextToText.from_pretrained(
         settings.model, dtype="auto", weights_only=True, **options
@@ -121,7 +121,7 @@ def _image_text_to_text(settings: CaptionLabels, options: dict[str, Any]) -> Cap
     return Captioner(network, tokenizer, chat if processor.chat_template else plain, settings)
 
 
-def generate(network: Any, features: Any, settings: CaptionLabels) -> tuple[list[list[int]], list[float]]:
+def generate(network: Any, features: Any, settings: Settings) -> tuple[list[list[int]], list[float]]:
     """Return the new tokens of each sequence, up to its end, and ``exp(mean log p(token))``, in [0, 1]."""
     with torch.inference_mode():
         output = network.generate(

@@ -20,19 +20,19 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from text2image.base.parallel import in_threads
+from text2image.base.settings import Runtime
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models import sha256
-from text2image.labels.protocol.source import Answer, Ask, Label, Labeler, NoLabel
-from text2image.params import CaptionLabels, Params, Runtime
+from text2image.labels.caption.settings import Settings
+from text2image.labels.protocol.source import Answer, Ask, Context, Label, Labeler, NoLabel
 
 CPU_BATCH, ACCELERATOR_BATCH = 1, 16
 Item = TypeVar("Item")
 
 
-def labeler(params: Params) -> Labeler:
+def labeler(settings: Settings, context: Context) -> Labeler:
     """Return the labeler of ``label.caption.model``; a folder is known by what is in it."""
-    settings = params.label.caption
     folder = Path(settings.model)
     about = settings.model_dump(exclude={"trust_remote_code"})
     if folder.is_dir():
@@ -41,7 +41,7 @@ def labeler(params: Params) -> Labeler:
         about |= {"model": files, "revision": None}
 
     def start() -> Ask:
-        return describer(settings, params.runtime)
+        return describer(settings, context.runtime)
 
     def ask(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
         yield from start()(images)
@@ -57,13 +57,13 @@ def read(image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
 
 
 def describe(
-    images: Sequence[ImageFile], settings: CaptionLabels, runtime: Runtime
+    images: Sequence[ImageFile], settings: Settings, runtime: Runtime
 ) -> Iterator[tuple[str, Answer]]:
     """Yield a caption for each image, in order."""
     yield from describer(settings, runtime)(images)
 
 
-def describer(settings: CaptionLabels, runtime: Runtime) -> Ask:
+def describer(settings: Settings, runtime: Runtime) -> Ask:
     """Load a model and return what yields a caption for each image, in order.
 
     Threads decode images and prepare the next batches while the model is at work. Batches are filled up to

@@ -12,12 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from text2image.base.console import InputError, one_line
-from text2image.collection.manifest import ImageFile, read_manifest
+from text2image.base.settings import Section
+from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row, read_csv
-from text2image.labels.protocol.source import Answer, Label, Labeler, NoLabel
-from text2image.params import Params
+from text2image.labels.protocol.source import Answer, Context, Label, Labeler, NoLabel
 
-INPUT = Path("data/label_inputs/human.csv")
+
+class Settings(Section):
+    """The section ``label.human`` of params.yaml."""
+
+    path: str
 
 
 def check_columns(path: Path) -> list[Row]:
@@ -38,13 +42,13 @@ def check_columns(path: Path) -> list[Row]:
     return rows
 
 
-def labeler(params: Params) -> Labeler:
+def labeler(settings: Settings, context: Context) -> Labeler:
     """Return the labeler that reads the CSV; its answers cost nothing and are not stored."""
-    image_of_path = {entry.path: entry.image_id for entry in read_manifest()}
+    image_of_path = {entry.path: entry.image_id for entry in context.manifest}
     known = set(image_of_path.values())
     texts: dict[str, list[str]] = defaultdict(list)
     strays = []
-    for row in check_columns(INPUT):
+    for row in check_columns(context.inputs):
         image_id = row.get("image_id") or image_of_path.get(row.get("path", ""), "")
         if image_id in known:
             texts[image_id].append(row["text"])
@@ -52,8 +56,8 @@ def labeler(params: Params) -> Labeler:
             strays.append(NoLabel(row.get("path") or image_id, "names no usable image"))
     if not texts:
         raise InputError(
-            f"expected labels of images in {params.data.images} (params key data.images) in "
-            f"{params.label.human.path} (params key label.human.path), found {len(strays)} rows that name "
+            f"expected labels of images in {context.images} (params key data.images) in "
+            f"{settings.path} (params key label.human.path), found {len(strays)} rows that name "
             f"none, such as {one_line(strays[0].image_id)}; give a file for these images or take human out of label.sources"
         )
 

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from text2image.base.console import InputError, one_line
+from text2image.base.settings import Runtime, Section, Share
 from text2image.collection.manifest import ImageFile
-from text2image.labels.protocol.source import Answer, Ask, Label, Labeler, NoLabel
-from text2image.params import Params, Runtime
+from text2image.labels.protocol.source import Answer, Ask, Context, Label, Labeler, NoLabel
 
 if TYPE_CHECKING:
     import torch
@@ -24,13 +24,20 @@ KEPT_CLASSES = 5
 CLASSES = 1000
 
 
-def labeler(params: Params) -> Labeler:
+class Settings(Section):
+    """The section ``label.imagenet`` of params.yaml."""
+
+    model: str
+    threshold: Share
+
+
+def labeler(settings: Settings, context: Context) -> Labeler:
     """Return the labeler of ``label.imagenet.model`` at ``label.imagenet.threshold``."""
-    model, threshold = params.label.imagenet.model, params.label.imagenet.threshold
+    model, threshold = settings.model, settings.threshold
     weights = f"{BUILTIN_PACKAGE} {version(BUILTIN_PACKAGE)}" if model == BUILTIN else model
 
     def start() -> Ask:
-        return classifier(model, params.runtime)
+        return classifier(model, context.runtime)
 
     def ask(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
         yield from start()(images)

@@ -18,20 +18,21 @@ from importlib.metadata import files, version
 from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from pydantic import Field
 
 from text2image.base.console import InputError
 from text2image.base.parallel import in_threads
+from text2image.base.settings import Count, Section, Share
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models import sha256
 from text2image.labels.ocr.reading import Line, most_prominent, phrases, reading_order
-from text2image.labels.protocol.source import Answer, Ask, Label, Labeler, NoLabel
-from text2image.params import OcrLabels, Params
+from text2image.labels.protocol.source import Answer, Ask, Context, Label, Labeler, NoLabel
 
 Engine = Callable[[npt.NDArray[np.uint8]], Any]
 
@@ -40,13 +41,21 @@ CONFIDENCE_DIGITS = 6
 UNLIMITED = 1 << 16  # pixels
 
 
-def labeler(params: Params) -> Labeler:
+class Settings(Section):
+    """The section ``label.ocr`` of params.yaml."""
+
+    min_confidence: Share
+    min_characters: Count
+    max_words: Count
+    max_side: Annotated[int, Field(ge=32)]
+
+
+def labeler(settings: Settings, context: Context) -> Labeler:
     """Return the labeler that reads images with the models of the installed ``rapidocr``.
 
     Raises:
         InputError: ``rapidocr`` or ``onnxruntime`` is not installed.
     """
-    settings = params.label.ocr
     models = model_files()
     determinants = {
         "rapidocr": version("rapidocr"),
@@ -55,7 +64,7 @@ def labeler(params: Params) -> Labeler:
     }
 
     def start() -> Ask:
-        return recogniser(models, settings.max_side, params.runtime.workers)
+        return recogniser(models, settings.max_side, context.runtime.workers)
 
     def ask(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
         yield from start()(images)
@@ -70,7 +79,7 @@ def labeler(params: Params) -> Labeler:
     return Labeler(determinants, ask, read, words=words, start=start)
 
 
-def choose(image_id: str, answer: Answer, settings: OcrLabels) -> Label | NoLabel:
+def choose(image_id: str, answer: Answer, settings: Settings) -> Label | NoLabel:
     """Return the most prominent phrase, cut off after ``max_words``, with the mean confidence of its lines."""
     if "failure" in answer:
         return NoLabel(image_id, answer["failure"])

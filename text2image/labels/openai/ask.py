@@ -11,6 +11,7 @@ from typing import Any
 import openai
 
 from text2image.base.console import InputError, say
+from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai import service
 from text2image.labels.openai.budget import Answer, Budget, Tokens, answer_cost, cost
@@ -18,7 +19,7 @@ from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.pace import Pace, backoff
 from text2image.labels.openai.question import Question, for_texts
 from text2image.labels.openai.schema import address, reported_usage
-from text2image.params import OpenaiLabels, OpenaiRuntime
+from text2image.labels.openai.settings import Settings
 
 LOST_IN_A_ROW = 5  # images that got no answer, one after the other, before the run ends
 
@@ -32,7 +33,7 @@ class Stopped(Exception):
 def ask_now(
     images: Sequence[ImageFile],
     kept: Mapping[str, Answer],
-    settings: OpenaiLabels,
+    settings: Settings,
     runtime: OpenaiRuntime,
     question: Question | None = None,
 ) -> Generator[Outcome, None, None]:
@@ -63,7 +64,7 @@ class Asker:
 
     def __init__(
         self,
-        settings: OpenaiLabels,
+        settings: Settings,
         runtime: OpenaiRuntime,
         kept: Mapping[str, Answer],
         question: Question | None = None,

@@ -9,13 +9,14 @@ from typing import Any
 from openai.types import Batch
 
 from text2image.base.console import InputError, one_line, say
+from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.batch_files import read_results, write_batch
 from text2image.labels.openai.batch_service import BatchService
 from text2image.labels.openai.budget import Answer, Budget, Tokens, answer_cost, cost, usages
 from text2image.labels.openai.pending import Pending, PendingBatches
 from text2image.labels.openai.schema import address
-from text2image.params import OpenaiLabels, OpenaiRuntime
+from text2image.labels.openai.settings import Settings
 
 Outcome = tuple[str, dict[str, Any]]
 
@@ -23,7 +24,7 @@ Outcome = tuple[str, dict[str, Any]]
 def ask_in_batches(
     images: Sequence[ImageFile],
     kept: Mapping[str, Answer],
-    settings: OpenaiLabels,
+    settings: Settings,
     runtime: OpenaiRuntime,
     pending: PendingBatches,
 ) -> Generator[Outcome, None, None]:
@@ -68,7 +69,7 @@ class BatchRun:
     def __init__(
         self,
         kept: Mapping[str, Answer],
-        settings: OpenaiLabels,
+        settings: Settings,
         runtime: OpenaiRuntime,
         pending: PendingBatches,
     ) -> None:

@@ -13,7 +13,7 @@ from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.budget import Tokens, cost
 from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.schema import is_completion, read_texts, reported_usage, request_body
-from text2image.params import OpenaiLabels
+from text2image.labels.openai.settings import Settings
 
 ENDPOINT: Final = "/v1/chat/completions"
 MAX_REQUESTS = 50_000  # the service's limits for one file
@@ -32,7 +32,7 @@ class BatchFile(NamedTuple):
 
 def write_batch(
     images: Sequence[ImageFile],
-    settings: OpenaiLabels,
+    settings: Settings,
     tokens: Tokens,
     affordable: Callable[[float], bool],
 ) -> BatchFile:

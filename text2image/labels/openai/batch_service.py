@@ -11,11 +11,12 @@ import openai
 from openai.types import Batch
 
 from text2image.base.console import InputError, one_line, say
+from text2image.base.settings import OpenaiRuntime
 from text2image.labels.openai.batch_files import ENDPOINT
 from text2image.labels.openai.pace import backoff
 from text2image.labels.openai.schema import address
 from text2image.labels.openai.service import asked_wait, client_options, describe, fatal, is_passing
-from text2image.params import OpenaiLabels, OpenaiRuntime
+from text2image.labels.openai.settings import Settings
 
 UPLOAD_SECONDS = 900.0
 LISTED = 2000  # batches of the account that are searched for a tag, newest first
@@ -31,7 +32,7 @@ class BatchService:
     Every method raises InputError where the service refuses, or stays out of reach.
     """
 
-    def __init__(self, settings: OpenaiLabels, runtime: OpenaiRuntime) -> None:
+    def __init__(self, settings: Settings, runtime: OpenaiRuntime) -> None:
         self._settings, self._runtime = settings, runtime
         self._client = openai.OpenAI(**client_options(settings, runtime.timeout))
 

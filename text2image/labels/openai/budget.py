@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from text2image.params import OpenaiLabels
+from text2image.labels.openai.settings import Settings
 
 Answer = Mapping[str, Any]
 
@@ -20,14 +20,14 @@ ROUNDING = 1e-9  # USD, what adding and subtracting floats may leave
 OTHER_TOKENS = 250  # schema and message frames
 
 
-def cost(settings: OpenaiLabels, tokens: tuple[float, float], *, batch: bool) -> float:
+def cost(settings: Settings, tokens: tuple[float, float], *, batch: bool) -> float:
     """Return the price in USD of ``(input, output)`` tokens; 0 where no prices are given."""
     prices = settings.price_input_per_million or 0.0, settings.price_output_per_million or 0.0
     share = BATCH_SHARE if batch else 1.0
     return share * (tokens[0] * prices[0] + tokens[1] * prices[1]) / 1e6
 
 
-def answer_cost(settings: OpenaiLabels, answer: Answer) -> float:
+def answer_cost(settings: Settings, answer: Answer) -> float:
     """Return what a stored answer cost in USD at today's prices, earlier failures for its image included."""
     total = 0.0
     for usage in usages(answer):
@@ -41,7 +41,7 @@ def usages(answer: Answer) -> list[dict[str, Any]]:
     return [answer["usage"], *answer.get("earlier", [])] if "usage" in answer else []
 
 
-def figures(settings: OpenaiLabels, answers: Iterable[Answer]) -> dict[str, Any]:
+def figures(settings: Settings, answers: Iterable[Answer]) -> dict[str, Any]:
     """Return requests, tokens and cost of answers for metrics; ``cost_usd`` is None without prices.
 
     Counts requests that were answered: those that were turned away cost nothing and differ from run
@@ -59,7 +59,7 @@ def figures(settings: OpenaiLabels, answers: Iterable[Answer]) -> dict[str, Any]
     }
 
 
-def first_guess(settings: OpenaiLabels, width: int, height: int) -> float:
+def first_guess(settings: Settings, width: int, height: int) -> float:
     """Return about how many input tokens a request about an image of this size (pixels) takes."""
     patches = math.ceil(width / PATCH) * math.ceil(height / PATCH)
     return patches * TOKENS_PER_PATCH + len(settings.prompt) / CHARACTERS_PER_TOKEN + OTHER_TOKENS
@@ -68,7 +68,7 @@ def first_guess(settings: OpenaiLabels, width: int, height: int) -> float:
 class Tokens:
     """Upper estimates of input tokens, corrected by what answers report."""
 
-    def __init__(self, settings: OpenaiLabels, kept: Iterable[Answer] = ()) -> None:
+    def __init__(self, settings: Settings, kept: Iterable[Answer] = ()) -> None:
         self._settings = settings
         self._ratio = 1.0
         self._most = max((usage["input_tokens"] for answer in kept for usage in usages(answer)), default=0)

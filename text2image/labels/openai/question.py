@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from text2image.labels.openai.encode import Upload
 from text2image.labels.openai.schema import read_texts, request_body
-from text2image.params import OpenaiLabels
+from text2image.labels.openai.settings import Settings
 
 
 class Question(NamedTuple):
@@ -26,7 +26,7 @@ class Question(NamedTuple):
     budget_key: str
 
 
-def for_texts(settings: OpenaiLabels) -> Question:
+def for_texts(settings: Settings) -> Question:
     """Return the question of the label source ``openai``: a caption and search queries."""
     return Question(
         lambda sent: request_body(settings, sent), read_texts, "label openai", "label.openai.budget_usd"

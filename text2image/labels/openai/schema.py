@@ -12,7 +12,7 @@ from typing import Any, TypeGuard, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from text2image.labels.openai.encode import ENCODING, Upload
-from text2image.params import OpenaiLabels
+from text2image.labels.openai.settings import Settings
 
 SERVICE = "https://api.openai.com/v1"
 REFUSED = "refused"
@@ -46,7 +46,7 @@ class Texts(BaseModel):
     queries: list[str]
 
 
-def determinants(settings: OpenaiLabels) -> dict[str, Any]:
+def determinants(settings: Settings) -> dict[str, Any]:
     """Return all that determines an answer besides the image.
 
     The address is part of it: what another server serves under the same name is another model.
@@ -64,12 +64,12 @@ def determinants(settings: OpenaiLabels) -> dict[str, Any]:
     }
 
 
-def address(settings: OpenaiLabels) -> str:
+def address(settings: Settings) -> str:
     """Return the address of the server, without a final slash."""
     return (settings.base_url or SERVICE).rstrip("/")
 
 
-def request_body(settings: OpenaiLabels, upload: Upload) -> dict[str, Any]:
+def request_body(settings: Settings, upload: Upload) -> dict[str, Any]:
     """Return the body of a chat-completions request about one image.
 
     The service wants ``max_completion_tokens`` (its newer models know nothing else), local servers

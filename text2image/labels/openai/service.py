@@ -13,7 +13,7 @@ import openai
 from text2image.base.console import InputError, one_line
 from text2image.labels.openai.pace import LONGEST_ASKED, retry_after
 from text2image.labels.openai.schema import address, is_completion
-from text2image.params import OpenaiLabels
+from text2image.labels.openai.settings import Settings
 
 KEY = "OPENAI_API_KEY"
 NO_KEY = "none"  # what local servers get, which ask for no key
@@ -21,7 +21,7 @@ NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout")  # the transport's 
 LOGGERS = ("openai", "httpx2", "httpcore2", "httpx", "httpcore")  # they can be told to log what is secret
 
 
-def api_key(settings: OpenaiLabels) -> str:
+def api_key(settings: Settings) -> str:
     """Return the key from the environment; another server than the service may do without.
 
     Raises:
@@ -38,7 +38,7 @@ def api_key(settings: OpenaiLabels) -> str:
     return key or NO_KEY
 
 
-def client_options(settings: OpenaiLabels, timeout: float) -> dict[str, Any]:
+def client_options(settings: Settings, timeout: float) -> dict[str, Any]:
     """Return the arguments of an SDK client that never retries by itself; ``timeout`` in seconds.
 
     The address is always given, so that no variable of the environment changes it.
@@ -83,7 +83,7 @@ def is_passing(error: openai.APIError) -> bool:
     return isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError)
 
 
-def asked_wait(error: openai.APIError, settings: OpenaiLabels) -> float | None:
+def asked_wait(error: openai.APIError, settings: Settings) -> float | None:
     """Return the seconds that the server asks to wait, or None.
 
     Raises:
@@ -109,7 +109,7 @@ def describe(error: openai.APIError) -> str:
     return "connection lost" if isinstance(error, openai.APIConnectionError) else "unreadable answer"
 
 
-def fatal(error: openai.APIError, settings: OpenaiLabels) -> InputError:
+def fatal(error: openai.APIError, settings: Settings) -> InputError:
     """Return the sentence that ends a run for an error that no repetition will cure."""
     where = f"{address(settings)} (params key label.openai.base_url)"
     status = getattr(error, "status_code", None)

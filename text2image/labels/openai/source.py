@@ -17,15 +17,14 @@ from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.budget import BATCH_SHARE, answer_cost, cost, figures, first_guess, usages
 from text2image.labels.openai.pending import PendingBatches
 from text2image.labels.openai.schema import EMPTY, determinants
-from text2image.labels.protocol.source import Answer, Label, Labeler, NoLabel
-from text2image.params import OpenaiLabels, Params
+from text2image.labels.openai.settings import Settings
+from text2image.labels.protocol.source import Answer, Context, Label, Labeler, NoLabel
 
 USUAL_OUTPUT = 60  # tokens of an answer, where none has come yet
 
 
-def labeler(params: Params) -> Labeler:
+def labeler(settings: Settings, context: Context) -> Labeler:
     """Return the labeler; it reaches the network, and looks for the key, only when it has to ask."""
-    settings = params.label.openai
 
     def resume(images: Sequence[ImageFile], kept: Mapping[str, Answer]) -> Iterator[tuple[str, Answer]]:
         pending = PendingBatches(determinants(settings))
@@ -42,11 +41,11 @@ def labeler(params: Params) -> Labeler:
         if settings.mode == "batch":
             from text2image.labels.openai.batch import ask_in_batches
 
-            outcomes = ask_in_batches(todo, kept, settings, params.runtime.openai, pending)
+            outcomes = ask_in_batches(todo, kept, settings, context.runtime.openai, pending)
         else:
             from text2image.labels.openai.ask import ask_now
 
-            outcomes = ask_now(todo, kept, settings, params.runtime.openai)
+            outcomes = ask_now(todo, kept, settings, context.runtime.openai)
         with closing(outcomes):
             for image_id, answer in outcomes:
                 yield image_id, with_earlier(answer, kept.get(image_id))
@@ -70,7 +69,7 @@ def labeler(params: Params) -> Labeler:
 
 
 def unanswered(
-    settings: OpenaiLabels, images: Sequence[ImageFile], kept: Mapping[str, Mapping[str, Any]]
+    settings: Settings, images: Sequence[ImageFile], kept: Mapping[str, Mapping[str, Any]]
 ) -> list[ImageFile]:
     """Return the images to ask about: new ones, and failures if ``retry_failures`` says so."""
     done = {i for i, answer in kept.items() if not (settings.retry_failures and "failure" in answer)}
@@ -87,7 +86,7 @@ def with_earlier(answer: Answer, before: Mapping[str, Any] | None) -> Answer:
     return dict(before) if "usage" not in answer else answer | {"earlier": usages(before)}
 
 
-def estimate(settings: OpenaiLabels, images: Sequence[ImageFile], kept: Mapping[str, Answer]) -> str:
+def estimate(settings: Settings, images: Sequence[ImageFile], kept: Mapping[str, Answer]) -> str:
     """Say how many images are not labelled yet and about what they will cost, from answers so far."""
     count = len(unanswered(settings, images, kept))
     known = [usage for answer in kept.values() for usage in usages(answer)]

@@ -6,27 +6,50 @@ store the moment they come, keyed by the image and by everything else that deter
 kill, a changed threshold or a changed folder never asks twice. Turning answers into labels is
 cheap and done anew each time.
 
-To add a source, write ``stages/labelers/NAME.py`` with ``labeler(params) -> Labeler``, name it in
-``SOURCES``, and give it a section ``label.NAME`` in params.yaml and text2image/params.py.
+To add a source, write ``text2image/labels/NAME/source.py`` with a class ``Settings``, its section
+``label.NAME`` of params.yaml, and a function ``labeler(settings, context) -> Labeler``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from text2image.base.console import InputError
-from text2image.collection.manifest import ImageFile
-from text2image.params import Params
+from text2image.base.settings import Runtime, Section
+from text2image.collection.manifest import ImageFile, ManifestEntry
 
-SOURCES = ("human", "imagenet", "caption", "openai", "ocr")
+SOURCES = tuple(
+    sorted(
+        path.parent.name
+        for path in Path(__file__).parents[1].glob("*/source.py")
+        if path.parent.name != "protocol"
+    )
+)
+"""All label sources: the packages beside this one that hold a ``source.py``."""
 
 Answer = dict[str, Any]
 """What a source said of one image, as JSON. ``{"failure": reason}`` is an answer too, and kept, unless
 it also says ``"passing": True``: then it is listed, and the image asked again in the next run."""
 
 Ask = Callable[[Sequence[ImageFile]], Iterator[tuple[str, Answer]]]
+
+
+class Context(NamedTuple):
+    """What a source may need besides its settings.
+
+    Attributes:
+        runtime: the section ``runtime`` of params.yaml.
+        manifest: every usable file of the collection.
+        images: ``data.images``, for what is said to users.
+        inputs: the source's table of data/label_inputs, for sources that read more than images.
+    """
+
+    runtime: Runtime
+    manifest: Sequence[ManifestEntry]
+    images: str
+    inputs: Path
 
 
 class Label(NamedTuple):
@@ -77,15 +100,13 @@ class Labeler(NamedTuple):
     start: Callable[[], Ask] | None = None
 
 
-def load(source: str, params: Params) -> Labeler:
-    """Return the labeler of a source, importing only its module.
+def settings_of(source: str) -> type[Section]:
+    """Return the class that describes a source's section of params.yaml."""
+    settings: type[Section] = import_module(f"text2image.labels.{source}.source").Settings
+    return settings
 
-    Raises:
-        InputError: there is no such source.
-    """
-    if source not in SOURCES:
-        raise InputError(
-            f"expected label.sources in params.yaml to name {', '.join(SOURCES)}, found '{source}'"
-        )
-    labeler: Labeler = import_module(f"text2image.labels.{source}.source").labeler(params)
+
+def load(source: str, settings: Section, context: Context) -> Labeler:
+    """Return the labeler of a source of ``SOURCES``, importing only its module."""
+    labeler: Labeler = import_module(f"text2image.labels.{source}.source").labeler(settings, context)
     return labeler

@@ -12,7 +12,7 @@ from text2image.formats.texts import normalise_text
 from text2image.labels.openai.encode import Upload
 from text2image.labels.openai.question import Question
 from text2image.labels.openai.schema import read_completion, request_body
-from text2image.params import OpenaiLabels
+from text2image.labels.openai.settings import Settings
 
 QUESTION = "{prompt}\nSearch query: {query}"
 REASON_CHARACTERS = 300
@@ -35,7 +35,7 @@ class Grade(BaseModel):
     grade: Annotated[int, Field(ge=0, le=3)]
 
 
-def question(settings: OpenaiLabels, texts: Mapping[str, str]) -> Question:
+def question(settings: Settings, texts: Mapping[str, str]) -> Question:
     """Return what is asked about each pair of image and query.
 
     Args:

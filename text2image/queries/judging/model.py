@@ -14,34 +14,34 @@ from contextlib import closing
 from typing import Any
 
 from text2image.base.console import InputError, progress, say
-from text2image.base.lock import alone
+from text2image.base.lock import exclusive_lock
+from text2image.base.settings import OpenaiRuntime
 from text2image.base.store import Store, fingerprint
 from text2image.collection.locations import Location
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.ask import ask_now
 from text2image.labels.openai.budget import Answer
 from text2image.labels.openai.schema import determinants
+from text2image.labels.openai.settings import Settings
 from text2image.labels.openai.source import unanswered, with_earlier
-from text2image.params import OpenaiLabels, Params
 from text2image.queries.judgements import JudgementRow, append_judgements
 from text2image.queries.judging.grader import QUESTION, SCHEMA, question
 from text2image.queries.judging.pool import PooledQuery, unjudged
 from text2image.queries.judging.session import Session
 
 
-def model_judge(params: Params) -> str:
+def model_judge(settings: Settings) -> str:
     """Return the name under which the model's judgements stand."""
-    return f"model:{params.label.openai.model}"
+    return f"model:{settings.model}"
 
 
-def judge_settings(params: Params) -> OpenaiLabels:
-    """Return the settings of ``label.openai`` with rubric and budget of the judge.
+def judge_settings(settings: Settings, prompt: str, budget_usd: float | None) -> Settings:
+    """Return the settings of ``label.openai`` with the judge's instructions and budget.
 
     Raises:
         InputError: a budget without prices.
     """
-    own = {"prompt": params.judge.prompt, "budget_usd": params.judge.budget_usd}
-    settings = params.label.openai.model_copy(update=own)
+    settings = settings.model_copy(update={"prompt": prompt, "budget_usd": budget_usd})
     if settings.budget_usd is not None and settings.price_input_per_million is None:
         raise InputError(
             "expected both prices per million tokens in label.openai with a judge.budget_usd, found null"
@@ -49,12 +49,14 @@ def judge_settings(params: Params) -> OpenaiLabels:
     return settings
 
 
-def judge_determinants(params: Params) -> dict[str, Any]:
+def judge_determinants(settings: Settings) -> dict[str, Any]:
     """Return all that determines a grade besides the query and the image."""
-    return determinants(judge_settings(params)) | {"schema": SCHEMA, "question": QUESTION}
+    return determinants(settings) | {"schema": SCHEMA, "question": QUESTION}
 
 
-def judge_by_model(session: Session, files: Mapping[str, Location], params: Params) -> None:
+def judge_by_model(
+    session: Session, files: Mapping[str, Location], settings: Settings, runtime: OpenaiRuntime
+) -> None:
     """Have the model grade what it has not judged yet, and keep its grades, in the order of the pool.
 
     Whatever ends the run early, grades that have come are kept.
@@ -62,7 +64,6 @@ def judge_by_model(session: Session, files: Mapping[str, Location], params: Para
     Raises:
         InputError: the server refuses, or does not answer.
     """
-    settings, runtime = judge_settings(params), params.runtime.openai
     pairs = {_key(query, image): (query, image) for query in session.pooled for image in query.images}
     judged = session.judged()
     todo = [
@@ -70,7 +71,7 @@ def judge_by_model(session: Session, files: Mapping[str, Location], params: Para
         for query in session.pooled
         for image in unjudged(query, judged)
     ]
-    with Store("judgements", judge_determinants(params)) as store, alone(store.path):
+    with Store("judgements", judge_determinants(settings)) as store, exclusive_lock(store.path):
         kept = _stored(store, pairs)
         asked = unanswered(settings, todo, kept)
         texts = {item.image_id: pairs[item.image_id][0].text for item in asked}

@@ -1,0 +1,85 @@
+"""What sections of params.yaml are made of, and the section ``runtime``, which every subject may read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from text2image.base.console import InputError, one_line
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Part = Annotated[float, Field(gt=0.0, lt=1.0)]
+Count = Annotated[int, Field(ge=1)]
+Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+Whole = TypeVar("Whole", bound="Section")
+
+
+class Section(BaseModel):
+    """A section of params.yaml: unknown keys are errors and types are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class OpenaiRuntime(Section):
+    concurrency: Annotated[int, Field(ge=1, le=256)]
+    requests_per_minute: Count | None
+    tokens_per_minute: Count | None
+    timeout: Annotated[float, Field(gt=0.0)]
+    max_retries: Annotated[int, Field(ge=0)]
+    poll_seconds: Annotated[float, Field(gt=0.0)]
+
+
+class RayRuntime(Section):
+    actors: Count | None
+    images_per_task: Count | None
+
+
+class Runtime(Section):
+    engine: Literal["local", "ray"]
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    batch_size: Count | None
+    workers: Count | None
+    ray: RayRuntime
+    openai: OpenaiRuntime
+
+
+def load_settings(path: Path, section: type[Whole]) -> Whole:
+    """Read and check a YAML file of parameters.
+
+    Raises:
+        InputError: the file is missing, is not YAML, or has an unknown key, a missing key or a
+            wrong type; the sentence names every key in question.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"expected the parameters in {path}, found no such file (run from the repository root)"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"expected YAML in {path}, found: {one_line(error)}") from None
+    try:
+        return section.model_validate(raw)
+    except ValidationError as error:
+        problems = "; ".join(_describe(item) for item in error.errors())
+        raise InputError(f"{path}: {problems}") from None
+
+
+def _describe(item: ErrorDetails) -> str:
+    """Say in a few words what one pydantic error is about: key, what was expected, what was found."""
+    key = ".".join(str(part) for part in item["loc"]) or "the file"
+    kind, found = item["type"], one_line(repr(item.get("input")), 80)
+    if kind == "extra_forbidden":
+        return f"{key}: unknown key"
+    if kind == "missing":
+        return f"{key}: missing key"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if kind == "value_error":
+        return message if key == "the file" else f"{key}: {message}, found {found}"
+    return f"{key}: {message}, found {found}"

@@ -1,0 +1,40 @@
+"""The section ``label.openai`` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AnyHttpUrl, Field, field_validator, model_validator
+
+from text2image.base.settings import Amount, Count, Section
+
+
+class Settings(Section):
+    model: str
+    base_url: str | None
+    prompt: Annotated[str, Field(min_length=1)]
+    queries: Annotated[list[Literal["caption", "queries"]], Field(min_length=1)]
+    max_side: Annotated[int, Field(ge=16)]
+    detail: Literal["low", "high", "auto"]
+    max_tokens: Count
+    mode: Literal["sync", "batch"]
+    retry_failures: bool
+    max_images: Count | None
+    budget_usd: Amount | None
+    price_input_per_million: Amount | None
+    price_output_per_million: Amount | None
+
+    @field_validator("base_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        url = AnyHttpUrl(value) if value is not None and value.isprintable() else None
+        if value is not None and (url is None or url.username or url.password or url.query):
+            raise ValueError("expected an address such as http://localhost:11434/v1, without a password")
+        return value
+
+    @model_validator(mode="after")
+    def _prices(self) -> Settings:
+        prices = (self.price_input_per_million, self.price_output_per_million)
+        if None in prices and (self.budget_usd is not None or prices != (None, None)):
+            raise ValueError("expected both prices per million tokens, or neither of them nor a budget_usd")
+        return self
