@@ -9,7 +9,6 @@ change once more under the same time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -27,10 +26,18 @@ import imagehash
 from text2image.base.console import InputError, progress
 from text2image.base.parallel import in_threads
 from text2image.base.store import Store
-from text2image.collection import images
-from text2image.collection.images import Unreadable, UnusableImage, decode, image_format, image_id, read_bytes
+from text2image.collection.images import (
+    DECODING,
+    Unreadable,
+    UnusableImage,
+    decode,
+    image_format,
+    image_id,
+    read_bytes,
+)
 from text2image.collection.locations import Found, Location, Remote
 
+FACTS = 1  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
 GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
 FEW = 512  # files that are not worth the start of processes
 CHUNK = 16  # files that a process is given at a time
@@ -63,11 +70,11 @@ class Read(NamedTuple):
 
 def determinants(root: Location, max_pixels: int) -> dict[str, Any]:
     """Return all that determines what is said of a path and a stamp."""
-    code = hashlib.sha256(b"".join(Path(file).read_bytes() for file in (__file__, str(images.__file__))))
     return {
         "images": str(root.resolve() if isinstance(root, Path) else root),
         "max_pixels": max_pixels,
-        "code": code.hexdigest()[:16],
+        "decoding": DECODING,
+        "facts": FACTS,
         "packages": {name: version(name) for name in ("imagehash", "numpy", "pillow", "scipy")},
     }
 

@@ -9,19 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from text2image.base.store import Store
+from text2image.collection.images import decoding_determinants
 
 Floats = npt.NDArray[np.float32]
 
-
-PREPROCESSING = (
-    2  # how the pixels are computed from a model's own description; see text2image/encoders/preprocessing.py
-)
+PREPROCESSING = 2
+"""Version of how decoded pixels become a network's input (text2image/encoders/preprocessing.py). Raise it with
+every change of them: tests/encoders/test_golden_inputs.py holds the inputs of each kind of transform."""
 
 
 def image_determinants(card: dict[str, Any], precision: str) -> dict[str, Any]:
     """Return all that determines an image's vector besides its bytes; the files hold the preprocessing."""
     about = {key: card[key] for key in ("name", "pretrained", "files")}
-    return {"kind": "image", **about, "precision": precision, "preprocessing": PREPROCESSING}
+    versions = {"preprocessing": PREPROCESSING, **decoding_determinants()}
+    return {"kind": "image", **about, "precision": precision, **versions}
 
 
 def text_determinants(card: dict[str, Any], precision: str) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""What pictures are preprocessed to, to the last bit, beside the version that it belongs to; and keys of the store.
+
+Torch's resize of uint8 has whole numbers for weights, so that processors with and without vector code agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from open_clip.transform import image_transform
+from PIL import Image
+
+from text2image.base.store import fingerprint
+from text2image.encoders.preprocessing import fast
+from text2image.encoders.vectors import PREPROCESSING, image_determinants, text_determinants
+
+GOLDEN_PREPROCESSING = 2
+GOLDEN_INPUTS = {
+    "shortest: wide": "681a4ef47397",
+    "shortest: high": "91fb4c6640f4",
+    "shortest: small": "b03b40763c82",
+    "shortest: of the right size": "29386a63a294",
+    "shortest, bilinear: wide": "8f264b6d92e1",
+    "shortest, bilinear: high": "a6440b1f24bb",
+    "shortest, bilinear: small": "c355fcaf6c0c",
+    "shortest, bilinear: of the right size": "29386a63a294",
+    "squash: wide": "90307103218e",
+    "squash: high": "bdf0cbff9a0a",
+    "squash: small": "b5af3c9c8fc8",
+    "squash: of the right size": "29386a63a294",
+    "squash, bilinear: wide": "f2f0a5a15614",
+    "squash, bilinear: high": "7fd464fecbe5",
+    "squash, bilinear: small": "ad79dad405e5",
+    "squash, bilinear: of the right size": "29386a63a294",
+    "squash to an oblong: wide": "0e43f8b56893",
+    "squash to an oblong: high": "b6da08f166a2",
+    "squash to an oblong: small": "5b3a16ffb94f",
+    "squash to an oblong: of the right size": "6e76428b1765",
+}
+
+WAYS = {
+    "shortest": {"resize_mode": "shortest"},
+    "shortest, bilinear": {"resize_mode": "shortest", "interpolation": "bilinear"},
+    "squash": {"resize_mode": "squash"},
+    "squash, bilinear": {"resize_mode": "squash", "interpolation": "bilinear"},
+    "squash to an oblong": {"resize_mode": "squash", "image_size": (24, 40)},
+}
+SIZES = {"wide": (90, 61), "high": (47, 83), "small": (20, 9), "of the right size": (32, 32)}
+
+CARD = {
+    "name": "local-dir:data/models/some",
+    "pretrained": None,
+    "context_length": 64,
+    "files": {"open_clip_config.json": "ab" * 32, "open_clip_model.safetensors": "cd" * 32},
+    "size": {"weight_bytes": 1},
+}
+
+
+def picture(width: int, height: int) -> Image.Image:
+    """Return noise and a hard edge, made of whole numbers."""
+    pixels = (np.arange(height * width * 3, dtype=np.int64) ** 2 * 7 % 65521 % 256).astype(np.uint8)
+    pixels = pixels.reshape(height, width, 3)
+    pixels[: height // 2, : width // 3] = (255, 0, 40)
+    return Image.fromarray(pixels)
+
+
+def input_hash(way: str, size: tuple[int, int]) -> str:
+    options = {"image_size": 32, "mean": (0.48, 0.46, 0.41), "std": (0.27, 0.26, 0.28)} | WAYS[way]
+    transform = image_transform(is_train=False, **options)
+    quick = fast(transform)
+    assert quick is not transform
+    return hashlib.sha256(quick(picture(*size)).numpy().tobytes()).hexdigest()[:12]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("way", WAYS)
+def test_inputs_are_those_of_the_version(way: str, size: str) -> None:
+    given = (PREPROCESSING, input_hash(way, SIZES[size]))
+    assert given == (GOLDEN_PREPROCESSING, GOLDEN_INPUTS.get(f"{way}: {size}")), (
+        "pixels changed: raise PREPROCESSING and update the golden value"
+    )
+
+
+def test_what_was_stored_before_stays_valid() -> None:
+    """Keys as the store has had them since preprocessing 2: nobody embeds a collection again for nothing."""
+    keys = {
+        precision: [fingerprint(about(CARD, precision)) for about in (image_determinants, text_determinants)]
+        for precision in ("fp32", "bf16")
+    }
+    assert keys == {
+        "fp32": ["8378cdf45e3e5a6a512e707e", "b1ff28ef9772de698ac5fed3"],
+        "bf16": ["220c148a822a00940bb5fd27", "e2191ebf1b4d89e8bb69464c"],
+    }
+
+
+def test_another_decoding_is_another_key_for_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [image_determinants(CARD, "fp32"), text_determinants(CARD, "fp32")]
+    monkeypatch.setattr("text2image.collection.images.DECODING", 2)
+    after = [image_determinants(CARD, "fp32"), text_determinants(CARD, "fp32")]
+    assert (after[0] == before[0], after[1] == before[1]) == (False, True)
