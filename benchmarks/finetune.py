@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stages.split import relevant
+from text2image.artifacts import ARTIFACTS
 from text2image.collection.manifest import gallery, read_groups, read_manifest
 from text2image.encoders.models import describe, load_model
 from text2image.evaluation.comparison import compare
@@ -31,6 +31,8 @@ from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.report import MEASURES
 from text2image.finetuning.run import Base, Tuned, rows_of, threads, tune
 from text2image.params import load_params
+from text2image.queries.asked import ask, join_sources, read_label_queries
+from text2image.queries.judgements import read_judgements
 from text2image.queries.split import TEST, TRAIN, VALIDATION, SplitRow, assign, components, split_rows
 
 RUN = "builtin-tuned"
@@ -55,7 +57,11 @@ def main() -> None:
     device = torch.device("cpu")
     settings = params.finetune.runs[RUN]
     threads(settings, device)
-    relevance, texts = relevant(params, settings.sources, group_of)
+    judgements = read_judgements(ARTIFACTS.judgements)
+    queries_of = {source: read_label_queries(ARTIFACTS.labels(source)) for source in settings.sources}
+    relevance, texts = join_sources(
+        [ask(source, found, judgements, group_of, params.queries) for source, found in queries_of.items()]
+    )
     component_of = components([(q, i) for q, images in relevance.items() for i in images], group_of)
     files = {image.image_id: image for image in gallery(read_manifest(), Path(params.data.images))}
     card = describe(settings.base, params.models[settings.base])

@@ -11,17 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, say
 from text2image.collection.manifest import read_groups
 from text2image.evaluation.curves import HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
 from text2image.evaluation.summary import RankedQueries, Resampling, per_query, summarise
 from text2image.formats.files import write_json
+from text2image.formats.searched import read_searched
 from text2image.formats.tables import Row, chart_text, read_csv, write_csv
-from text2image.formats.trec import read_qrels
 from text2image.params import Params
+from text2image.queries.asked import EXCLUDED
 from text2image.queries.clusters import query_clusters
 from text2image.queries.split import others
-from text2image.queries.splits import read_set_aside, read_split
+from text2image.queries.split_files import read_split
 
 RANKS = Path("data/ranks")
 INTERVAL_COLUMNS = ("model", "source", "measure", "value", "low", "high", "chance")
@@ -109,7 +111,9 @@ def refuse_leaks(params: Params, group_of: dict[str, int]) -> None:
         InputError: a query, or an image ranked for one, belongs to another part of the model's split.
     """
     for (model, name), source in product(params.tuned_models().items(), params.label.sources):
-        elsewhere = [row for row in read_split(name, group_of) if row.part != params.evaluate.part]
+        elsewhere = [
+            row for row in read_split(ARTIFACTS.split(name), group_of) if row.part != params.evaluate.part
+        ]
         queries, images = {row.query_id for row in elsewhere}, {row.image_id for row in elsewhere}
         path = RANKS / model / f"{source}.csv"
         rows = read_csv(path, ["query_id", "image_id"])
@@ -122,18 +126,17 @@ def refuse_leaks(params: Params, group_of: dict[str, int]) -> None:
             )
 
 
-def put_aside(params: Params, source: str, group_of: dict[str, int], n_queries: int) -> dict[str, Any]:
+def put_aside(params: Params, source: str, n_images: int) -> dict[str, Any]:
     """Return what metrics say of what fine-tuned models have seen: {} where none is in use."""
     runs = params.tuned_runs()
     if not runs:
         return {}
-    asked = len(read_qrels(Path(f"data/qrels/{source}.qrels")))
-    images = len(read_set_aside().images & group_of.keys())
+    left_out = read_csv(ARTIFACTS.left_out(source), ["reason"])
     return {
         "part": params.evaluate.part,
         "set_aside": {
-            "n_queries": asked - n_queries,
-            "n_images": images,
+            "n_queries": sum(row["reason"] == EXCLUDED for row in left_out),
+            "n_images": n_images,
             "why": f"the {others(params.evaluate.part)} parts of what {', '.join(runs)} learned from, for all models alike",
         },
     }
@@ -141,8 +144,8 @@ def put_aside(params: Params, source: str, group_of: dict[str, int], n_queries: 
 
 def main(params: Params) -> None:
     ks, everything = params.evaluate.k, read_groups()
-    aside, label = read_set_aside().images, params.part_label()
-    group_of = {image: group for image, group in everything.items() if image not in aside}
+    label = params.part_label()
+    group_of = {image: everything[image] for image in read_searched(ARTIFACTS.searched).image_ids}
     resampling = Resampling(params.evaluate.resamples, params.evaluate.seed)
     pairs = list(product(params.embed.models, params.label.sources))
     refuse_leaks(params, everything)
@@ -155,7 +158,7 @@ def main(params: Params) -> None:
         series = f"{model} · {source}{label}"
         results, queries = read_ranks(RANKS / model / f"{source}.csv", group_of)
         figures.setdefault(model, {})[source] = put_aside(
-            params, source, everything, len(results)
+            params, source, len(everything) - len(group_of)
         ) | summarise(queries, ks, resampling)
         write_results(model, source, results, queries, ks)
         best = np.array([result.best_rank for result in results])

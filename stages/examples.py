@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location, location
 from text2image.collection.manifest import gallery, read_manifest
+from text2image.formats.searched import read_searched
 from text2image.formats.tables import Row, read_csv
 from text2image.formats.trec import read_qrels, read_run
 from text2image.pages.sheets import Cell, Strip, save_sheet
 from text2image.params import Params
-from text2image.queries.splits import measured, read_set_aside, without
 
 SHOWN = 5
 HOW_TO_READ = (
@@ -67,10 +68,11 @@ def strip(
 
 
 def main(params: Params, model: str, source: str) -> None:
-    aside = read_set_aside()
-    path_of = measured(gallery(read_manifest(), location(params.data.images)), aside)
+    searched = set(read_searched(ARTIFACTS.searched).image_ids)
+    images = gallery(read_manifest(), location(params.data.images))
+    path_of = {image_id: path for image_id, path in images if image_id in searched}
     results = read_csv(Path(f"data/results/{model}/{source}.csv"), ["text", "best_rank", "cluster"])
-    qrels = without(read_qrels(Path(f"data/qrels/{source}.qrels")), aside)
+    qrels = read_qrels(ARTIFACTS.qrels(source))
     chosen = {
         "best": best_queries(results, params.examples.best),
         "worst": worst_queries(results, params.examples.worst),

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from stages import run
 from stages.examples import HOW_TO_READ, strip
+from text2image.artifacts import ARTIFACTS
 from text2image.collection.locations import Location, location
 from text2image.collection.manifest import gallery, read_manifest
+from text2image.formats.searched import read_searched
 from text2image.formats.tables import Row, read_csv
 from text2image.formats.trec import read_qrels, read_run
 from text2image.pages.sheets import Strip, save_sheet
 from text2image.params import Params
-from text2image.queries.splits import SetAside, measured, read_set_aside, without
 
 ALONE = "One model only: list another under embed.models to see where they differ"
 ALIKE = "The models put the first relevant image at the same rank for every query"
@@ -54,10 +55,10 @@ def most_instructive(results: Mapping[str, Sequence[Row]], n: int) -> list[Split
     return [split for split in first.values() if split.spread > 0][:n]
 
 
-def draw(source: str, params: Params, path_of: Mapping[str, Location], aside: SetAside) -> None:
+def draw(source: str, params: Params, path_of: Mapping[str, Location]) -> None:
     """Write the sheet of one source; ``path_of`` holds the images that are ranked."""
     models = params.embed.models
-    qrels = without(read_qrels(Path(f"data/qrels/{source}.qrels")), aside)
+    qrels = read_qrels(ARTIFACTS.qrels(source))
     columns = ["text", "best_rank", "cluster"]
     results = {model: read_csv(Path(f"data/results/{model}/{source}.csv"), columns) for model in models}
     splits = most_instructive(results, params.examples.instructive)
@@ -76,10 +77,11 @@ def draw(source: str, params: Params, path_of: Mapping[str, Location], aside: Se
 
 
 def main(params: Params) -> None:
-    aside = read_set_aside()
-    path_of = measured(gallery(read_manifest(), location(params.data.images)), aside)
+    searched = set(read_searched(ARTIFACTS.searched).image_ids)
+    images = gallery(read_manifest(), location(params.data.images))
+    path_of = {image_id: path for image_id, path in images if image_id in searched}
     for source in params.label.sources:
-        draw(source, params, path_of, aside)
+        draw(source, params, path_of)
 
 
 if __name__ == "__main__":

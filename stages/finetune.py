@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_groups, read_manifest
@@ -19,16 +19,10 @@ from text2image.encoders.models import describe, load_model
 from text2image.formats.files import rounded, write_json
 from text2image.formats.tables import write_csv
 from text2image.params import Params
-from text2image.queries.split import SplitRow, components, sizes
-from text2image.queries.splits import read_split
+from text2image.queries.split import sizes
+from text2image.queries.split_files import read_split
 
 TUNED = Path("data/tuned")
-
-
-def split_sizes(rows: list[SplitRow], group_of: dict[str, int]) -> dict[str, Any]:
-    """Return the sizes of the parts."""
-    pairs = [(row.query_id, row.image_id) for row in rows if row.query_id]
-    return sizes(rows, components(pairs, group_of))
 
 
 def make(name: str, params: Params) -> None:
@@ -47,7 +41,7 @@ def make(name: str, params: Params) -> None:
         read_groups(),
         pick_device(params.runtime.device),
     )
-    rows = read_split(name, group_of)
+    rows = read_split(ARTIFACTS.split(name), group_of)
     files = {image.image_id: image for image in gallery(read_manifest(), location(params.data.images))}
     base_card = describe(settings.base, described)
     determinants = [settings.model_dump(), base_card, rows, device.type, threads(settings, device)]
@@ -57,7 +51,7 @@ def make(name: str, params: Params) -> None:
         tuned = tune(base, settings, rows, files, group_of, params.runtime, checkpoint, log)
     resampling = params.evaluate
     found = rounded(
-        figures(tuned, split_sizes(rows, group_of), resamples=resampling.resamples, seed=resampling.seed)
+        figures(tuned, sizes(rows, group_of), resamples=resampling.resamples, seed=resampling.seed)
     )
     shutil.rmtree(TUNED / name, ignore_errors=True)
     write_model(TUNED / name, tuned.network, described, card(name, settings, described, found, tuned.changed))

@@ -1,78 +1,72 @@
-"""Stage ``relevance@SOURCE``: which images answer each query; ``python -m stages.relevance SOURCE``.
+"""Stage ``relevance``: decide once what is asked, which images are searched, and which of them answer each query.
 
-Separate from ``queries``, so that a change of what counts as relevant embeds nothing anew.
+Left out are queries that cannot be searched for and, while a fine-tuned model is in use, the images and queries
+that it may have seen: for all models, so that all are measured on the same. No later stage decides it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
+
+import numpy as np
 
 from stages import run
-from text2image.base.console import InputError, say
+from text2image.artifacts import ARTIFACTS
+from text2image.base.console import say
 from text2image.collection.manifest import read_groups
-from text2image.formats.tables import read_csv, write_csv
-from text2image.formats.texts import Query, query_id
+from text2image.formats.searched import write_searched
+from text2image.formats.tables import write_csv
 from text2image.formats.trec import write_qrels
 from text2image.params import Params
-from text2image.queries.judgements import is_person, read_judgements
-from text2image.queries.query import make_queries
-from text2image.queries.relevance import Judgement, LeftOut, join_groups, judge_queries, near_duplicates_of
+from text2image.queries.alike import cosine_groups
+from text2image.queries.asked import ask, check_some_asked, exclude, read_label_queries
+from text2image.queries.excluded import Excluded, ExcludedRow, excluded_ids, excluded_rows
+from text2image.queries.judgements import read_judgements
+from text2image.queries.relevance import LeftOut, join_groups
+from text2image.queries.settings import Queries
+from text2image.queries.split_files import read_split
 
 
-def read_source_queries(source: str) -> list[Query]:
-    """Return the queries of a source with the images that carry their texts."""
-    labels = read_csv(Path(f"data/labels/{source}.csv"), ["image_id", "text"])
-    return make_queries((row["image_id"], row["text"]) for row in labels)
+def similar_groups(settings: Queries, group_of: dict[str, int]) -> dict[str, int]:
+    """Return the near-duplicate groups, joined where a model finds images similar; without one, no vector is read."""
+    model = settings.cosine.model
+    if model is None or settings.relevance == "strict":
+        return group_of
+    images = np.load(ARTIFACTS.image_vectors(model), mmap_mode="r")
+    by_model = cosine_groups(images, settings.cosine.threshold).tolist()
+    return join_groups(group_of, dict(zip(sorted(group_of), by_model, strict=True)))
 
 
-def source_judgements(source: str) -> list[Judgement]:
-    """Return the judgements of one source, those of people last, so that they override models."""
-    rows = [row for row in read_judgements() if row.source == source]
-    rows.sort(key=lambda row: is_person(row.by))
-    return [Judgement(query_id(row.query), row.image_id, row.relevance) for row in rows]
+def write_excluded(params: Params, group_of: Mapping[str, int]) -> Excluded:
+    """Return what fine-tuned models in use may have seen, and list it if there is one."""
+    ARTIFACTS.excluded.unlink(missing_ok=True)
+    rows: list[ExcludedRow] = []
+    for name in params.tuned_runs():
+        rows += excluded_rows(name, read_split(ARTIFACTS.split(name), group_of), params.evaluate.part)
+    if params.tuned_runs():
+        write_csv(ARTIFACTS.excluded, ExcludedRow._fields, rows)
+    return excluded_ids(rows)
 
 
-def read_alike(model: str | None) -> dict[str, int]:
-    """Return ``{image_id: group}`` of the images that a model holds for nearly the same; {} for None."""
-    if model is None:
-        return {}
-    return {
-        row["image_id"]: int(row["group"])
-        for row in read_csv(Path(f"data/alike/{model}.csv"), ["image_id", "group"])
-    }
-
-
-def check_some_left(source: str, relevance: dict[str, dict[str, int]], left_out: Sequence[LeftOut]) -> None:
-    """Refuse a source all of whose queries were left out."""
-    if not relevance:
-        reasons = ", ".join(sorted({item.reason for item in left_out})) or "no label"
-        raise InputError(
-            f"expected at least one query of source '{source}' (params keys label.sources and queries), "
-            f"found {len(left_out)}, all left out: {reasons}"
+def main(params: Params) -> None:
+    group_of = read_groups(ARTIFACTS.catalog)
+    excluded = write_excluded(params, group_of)
+    similar = similar_groups(params.queries, group_of)
+    judgements = read_judgements(ARTIFACTS.judgements)
+    for source in params.label.sources:
+        queries = read_label_queries(ARTIFACTS.labels(source))
+        asked = exclude(ask(source, queries, judgements, similar, params.queries), excluded)
+        check_some_asked(source, asked)
+        write_qrels(ARTIFACTS.qrels(source), asked.relevance)
+        write_csv(ARTIFACTS.left_out(source), LeftOut._fields, asked.left_out)
+        pairs = sum(map(len, asked.relevance.values()))
+        say(
+            f"relevance {source}: {len(asked.relevance)} queries, {pairs} relevant images, "
+            f"{len(asked.left_out)} queries left out"
         )
-
-
-def main(params: Params, source: str) -> None:
-    settings, groups = params.queries, read_groups()
-    near = (
-        near_duplicates_of(join_groups(groups, read_alike(settings.cosine.model)))
-        if settings.relevance == "near_duplicates"
-        else {image_id: [image_id] for image_id in groups}
-    )
-    relevance, left_out = judge_queries(
-        read_source_queries(source),
-        near,
-        source_judgements(source),
-        max_relevant_share=settings.max_relevant_share,
-        generic_words=settings.generic_words,
-    )
-    check_some_left(source, relevance, left_out)
-    write_qrels(Path(f"data/qrels/{source}.qrels"), relevance)
-    write_csv(Path(f"data/qrels/{source}_left_out.csv"), LeftOut._fields, left_out)
-    pairs = sum(len(images) for images in relevance.values())
-    say(f"relevance {source}: {len(relevance)} queries, {pairs} relevant images, {len(left_out)} left out")
+    n_searched = write_searched(ARTIFACTS.searched, sorted(group_of), excluded.images)
+    say(f"relevance: {n_searched} of {len(group_of)} images are searched")
 
 
 if __name__ == "__main__":
-    run(main, "source")
+    run(main)

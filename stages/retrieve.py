@@ -4,8 +4,7 @@
 with the exact rank, over the whole gallery, of every relevant image and of the best irrelevant one
 (relevance 0), from which all measures follow. With an index in ``retrieve.index`` the run is what that finds,
 in the order of the exact scores, and its recall against the exact ranking is measured; the ranks stay exact.
-Queries that ``relevance`` left out are not asked, and what is set aside because a fine-tuned model may have seen
-it is neither asked nor ranked.
+Queries that ``relevance`` left out are not asked, and images that it does not search are not ranked.
 """
 
 from __future__ import annotations
@@ -18,14 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, progress
-from text2image.collection.locations import Location, location
-from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.files import atomic_write, write_json
+from text2image.formats.searched import Searched, read_searched
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import read_qrels, read_queries, run_lines
 from text2image.params import Params
-from text2image.queries.splits import SetAside, read_set_aside, without
 from text2image.retrieval.approximate import recalls
 from text2image.retrieval.gallery import Ranking, rank_gallery
 from text2image.retrieval.nearest import ask, read
@@ -103,27 +101,20 @@ def ranked_images(ranking: Ranking, pairs: Pairs) -> Iterator[Ranked]:
             yield Ranked(row, int(column), 0, int(rank), float(score))
 
 
-def read_gallery(model: str, root: Location, aside: SetAside) -> Gallery:
-    """Read the images of one model that are not set aside."""
-    everything = [image.image_id for image in gallery(read_manifest(), root)]
+def read_gallery(model: str, searched: Searched) -> Gallery:
+    """Read one model's vectors of the images that are searched."""
     vectors = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
-    kept = [column for column, image_id in enumerate(everything) if image_id not in aside.images]
-    if len(kept) == len(everything):
-        return Gallery(everything, vectors, None, len(vectors))
-    return Gallery([everything[column] for column in kept], vectors[kept], np.array(kept), len(vectors))
+    if len(searched.rows) == len(vectors):
+        return Gallery(searched.image_ids, vectors, None, len(vectors))
+    return Gallery(searched.image_ids, vectors[searched.rows], searched.rows, len(vectors))
 
 
 def main(params: Params, model: str, source: str) -> None:
-    texts, aside = read_queries(Path(f"data/queries/{source}.tsv")), read_set_aside()
-    qrels = without(read_qrels(Path(f"data/qrels/{source}.qrels")), aside)
-    if not qrels:
-        raise InputError(
-            f"expected queries of '{source}' outside what fine-tuned models in embed.models have seen, found "
-            f"none: {len(aside.queries)} queries and {len(aside.images)} images are set aside (data/set_aside.csv)"
-        )
+    texts = read_queries(Path(f"data/queries/{source}.tsv"))
+    qrels = read_qrels(ARTIFACTS.qrels(source))
     asked = [row for row, query_id in enumerate(texts) if query_id in qrels]
     query_ids = [query_id for query_id in texts if query_id in qrels]
-    searched = read_gallery(model, location(params.data.images), aside)
+    searched = read_gallery(model, read_searched(ARTIFACTS.searched))
     pairs = relevant_pairs(query_ids, searched.image_ids, qrels)
     queries = np.load(f"data/embeddings/{model}/{source}.npy")[asked]
     kind, depth, threads = params.retrieve.index, params.retrieve.depth, params.runtime.workers

@@ -19,6 +19,7 @@ from text2image.base.settings import Amount, Count, Runtime, Section, Share, loa
 from text2image.encoders.settings import Model
 from text2image.finetuning.settings import FinetuneRun
 from text2image.labels.protocol.source import SOURCES, settings_of
+from text2image.queries.settings import Queries
 
 PARAMS_FILE = Path("params.yaml")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
@@ -49,18 +50,6 @@ AllLabels: Any = create_model(
     __base__=Label,
     **{source: (settings_of(source), ...) for source in SOURCES},  # type: ignore[call-overload]
 )
-
-
-class Cosine(Section):
-    model: str | None
-    threshold: Annotated[float, Field(ge=-1.0, le=1.0)]
-
-
-class Queries(Section):
-    cosine: Cosine
-    relevance: Literal["strict", "near_duplicates"]
-    max_relevant_share: Share
-    generic_words: list[str]
 
 
 class Embed(Section):

@@ -36,7 +36,7 @@ def test_a_tuned_model_is_made_measured_on_what_it_has_not_seen_and_refused_othe
         embed__models=["builtin", "builtin-tuned"],
     )
     ran = project.repro("evaluate", "compare")
-    assert {"split@builtin-tuned", "finetune@builtin-tuned", "set_aside", "retrieve@builtin-human"} <= ran
+    assert {"split@builtin-tuned", "finetune@builtin-tuned", "relevance", "retrieve@builtin-human"} <= ran
     assert project.repro("evaluate", "compare") == set()
 
     # Every part is there, nothing of two parts is measured, and the metrics say so.

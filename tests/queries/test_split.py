@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 from text2image.base.console import InputError
+from text2image.formats.tables import write_csv
 from text2image.queries.split import (
     PARTS,
     TEST,
     TRAIN,
     SplitRow,
     assign,
-    components,
+    divide,
     leaks,
     sizes,
     split_rows,
 )
-from text2image.queries.splits import SetAside, read_split, without, write_split
+from text2image.queries.split_files import read_split, write_split
 
 SHARES = {"train": 0.5, "validation": 0.2, "test": 0.3}
 
@@ -35,17 +36,10 @@ def random_data(seed: int) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     return relevance, group_of
 
 
-def divided(seed: int) -> tuple[list[SplitRow], dict[str, int], dict[str, int]]:
-    relevance, group_of = random_data(seed)
-    component_of = components([(q, i) for q, images in relevance.items() for i in images], group_of)
-    texts = {query: f"text {query}" for query in relevance}
-    return split_rows(relevance, texts, assign(component_of, SHARES, seed), group_of), group_of, component_of
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_is_on_two_sides_and_nothing_is_lost(seed: int) -> None:
-    rows, group_of, _ = divided(seed)
-    relevance, _ = random_data(seed)
+    relevance, group_of = random_data(seed)
+    rows = divide(relevance, {query: f"text {query}" for query in relevance}, group_of, SHARES, seed)
     assert leaks(rows, group_of) == []
     assert {row.image_id for row in rows} == group_of.keys()
     pairs = {(row.query_id, row.image_id) for row in rows if row.query_id}
@@ -64,9 +58,9 @@ def test_a_giant_component_is_never_broken_and_its_size_is_said() -> None:
     component_of = {f"q{n:03}": max(0, n - 89) for n in range(100)}  # 90 queries hang together
     part_of = assign(component_of, SHARES, 1)
     assert len({part_of[query] for query, component in component_of.items() if component == 0}) == 1
-    group_of = {f"i{n:03}": n for n in range(100)}
+    group_of = {f"i{query[1:]}": component for query, component in component_of.items()}
     relevance = {query: {f"i{query[1:]}": 2} for query in component_of}
-    table = sizes(split_rows(relevance, dict.fromkeys(relevance, "t"), part_of, group_of), component_of)
+    table = sizes(split_rows(relevance, dict.fromkeys(relevance, "t"), part_of, group_of), group_of)
     assert max(row["largest_component"] for row in table.values()) == 90
     assert sum(row["queries"] for row in table.values()) == 100
 
@@ -88,22 +82,14 @@ def test_an_image_without_a_text_follows_its_copy_or_is_a_distractor_of_the_test
         (SplitRow("validation", "i2", "q1", "one", 2), r"query q1 “one” is in train and validation"),
     ],
 )
-def test_a_planted_leak_is_caught(
-    planted: SplitRow, caught: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_planted_leak_is_caught(planted: SplitRow, caught: str, tmp_path: Path) -> None:
     group_of = {"i1": 1, "copy": 1, "i2": 2}
     sound = [SplitRow("train", "i1", "q1", "one", 2)]
-    path = Path("data/splits/run.csv")
-    write_split(path, sound)
-    assert read_split("run", group_of) == sound
-    write_split(path, [*sound, planted])
+    path = tmp_path / "run.csv"
+    write_split(path, sound, group_of)
+    assert read_split(path, group_of) == sound
     with pytest.raises(InputError, match=caught):
-        read_split("run", group_of)
-
-
-def test_what_is_set_aside_is_neither_asked_nor_found() -> None:
-    qrels = {"seen": {"a": 2}, "half": {"a": 2, "b": 1}, "gone": {"a": 2}}
-    aside = SetAside(frozenset({"a"}), frozenset({"seen"}))
-    assert without(qrels, aside) == {"half": {"b": 1}}
-    assert without(qrels, SetAside(frozenset(), frozenset())) == qrels
+        write_split(path, [*sound, planted], group_of)
+    write_csv(path, SplitRow._fields, [*sound, planted])
+    with pytest.raises(InputError, match=caught):
+        read_split(path, group_of)

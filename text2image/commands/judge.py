@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.judgements import agreement
-from stages.relevance import read_source_queries
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, one_line, run, say
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_manifest
@@ -23,6 +23,7 @@ from text2image.formats.tables import read_csv
 from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries, read_run
 from text2image.params import Params, load_params
+from text2image.queries.asked import read_label_queries
 from text2image.queries.judgements import JudgementRow, is_person, read_if_any
 from text2image.queries.judging.pool import PooledQuery, most_suspicious_first, pool
 from text2image.queries.judging.session import Session
@@ -41,7 +42,7 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
     depth = params.judge.depth
     paths = [_there(Path(f"data/runs/{model}/{source}.run")) for model in params.embed.models]
     runs = [read_run(path, depth=depth) for path in paths]
-    labelled = {query.query_id: query.relevant for query in read_source_queries(source)}
+    labelled = {query.query_id: query.relevant for query in read_label_queries(ARTIFACTS.labels(source))}
     asked = {query: text for query, text in texts.items() if query in qrels}
     pooled = pool(asked, [qrels, labelled], runs, params.judge.depth)
     strangers = {image for query in pooled for image in query.images} - set(gallery_ids)

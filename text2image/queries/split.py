@@ -46,8 +46,7 @@ def components(pairs: Sequence[tuple[str, str]], group_of: Mapping[str, int]) ->
     row_of = {query: row for row, query in enumerate(queries)}
     rows = np.array([row_of[query] for query, _ in pairs], dtype=np.int64)
     groups = np.array([group_of[image] for _, image in pairs], dtype=np.int64)
-    found = query_clusters(rows, groups, len(queries))
-    return dict(zip(queries, found.tolist(), strict=True))
+    return dict(zip(queries, query_clusters(rows, groups, len(queries)).tolist(), strict=True))
 
 
 def assign(component_of: Mapping[str, int], shares: Mapping[str, float], seed: int) -> dict[str, str]:
@@ -76,6 +75,25 @@ def assign(component_of: Mapping[str, int], shares: Mapping[str, float], seed: i
 
 def _draw(seed: int, query: str) -> str:
     return hashlib.sha256(f"{seed} {query}".encode()).hexdigest()
+
+
+def divide(
+    relevance: Mapping[str, Mapping[str, int]],
+    texts: Mapping[str, str],
+    group_of: Mapping[str, int],
+    shares: Mapping[str, float],
+    seed: int,
+) -> list[SplitRow]:
+    """Return a split: each component of the queries and near-duplicate groups goes to one part.
+
+    Args:
+        relevance: ``{query_id: {image_id: grade}}``.
+        texts: ``{query_id: text}``.
+        group_of: ``{image_id: near-duplicate group}`` of the whole gallery.
+        shares, seed: see :func:`assign`.
+    """
+    pairs = [(query, image) for query, images in relevance.items() for image in images]
+    return split_rows(relevance, texts, assign(components(pairs, group_of), shares, seed), group_of)
 
 
 def split_rows(
@@ -109,21 +127,21 @@ def leaks(rows: Iterable[SplitRow], group_of: Mapping[str, int]) -> list[str]:
         if row.query_id:
             parts["query", f"{row.query_id} “{row.text}”"].add(row.part)
     return [
-        f"{kind} {name} is in {' and '.join(part for part in PARTS if part in found)}"
-        for (kind, name), found in sorted(parts.items(), key=str)
-        if len(found) > 1
+        f"{kind} {name} is in {' and '.join(part for part in PARTS if part in names)}"
+        for (kind, name), names in sorted(parts.items(), key=str)
+        if len(names) > 1
     ]
 
 
-def sizes(rows: Iterable[SplitRow], component_of: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def sizes(rows: Sequence[SplitRow], group_of: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """Return ``{part: {"images", "queries", "pairs", "components", "largest_component"}}``.
 
     ``largest_component`` counts queries: where it is most of a part, the part is one theme.
     """
-    listed = list(rows)
+    component_of = components([(row.query_id, row.image_id) for row in rows if row.query_id], group_of)
     table = {}
     for part in PARTS:
-        mine = [row for row in listed if row.part == part]
+        mine = [row for row in rows if row.part == part]
         queries = {row.query_id for row in mine if row.query_id}
         _, counts = np.unique([component_of[query] for query in queries], return_counts=True)
         table[part] = {

@@ -1,0 +1,102 @@
+"""What is asked of a label source, and which images answer it by labels, near-duplicates and judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from text2image.base.console import InputError
+from text2image.formats.tables import read_csv
+from text2image.formats.texts import Query, query_id
+from text2image.queries.excluded import Excluded, drop_excluded
+from text2image.queries.judgements import JudgementRow, is_person
+from text2image.queries.query import make_queries
+from text2image.queries.relevance import Judgement, LeftOut, judge_queries, near_duplicates_of
+from text2image.queries.settings import Queries
+
+EXCLUDED = "excluded (fine-tuning data)"
+"""Why a query is left out that a fine-tuned model in use may have seen, or whose images it may have seen."""
+
+Relevance = dict[str, dict[str, int]]
+"""``{query_id: {image_id: grade}}``, grades 1 to 3."""
+
+
+class Asked(NamedTuple):
+    """The queries of a source: all that its labels make, the relevance of those that are asked, and the others."""
+
+    queries: list[Query]
+    relevance: Relevance
+    left_out: list[LeftOut]
+
+
+def read_label_queries(labels: Path) -> list[Query]:
+    """Return the queries that a table of labels makes, each with the images that carry its text."""
+    return make_queries((row["image_id"], row["text"]) for row in read_csv(labels, ["image_id", "text"]))
+
+
+def judgements_of(source: str, rows: Iterable[JudgementRow]) -> list[Judgement]:
+    """Return the judgements of one source, those of people last, so that they override models'."""
+    ordered = sorted((row for row in rows if row.source == source), key=lambda row: is_person(row.by))
+    return [Judgement(query_id(row.query), row.image_id, row.relevance) for row in ordered]
+
+
+def ask(
+    source: str,
+    queries: list[Query],
+    judgements: Iterable[JudgementRow],
+    group_of: Mapping[str, int],
+    settings: Queries,
+) -> Asked:
+    """Apply the rules of ``settings`` to the queries of a source.
+
+    Args:
+        source: the label source.
+        queries: from :func:`read_label_queries`.
+        judgements: of all sources.
+        group_of: ``{image_id: near-duplicate group}`` of the whole gallery.
+        settings: params.yaml's section ``queries``.
+    """
+    strict = settings.relevance == "strict"
+    same = {image: [image] for image in group_of} if strict else near_duplicates_of(group_of)
+    relevance, left_out = judge_queries(
+        queries,
+        same,
+        judgements_of(source, judgements),
+        max_relevant_share=settings.max_relevant_share,
+        generic_words=settings.generic_words,
+    )
+    return Asked(queries, relevance, left_out)
+
+
+def exclude(asked: Asked, excluded: Excluded) -> Asked:
+    """Leave out what fine-tuned models may have seen."""
+    kept = drop_excluded(asked.relevance, excluded)
+    dropped = asked.relevance.keys() - kept.keys()
+    more = [LeftOut(q.query_id, q.text, EXCLUDED) for q in asked.queries if q.query_id in dropped]
+    return Asked(asked.queries, kept, asked.left_out + more)
+
+
+def check_some_asked(source: str, asked: Asked) -> None:
+    """Refuse a source all of whose queries are left out."""
+    if not asked.relevance:
+        reasons = ", ".join(sorted({item.reason for item in asked.left_out})) or "no label"
+        raise InputError(
+            f"expected at least one query of source '{source}' (params keys label.sources and queries), "
+            f"found {len(asked.left_out)}, all left out: {reasons}"
+        )
+
+
+def join_sources(sources: Sequence[Asked]) -> tuple[Relevance, dict[str, str]]:
+    """Return the relevance of several sources together, an image's best grade for each query, and the texts.
+
+    A text that several sources have is one query, written as the first of them writes it.
+    """
+    relevance: Relevance = {}
+    texts: dict[str, str] = {}
+    for asked in sources:
+        texts = {query.query_id: query.text for query in asked.queries} | texts
+        for query, images in asked.relevance.items():
+            known = relevance.setdefault(query, {})
+            known |= {image: max(grade, known.get(image, 0)) for image, grade in images.items()}
+    return relevance, texts
