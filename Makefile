@@ -26,9 +26,9 @@ $(VENV)/.installed-%: $(VENV)/.installed
 pip_install = $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	--editable '$(1)' --constraint constraints.txt
 
-# `dvc plots` draws its charts without a network: the page holds the libraries that draw them.
-.dvc/plots_page.html: $(VENV)/.installed text2image/pages/plots_page.py
-	$(BIN)/python -m text2image.pages.plots_page
+# What `dvc plots` draws with: templates of the charts, and a page that needs no network.
+.dvc/plots_page.html: $(VENV)/.installed text2image/pages/theme.py $(wildcard text2image/pages/charts/*.py)
+	$(BIN)/python -m text2image.pages.charts
 
 install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned dependencies
 

@@ -35,8 +35,8 @@ QUOTED = {  # rows of the benchmarks, by name and reference, and what README say
     ),
 }
 PICTURES = {
-    "plots/examples/builtin-human-best.png": ("best.webp", 0.522),
-    "plots/examples/builtin-human-worst.png": ("worst.webp", 0.522),
+    "plots/examples/human/builtin-best.png": ("best.webp", 0.522),
+    "plots/examples/human/builtin-worst.png": ("worst.webp", 0.522),
 }
 
 

@@ -149,6 +149,10 @@ class Artifacts:
         """A row a query."""
         return self.root / f"data/results/{model}/{source}.csv"
 
+    def examples(self, source: str) -> Path:
+        """A row a picture of the queries that are worth looking at."""
+        return self.root / f"data/examples/{source}.csv"
+
     def metrics(self, name: str) -> Path:
         """One of metrics/*.json: metrics, comparison, dataset, judgements, labels, near_duplicates."""
         return self.root / f"metrics/{name}.json"

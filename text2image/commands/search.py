@@ -15,7 +15,7 @@ from pathlib import Path
 from text2image.base.console import InputError, one_line, run, say
 from text2image.collection.images import open_image
 from text2image.pages.search.searcher import Found, Searcher
-from text2image.pages.sheets import Cell, Strip, sheet
+from text2image.pages.sheets.sheet import Cell, Sheet, Strip, draw_sheet
 from text2image.params import load_params
 
 COLUMNS = 5  # pictures a row of a sheet
@@ -36,7 +36,7 @@ def draw(query: str, found: Sequence[Found], searcher: Searcher, path: Path) -> 
         f"{searcher.name}: the first {len(found)} of {len(searcher.image_ids)} images, with their scores"
     )
     try:
-        sheet(f"“{one_line(query)}”", subtitle, strips).save(path)
+        draw_sheet(Sheet(f"“{one_line(query)}”", subtitle, strips)).save(path)
     except (OSError, ValueError) as error:
         raise InputError(
             f"expected a file like results.png after --sheet, found {one_line(path)}: {one_line(error)}"

@@ -1,25 +1,14 @@
 """The page that `dvc plots show` fills, with everything that it needs inside: it renders without a network.
 
-``python -m text2image.pages.plots_page`` writes it into ``.dvc`` and names it in DVC's local config, neither of
-which git tracks. By default DVC's page loads Vega, Vega-Lite and Vega-Embed from a CDN and stays blank
-without one; here they come from the package ``vl-convert-python``. A page of one's own, set as
-``plots.html_template`` at any level of DVC's config, is left alone.
+By default DVC's page loads Vega, Vega-Lite and Vega-Embed from a CDN and stays blank without one; here they come
+from the package ``vl-convert-python``.
 """
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
-from text2image.base.console import InputError, run, say
-from text2image.formats.files import write_text
 from text2image.pages.theme import CARD, FONTS, INK, PAPER, QUIET, RULE, WRONG
-
-DVC = Path(".dvc")
-PAGE = "plots_page.html"  # DVC reads a relative path as relative to .dvc
-OPTION = "plots.html_template"
 
 STYLE = f"""
 :root {{ color-scheme: light; }}
@@ -108,27 +97,3 @@ def libraries() -> str:
     import vl_convert
 
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-
-
-def dvc_config(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `dvc config` of this environment."""
-    command = [sys.executable, "-m", "dvc", "config", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-
-
-def main() -> None:
-    if not DVC.is_dir():
-        raise InputError("expected a DVC repository, found no folder .dvc (run from the repository root)")
-    write_text(DVC / PAGE, page(libraries()))
-    theirs = dvc_config(OPTION).stdout.strip()
-    if theirs and theirs != PAGE:
-        say(f"plots page: {OPTION} is {theirs}, left as it is")
-        return
-    done = dvc_config("--local", OPTION, PAGE)
-    if done.returncode != 0:
-        raise InputError(f"expected `dvc config` to set {OPTION}, found: {done.stderr.strip()}")
-    say(f"plots page: `dvc plots show` uses {DVC / PAGE}, which needs no network")
-
-
-if __name__ == "__main__":
-    run(main)

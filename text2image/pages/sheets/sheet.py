@@ -1,4 +1,4 @@
-"""Sheets of pictures: rows of images with headings and captions, in the colours of the look."""
+"""How a sheet of pictures is drawn: rows of images with headings and captions, in the colours of the theme."""
 
 from __future__ import annotations
 
@@ -47,35 +47,36 @@ TITLE, HEADING, DETAIL, CAPTION = (26, True), (18, True), (15, False), (14, Fals
 STRIP_HEAD, LINE = 52, 19
 
 
-def sheet(title: str, subtitle: str, strips: Sequence[Strip]) -> Image.Image:
-    """Draw strips of pictures one below the other, as an RGB image.
+class Sheet(NamedTuple):
+    """What a sheet shows: its title, how to read it, and strips of pictures one below the other."""
 
-    Args:
-        title: what the sheet shows.
-        subtitle: how to read it.
-        strips: at least one; otherwise the sheet says that there is nothing to show.
-    """
-    strips = strips or [Strip("nothing to show", "", [])]
-    columns = max((len(strip.cells) for strip in strips), default=0)
+    title: str
+    subtitle: str
+    strips: Sequence[Strip]
+
+
+def draw_sheet(sheet: Sheet) -> Image.Image:
+    """Return the sheet as an RGB image; one without strips says that there is nothing to show."""
+    strips = sheet.strips or [Strip("nothing to show", "", [])]
+    columns = max(len(strip.cells) for strip in strips)
     gaps = max(len(strip.apart) for strip in strips)
     width = max(2 * MARGIN + columns * (CELL + GAP) - GAP + gaps * 2 * GAP, 760)
+    room = width - 2 * MARGIN
     head = MARGIN + 76
     heights = [_strip_height(strip) for strip in strips]
     page = Image.new("RGB", (width, head + sum(heights) + MARGIN // 2), PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((MARGIN, MARGIN), _fit(title, TITLE, width - 2 * MARGIN), fill=INK, font=font(*TITLE))
-    draw.text(
-        (MARGIN, MARGIN + 38), _fit(subtitle, DETAIL, width - 2 * MARGIN), fill=QUIET, font=font(*DETAIL)
-    )
+    draw.text((MARGIN, MARGIN), _fit(sheet.title, TITLE, room), fill=INK, font=font(*TITLE))
+    draw.text((MARGIN, MARGIN + 38), _fit(sheet.subtitle, DETAIL, room), fill=QUIET, font=font(*DETAIL))
     for index, strip in enumerate(strips):
         _draw_strip(page, strip, head + sum(heights[:index]))
     return page
 
 
-def save_sheet(path: Path, title: str, subtitle: str, strips: Sequence[Strip]) -> None:
-    """Draw a sheet (see :func:`sheet`) and write it, making its folder."""
+def save_sheet(path: Path, sheet: Sheet) -> None:
+    """Draw a sheet and write it to ``path``, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet(title, subtitle, strips).save(path)
+    draw_sheet(sheet).save(path)
 
 
 def _strip_height(strip: Strip) -> int:
@@ -121,15 +122,15 @@ def fitted(image: Image.Image, side: int) -> Image.Image:
 
 def _wrap(text: str, style: tuple[int, bool], room: int, lines: int) -> list[str]:
     """Return ``text`` on at most ``lines`` lines of ``room`` pixels, broken between words, the last shortened."""
-    done: list[str] = []
+    wrapped: list[str] = []
     words = text.split()
-    while words and len(done) < lines - 1:
+    while words and len(wrapped) < lines - 1:
         count = 1
         while count < len(words) and font(*style).getlength(" ".join(words[: count + 1])) <= room:
             count += 1
-        done.append(_fit(" ".join(words[:count]), style, room))
+        wrapped.append(_fit(" ".join(words[:count]), style, room))
         words = words[count:]
-    return [*done, _fit(" ".join(words), style, room)] if words else done
+    return [*wrapped, _fit(" ".join(words), style, room)] if words else wrapped
 
 
 def _fit(text: str, style: tuple[int, bool], room: int) -> str:

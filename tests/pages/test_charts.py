@@ -1,0 +1,91 @@
+"""The charts that `dvc plots` draws: their templates, and the page that it fills."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pipeline import REPOSITORY
+from text2image.base.console import InputError
+from text2image.pages import theme
+from text2image.pages.charts import files
+from text2image.pages.charts.files import TEMPLATES, write_plot_files
+from text2image.pages.charts.page import page
+from text2image.pages.report.svg import draw
+
+
+def test_every_template_is_used_and_none_is_missing() -> None:
+    assert set(re.findall(r"template: (\w+)", (REPOSITORY / "dvc.yaml").read_text())) == set(TEMPLATES)
+
+
+def test_a_model_has_one_colour_in_every_chart() -> None:
+    for name, template in TEMPLATES.items():
+        spec = template()
+        assert spec["config"]["range"]["category"] == list(theme.MODELS)
+        for colour in re.findall(r'"color": (\{"field": "model"[^}]*\})', json.dumps(spec)):
+            assert "scale" not in colour, name
+
+
+def leaderboard(*models: tuple[str, Any, float, int]) -> set[str]:
+    """Draw the leaderboard of ``(model, parameters, MRR, on the front)`` and return the texts in it."""
+    rows = [
+        {
+            "rev": "workspace", "model": model, "source": "human", "mrr": mrr, "mrr_low": mrr - 0.1,
+            "mrr_high": mrr + 0.1, "mrr_chance": 0.04, "hit_rate": mrr, "parameters": parameters,
+            "dimension": 384, "on_front": front,
+        }
+        for model, parameters, mrr, front in models
+    ]  # fmt: skip
+    text = json.dumps(TEMPLATES["leaderboard"]())
+    for anchor, value in {"X": "parameters", "Y": "mrr", "X_LABEL": "x", "Y_LABEL": "y", "TITLE": "t"}.items():
+        text = text.replace(f'"<DVC_METRIC_{anchor}>"', json.dumps(value))
+    svg = draw(json.loads(text.replace('"<DVC_METRIC_DATA>"', json.dumps(rows))), "leaderboard")
+    return set(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+
+
+def test_the_leaderboards_axis_is_in_millions_and_fits_one_model_as_well_as_many() -> None:
+    one = leaderboard(("a", 29_532_969, 0.4, 1))
+    assert {"20", "50"} <= one
+    assert not {"5", "10", "100", "200"} & one, "half to twice its size"
+    many = leaderboard(("a", 29_532_969, 0.4, 1), ("b", 400_000_000, 0.5, 1), ("unknown", "", 0.5, 0))
+    assert {"20", "50", "100", "200", "500"} <= many
+    assert not {"1", "2", "1,000"} & many, "a model of unknown size is left out, not drawn at nothing"
+
+
+def dvc_option(root: Path) -> str:
+    return files.dvc_config(root / ".dvc", files.OPTION).stdout.strip()
+
+
+def test_all_is_written_into_dvcs_folder_and_ones_own_page_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / ".dvc"
+    with pytest.raises(InputError, match="run from the repository root"):
+        write_plot_files(folder)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
+    write_plot_files(folder)
+    assert {path.stem for path in (folder / "plots").iterdir()} == set(TEMPLATES)
+    assert json.loads((folder / "plots" / "words.json").read_text()) == TEMPLATES["words"]()
+    assert "vegaEmbed" in (folder / files.PAGE).read_text()
+    assert dvc_option(tmp_path) == files.PAGE
+    assert (folder / "config.local").read_text().count(str(tmp_path)) == 0
+    files.dvc_config(folder, "--local", files.OPTION, "mine.html")
+    (folder / "plots" / "mine.json").write_text("{}")
+    write_plot_files(folder)
+    assert dvc_option(tmp_path) == "mine.html"
+    assert "left as it is" in capsys.readouterr().err
+    assert (folder / "plots" / "mine.json").exists()
+
+
+def test_the_page_is_one_file_that_dvc_can_fill() -> None:
+    text = page('x = "</script><!--<SCRIPT>";')
+    assert '"\\x3c/script>\\x3c!--\\x3cSCRIPT>"' in text
+    assert text.count("{plot_divs}") == text.count("{refresh_tag}") == 1
+    assert "{scripts}" not in text, "DVC would put a CDN's scripts there"
+    assert not re.search(r'(src|href)\s*=\s*"', text)

@@ -1,0 +1,117 @@
+"""What sheets of pictures show: which pictures, in which rows, with which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from text2image.formats.tables import Row
+from text2image.pages import theme
+from text2image.pages.sheets.audit import audit_sheet
+from text2image.pages.sheets.examples import ALIKE, COLUMNS, examples_sheets
+from text2image.pages.sheets.labels import labels_sheet
+from text2image.pages.sheets.sheet import CELL, FRAME, MARGIN, Cell, Sheet, Strip, draw_sheet, save_sheet
+
+
+@pytest.fixture
+def path_of(tmp_path: Path) -> dict[str, Path]:
+    """A gallery of seven images, of one colour each."""
+    paths = {name: tmp_path / f"{name}.png" for name in "abcdefg"}
+    for number, path in enumerate(paths.values()):
+        Image.new("RGB", (40, 20), (number * 30, 0, 0)).save(path)
+    return paths
+
+
+def pictures(sheet: str, model: str, text: str, relevant: str = "a", first: str = "abcde") -> list[Row]:
+    """The rows of one query: the relevant image, then the first five."""
+    places = enumerate(relevant + first)
+    return [
+        dict(zip(COLUMNS, (sheet, model, f"q{text}", text, "2", "3", "7", "-0.05049", *rest), strict=True))
+        for place, image in places
+        for rest in [(str(place), image, "" if place == 0 else f"{1 - place / 10}", str(int(image in "ab")))]
+    ]
+
+
+def strips_of(sheet: Sheet) -> list[tuple[str, list[str]]]:
+    return [(strip.heading, [cell.caption for cell in strip.cells]) for strip in sheet.strips]
+
+
+def test_examples_of_one_model_are_its_best_and_worst_queries(path_of: dict[str, Path]) -> None:
+    rows = [*pictures("best", "m", "shoe"), *pictures("best", "m", "hat"), *pictures("worst", "m", "cow")]
+    sheets = dict(examples_sheets("human", rows, path_of))
+    assert list(sheets) == ["m-best", "m-worst"], "no sheet of differences where there is one model"
+    captions = ["rank 3", "1 · 0.900", "2 · 0.800", "3 · 0.700", "4 · 0.600", "5 · 0.500"]
+    assert strips_of(sheets["m-best"]) == [("“shoe”", captions), ("“hat”", captions)]
+    assert sheets["m-worst"].title == "Worst queries: m on human labels"
+    strip = sheets["m-worst"].strips[0]
+    assert strip.detail == "rank 3 of 7 · 2 relevant images · margin over the best irrelevant one -0.050"
+    assert [cell.relevant for cell in strip.cells] == [True, True, True, False, False, False]
+    assert strip.apart == (1,)
+
+
+def test_examples_of_several_models_show_where_they_differ(path_of: dict[str, Path]) -> None:
+    rows = [row for model in "xy" for kind in ("best", "worst") for row in pictures(kind, model, "shoe")]
+    differ = [*pictures("instructive", "y", "shoe"), *pictures("instructive", "x", "shoe")]
+    sheets = dict(examples_sheets("human", rows + differ, path_of))
+    assert list(sheets) == ["x-best", "x-worst", "y-best", "y-worst", "instructive"]
+    assert [heading for heading, _ in strips_of(sheets["instructive"])] == ["y: “shoe”", "x: “shoe”"]
+    alike = dict(examples_sheets("human", rows, path_of))["instructive"]
+    assert strips_of(alike) == [(ALIKE, [])]
+    assert alike.subtitle == "", "there is nothing to read"
+
+
+def test_labels_are_spread_from_common_to_rare_and_by_confidence(path_of: dict[str, Path]) -> None:
+    labels = [
+        {"image_id": image, "text": "same" if image < "d" else f"only {image}", "confidence": f"0.{number}"}
+        for number, image in enumerate("abcdefg", start=1)
+    ]
+    labels.append({"image_id": "a", "text": "another", "confidence": "0.05"})
+    confident, common, rest = labels_sheet("imagenet", labels, path_of).strips
+    assert [cell.caption[:4] for cell in confident.cells] == ["0.70", "0.60", "0.50", "0.30", "0.20", "0.10"]
+    assert common.cells[0].caption == "0.10 · same / another"
+    assert [heading for heading in (common.heading, rest.heading) if heading] == ["By how common the text is"]
+    unsure = [row | {"confidence": ""} for row in labels]
+    assert labels_sheet("human", unsure, path_of).strips[0].cells[0].caption == "same / another"
+
+
+def test_suspicious_labels_stand_below_what_they_are_suspected_of(path_of: dict[str, Path]) -> None:
+    findings = [
+        {"image_id": image, "text": f"t{image}", "speaks_against": kind, "why": "it ranks low"}
+        for image, kind in zip("abcdefg", ["model", *["label"] * 6], strict=True)
+    ]
+    sheet = audit_sheet("human", findings, path_of, "data/audit/human.csv")
+    assert [(strip.heading, len(strip.cells)) for strip in sheet.strips] == [
+        ("Unlikely labels", 5),
+        ("", 1),
+        ("Texts that no image fits", 1),
+    ]
+    assert sheet.strips[0].cells[0].caption == "“tb”: it ranks low"
+    assert sheet.subtitle.startswith("the most suspicious of 7 labels")
+
+
+def test_a_relevant_picture_is_framed(path_of: dict[str, Path]) -> None:
+    cells = [Cell(Image.open(path_of["a"]), "yes", relevant=True), Cell(Image.open(path_of["a"]), "no")]
+    page = np.asarray(draw_sheet(Sheet("t", "s", [Strip("h", "d", cells)])))
+    colour = np.array([int(theme.RELEVANT[i : i + 2], 16) for i in (1, 3, 5)])
+    columns = np.flatnonzero((page == colour).all(axis=2).any(axis=0))
+    assert columns.min() == MARGIN
+    assert columns.max() == MARGIN + CELL - 1
+    framed = (page == colour).all(axis=2)[:, MARGIN : MARGIN + FRAME].all(axis=1)
+    assert framed.sum() == CELL
+
+
+def test_long_words_and_control_characters_stay_within_the_sheet(tmp_path: Path) -> None:
+    text = "word\x1b[31m\u202e" * 200
+    cells = [Cell(None), Cell(Image.new("RGB", (3000, 1)), text)]
+    save_sheet(tmp_path / "new" / "sheet.png", Sheet(text, text, [Strip(text, text, cells, caption_lines=3)]))
+    with Image.open(tmp_path / "new" / "sheet.png") as page:
+        assert page.size == draw_sheet(Sheet("t", "s", [Strip("h", "d", cells, caption_lines=3)])).size
+
+
+def test_a_sheet_without_strips_says_so() -> None:
+    empty, blank = draw_sheet(Sheet("t", "s", [])), draw_sheet(Sheet("t", "s", [Strip("", "", [])]))
+    assert np.any(np.asarray(empty)[100:160] < 128)
+    assert not np.any(np.asarray(blank)[110:160] < 128)

@@ -1,0 +1,75 @@
+"""The files below .dvc that `dvc plots` reads: a template for each chart of dvc.yaml, and the page."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from text2image.base.console import InputError, say
+from text2image.formats.files import write_text
+from text2image.pages.charts import data, models, queries
+from text2image.pages.charts.page import libraries, page
+from text2image.pages.charts.parts import Spec
+
+PAGE = "plots_page.html"  # DVC reads a relative path as relative to .dvc
+OPTION = "plots.html_template"
+
+TEMPLATES: dict[str, Callable[[], Spec]] = {
+    "agreement": data.agreement,
+    "coverage": data.coverage,
+    "hit_rate": queries.hit_rate,
+    "image_sizes": data.image_sizes,
+    "intervals": models.intervals,
+    "leaderboard": models.leaderboard,
+    "margins": queries.margins,
+    "ranks": queries.ranks,
+    "reciprocal_ranks": queries.reciprocal_ranks,
+    "wise_ft": models.wise_ft,
+    "words": data.words,
+}
+"""The charts, by the names under which dvc.yaml asks for them (``template:``)."""
+
+
+def write_plot_files(dvc_folder: Path) -> None:
+    """Write templates and page into ``dvc_folder``, and name the page in DVC's local configuration.
+
+    A page of one's own, set as ``plots.html_template`` at any level of DVC's configuration, stays in use.
+
+    Raises:
+        InputError: ``dvc_folder`` is no folder, or DVC does not take the setting.
+    """
+    if not dvc_folder.is_dir():
+        raise InputError(
+            f"expected a DVC repository, found no folder {dvc_folder} (run from the repository root)"
+        )
+    write_templates(dvc_folder / "plots")
+    write_text(dvc_folder / PAGE, page(libraries()))
+    _use_page(dvc_folder)
+
+
+def write_templates(folder: Path) -> None:
+    """Write the templates into ``folder``; others that lie there stay."""
+    for name, template in TEMPLATES.items():
+        write_text(folder / f"{name}.json", json.dumps(template(), indent=1, ensure_ascii=False) + "\n")
+
+
+def _use_page(dvc_folder: Path) -> None:
+    configured = dvc_config(dvc_folder, OPTION).stdout.strip()
+    if configured and configured != PAGE:
+        say(f"plots page: {OPTION} is {configured}, left as it is")
+        return
+    done = dvc_config(dvc_folder, "--local", OPTION, PAGE)
+    if done.returncode != 0:
+        raise InputError(f"expected `dvc config` to set {OPTION}, found: {done.stderr.strip()}")
+    say(f"plots page: `dvc plots show` uses {dvc_folder / PAGE}, which needs no network")
+
+
+def dvc_config(dvc_folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `dvc config` of this environment on the repository that ``dvc_folder`` belongs to."""
+    command = [sys.executable, "-m", "dvc", "config", *arguments]
+    return subprocess.run(  # noqa: S603
+        command, cwd=dvc_folder.parent, capture_output=True, text=True, check=False
+    )

@@ -1,0 +1,137 @@
+"""Charts that compare models: measures with intervals, quality against size, mixes of a tuned model and its base."""
+
+from __future__ import annotations
+
+from text2image.pages.charts.parts import (
+    BY_SOURCE,
+    FROM_0_TO_1,
+    MODEL,
+    X_LABEL,
+    Y_LABEL,
+    Spec,
+    X,
+    Y,
+    number,
+    quantity,
+    template,
+)
+from text2image.pages.theme import PAPER, QUIET
+
+
+def intervals() -> Spec:
+    """Return every measure of every model with its interval, and chance level."""
+    figures = [number(name) for name in ("value", "low", "high", "chance")]
+    span = {
+        "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.5},
+        "encoding": {"y": quantity("low", Y_LABEL, scale=FROM_0_TO_1), "y2": {"field": "high"}},
+    }
+    mean = {
+        "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
+        "encoding": {
+            "y": quantity(Y),
+            "tooltip": [*({"field": name} for name in ("model", "source", "measure")), *figures],
+        },
+    }
+    chance = {
+        "mark": {"type": "tick", "thickness": 2, "color": QUIET, "width": 14},
+        "encoding": {"y": quantity("chance"), "color": {"value": QUIET}},
+    }
+    measure = {
+        "field": X,
+        "title": X_LABEL,
+        "type": "nominal",
+        "sort": {"field": "k", "op": "min"},
+        "axis": {"labelAngle": 0, "title": None},
+    }
+    spec = {
+        "width": 440,
+        "height": 150,
+        "encoding": {"x": measure, "xOffset": {"field": "model"}, "color": MODEL},
+        "layer": [span, mean, chance],
+    }
+    by_k = [{"calculate": "toNumber(split(datum.measure, '@')[1] || 0)", "as": "k"}]
+    return template(spec, ["value", "low", "high", "chance"], BY_SOURCE, transform=by_k)
+
+
+def leaderboard() -> Spec:
+    """Return quality against size, a point and its interval a model; those on the Pareto front are filled."""
+    unnamed = MODEL | {"legend": None}  # the legend is that of the filled points
+    y = quantity(Y, Y_LABEL, scale={"domainMin": 0}, axis={"tickCount": 6})
+    front = {
+        "transform": [{"filter": "datum.on_front == 1"}],
+        "mark": {"type": "line", "interpolate": "step-after", "color": QUIET, "strokeWidth": 1.5},
+        "encoding": {"y": y},
+    }
+    span = {
+        "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45},
+        "encoding": {"y": quantity("mrr_low"), "y2": {"field": "mrr_high"}, "color": unnamed},
+    }
+    figures = [number(name) for name in ("mrr", "mrr_low", "mrr_high", "mrr_chance", "hit_rate")]
+    size = [number("millions", ",.1f", "parameters (millions)"), number("dimension", "d")]
+    mean = {
+        "mark": {"type": "point", "size": 110, "opacity": 1, "strokeWidth": 2.5},
+        "encoding": {
+            "y": quantity(Y),
+            "color": unnamed,
+            "fill": {"condition": {"test": "datum.on_front == 1", **MODEL}, "value": PAPER},
+            "tooltip": [{"field": "model"}, {"field": "source"}, *figures, *size],
+        },
+    }
+    spec = {"width": 420, "height": 200, "encoding": {"x": _size()}, "layer": [_room(), front, span, mean]}
+    transform = [
+        {"filter": "datum.parameters > 0"},  # the size of a model may be unknown
+        {"calculate": "datum.parameters / 1e6", "as": "millions"},
+        {"calculate": "datum.millions / 2", "as": "half"},
+        {"calculate": "datum.millions * 2", "as": "double"},
+    ]
+    numbers = ["mrr", "mrr_low", "mrr_high", "mrr_chance", "hit_rate", "parameters", "dimension", "on_front"]
+    return template(spec, numbers, BY_SOURCE, transform=transform)
+
+
+def _size() -> Spec:
+    """Return the axis of models' sizes."""
+    ticks = [digit * 10**power for power in range(-3, 6) for digit in (1, 2, 5)]
+    return quantity("millions", X_LABEL, scale={"type": "log", "nice": False}, axis={"values": ticks})
+
+
+def _room() -> Spec:
+    """Return an invisible mark from half to twice each size: of one model alone, the axis would have no length."""
+    return {
+        "mark": {"type": "rule", "opacity": 0, "tooltip": False},
+        "encoding": {"x": _size() | {"field": "half"}, "x2": {"field": "double"}, "y": quantity(Y)},
+    }
+
+
+def wise_ft() -> Spec:
+    """Return measures against the weight of a tuned model in its mix with the base; ringed, the one chosen."""
+    names = {"MRR": "mrr", "HitRate@5": "hit_rate@5"}
+    measured = quantity("measured", Y_LABEL, scale={"zero": False, "nice": True})
+    figures = [number(name) for name in (*names, "loss")]
+    tooltip = [{"field": "model"}, number("weight", ".1f"), *figures]
+    rows = {
+        "field": "measure",
+        "type": "nominal",
+        "sort": list(names),
+        "header": {"title": None, "labelOrient": "top", "labelAnchor": "start", "labelPadding": 4},
+    }
+    line = {
+        "mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 45}},
+        "encoding": {"y": measured, "tooltip": tooltip},
+    }
+    chosen = {
+        "transform": [{"filter": "datum.chosen == 'true'"}],
+        "mark": {"type": "point", "shape": "circle", "size": 260, "strokeWidth": 2.5, "filled": False},
+        "encoding": {"y": measured, "tooltip": tooltip},
+    }
+    spec = {
+        "width": 360,
+        "height": 170,
+        "encoding": {"x": quantity(X, X_LABEL, scale=FROM_0_TO_1), "color": MODEL},
+        "layer": [line, chosen],
+    }
+    transform = [
+        *({"calculate": f"datum['{column}']", "as": name} for name, column in names.items()),
+        {"fold": list(names), "as": ["measure", "measured"]},
+    ]
+    parse = ["weight", "loss", *names.values()]
+    return template(spec, parse, rows, transform=transform, resolve={"scale": {"y": "independent"}})

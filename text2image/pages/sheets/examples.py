@@ -1,0 +1,79 @@
+"""What models found for queries: their best and worst ones, and those on which the models differ most.
+
+``evaluate`` chooses the queries and writes data/examples/SOURCE.csv, a row a picture; here they are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from text2image.collection.images import open_image
+from text2image.collection.locations import Location
+from text2image.formats.tables import Row
+from text2image.pages.sheets.sheet import Cell, Sheet, Strip
+
+COLUMNS = (
+    "sheet", "model", "query_id", "text", "n_relevant", "best_rank", "n_images", "margin",
+    "place", "image_id", "score", "relevant",
+)  # fmt: skip
+"""The columns of data/examples/SOURCE.csv; at place 0 stands the relevant image shown for comparison."""
+
+HOW_TO_READ = (
+    "left: an image that the query was made from · right: the first five found, relevant ones framed"
+)
+ALIKE = "The models put the first relevant image at the same rank for every query"
+
+
+def examples_sheets(
+    source: str, rows: Sequence[Row], path_of: Mapping[str, Location]
+) -> Iterator[tuple[str, Sheet]]:
+    """Yield names and sheets: ``MODEL-best`` and ``MODEL-worst``, and ``instructive`` if there are several models.
+
+    Args:
+        source: the label source.
+        rows: of data/examples/SOURCE.csv, the pictures of one query after another.
+        path_of: ``{image_id: file}`` of the gallery.
+    """
+    models = dict.fromkeys(row["model"] for row in rows if row["sheet"] != "instructive")
+    for model in models:
+        for kind in ("best", "worst"):
+            shown = [row for row in rows if (row["sheet"], row["model"]) == (kind, model)]
+            strips = [query_strip(query, path_of) for query in by_query(shown)]
+            title = f"{kind.capitalize()} queries: {model} on {source} labels"
+            yield f"{model}-{kind}", Sheet(title, HOW_TO_READ, strips)
+    if len(models) > 1:
+        shown = [row for row in rows if row["sheet"] == "instructive"]
+        strips = [query_strip(query, path_of, name_model=True) for query in by_query(shown)]
+        title = f"Where the models differ most: {source} labels"
+        how = HOW_TO_READ if strips else ""
+        yield "instructive", Sheet(title, how, strips or [Strip(ALIKE, "", [])])
+
+
+def by_query(rows: Iterable[Row]) -> list[list[Row]]:
+    """Return the rows of each model's pictures for one query together, in their order."""
+    groups = groupby(rows, key=lambda row: (row["model"], row["query_id"]))
+    return [sorted(group, key=lambda row: int(row["place"])) for _, group in groups]
+
+
+def query_strip(
+    pictures: Sequence[Row], path_of: Mapping[str, Location], *, name_model: bool = False
+) -> Strip:
+    """Return the row of pictures of one query; ``name_model`` puts the model before its text."""
+    first = pictures[0]
+    n = int(first["n_relevant"])
+    detail = (
+        f"rank {first['best_rank']} of {first['n_images']} · {n} relevant image{'s' if n > 1 else ''} · "
+        f"margin over the best irrelevant one {float(first['margin']):+.3f}"
+    )
+    cells = [
+        Cell(open_image(path_of[row["image_id"]]), _caption(row), row["relevant"] == "1") for row in pictures
+    ]
+    who = f"{first['model']}: " if name_model else ""
+    return Strip(f"{who}“{first['text']}”", detail, cells, apart=(1,))
+
+
+def _caption(row: Row) -> str:
+    if row["place"] == "0":
+        return f"rank {row['best_rank']}"
+    return f"{row['place']} · {float(row['score']):.3f}"

@@ -1,0 +1,73 @@
+"""Images with the texts that one source gave them, chosen for the spread.
+
+Where the source gives confidences, from its most to its least confident label; and from the texts that most
+images share to those that one image has alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from text2image.collection.images import open_image
+from text2image.collection.locations import Location
+from text2image.formats.tables import Row
+from text2image.pages.sheets.sheet import Cell, Sheet, Strip
+
+A_ROW, CAPTION_LINES = 6, 3
+
+
+def labels_sheet(source: str, labels: Sequence[Row], path_of: Mapping[str, Location]) -> Sheet:
+    """Return rows of labelled images: by confidence if there is one, and from common to rare texts.
+
+    Args:
+        source: the label source.
+        labels: the rows of data/labels/SOURCE.csv.
+        path_of: ``{image_id: file}`` of the gallery.
+    """
+    counts = Counter(label["text"].lower() for label in labels)
+    candidates = one_an_image(labels)
+    chosen: list[tuple[str, str, list[Row]]] = []
+    if all(label["confidence"] for label in labels):
+        ordered = sorted(candidates, key=lambda label: (-float(label["confidence"]), label["image_id"]))
+        chosen.append(("By confidence", "from the most to the least confident label", spread(ordered, A_ROW)))
+    common = sorted(candidates, key=lambda label: (-counts[label["text"].lower()], label["image_id"]))
+    chosen.append(("By how common the text is", "from shared to unique texts", spread(common, 2 * A_ROW)))
+    captions = captions_of(labels)
+    strips = []
+    for heading, detail, rows in chosen:
+        for start in range(0, len(rows), A_ROW):
+            ids = [label["image_id"] for label in rows[start : start + A_ROW]]
+            cells = [Cell(open_image(path_of[image]), captions[image]) for image in ids]
+            strips.append(Strip(heading if start == 0 else "", detail, cells, caption_lines=CAPTION_LINES))
+    how = f"{len(labels)} labels on {len(path_of)} images; confidence, where there is one, before the text"
+    return Sheet(f"Images and their labels: {source}", how, strips)
+
+
+def captions_of(labels: Sequence[Row]) -> dict[str, str]:
+    """Return ``{image_id: caption}``: all texts of an image, and before them the confidence of the first."""
+    texts: dict[str, list[str]] = defaultdict(list)
+    confidence: dict[str, str] = {}
+    for label in labels:
+        texts[label["image_id"]].append(label["text"])
+        confidence.setdefault(label["image_id"], label["confidence"])
+    return {
+        image: (f"{float(confidence[image]):.2f} · " if confidence[image] else "")
+        + " / ".join(dict.fromkeys(texts_of_image))
+        for image, texts_of_image in texts.items()
+    }
+
+
+def one_an_image(labels: Sequence[Row]) -> list[Row]:
+    """Return the first label of every image."""
+    first: dict[str, Row] = {}
+    for label in labels:
+        first.setdefault(label["image_id"], label)
+    return list(first.values())
+
+
+def spread(rows: Sequence[Row], n: int) -> list[Row]:
+    """Return ``n`` rows (or all) at equal distances over an ordered sequence, the ends included."""
+    if len(rows) <= n:
+        return list(rows)
+    return [rows[round(index * (len(rows) - 1) / (n - 1))] for index in range(n)]
