@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from stages.catalog import Entry, Reject, check_usable, group_entries, look, read_folder, summary
-from stages.examples_dataset import pairs_across_folders
 from text2image.base.console import InputError
 from text2image.collection.images import UnusableImage, decode, walk
 
@@ -174,7 +173,7 @@ def entry(path: str, phash: int, image_id: str | None = None) -> Entry:
     return Entry(path, image_id or path, path.split("/")[0], 10, 10, "PNG", 1, f"{phash:016x}")
 
 
-def test_near_pairs_across_folders_name_images_once() -> None:
+def test_near_duplicates_share_a_group() -> None:
     entries = [
         entry("0/a", 0, "x"),
         entry("0/b", 1),
@@ -183,9 +182,6 @@ def test_near_pairs_across_folders_name_images_once() -> None:
         entry("1/d", 2**64 - 1),
     ]
     assert group_entries(entries, 2) == [0, 0, 0, 0, 1]
-    files = [{key: str(value) for key, value in entry._asdict().items()} for entry in entries]
-    pairs = pairs_across_folders(files, 2)
-    assert [(a["path"], b["path"]) for a, b in pairs] == [("0/b", "1/c"), ("0/a", "1/c")]
 
 
 def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:

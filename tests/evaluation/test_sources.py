@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.examples_labels import one_an_image, spread
 from text2image.evaluation.sources import agreement, clip_scores, histogram, shared_share
 from text2image.formats.files import keep_only
 
@@ -43,13 +42,6 @@ def test_agreement_needs_two_images() -> None:
 
 def test_histogram_ends_with_all_that_is_larger() -> None:
     assert histogram([0, 2, 2, 9], 3) == [(0, 1), (1, 0), (2, 2), (3, 1)]
-
-
-def test_a_spread_has_both_ends() -> None:
-    labels = [{"image_id": str(number)} for number in range(10)]
-    assert [label["image_id"] for label in spread(labels, 4)] == ["0", "3", "6", "9"]
-    assert spread(labels, 20) == labels
-    assert one_an_image([*labels, *labels]) == labels
 
 
 def test_keep_only_removes_leftovers_and_empty_folders(tmp_path: Path) -> None:

@@ -43,7 +43,13 @@ def leaderboard(*models: tuple[str, Any, float, int]) -> set[str]:
         for model, parameters, mrr, front in models
     ]  # fmt: skip
     text = json.dumps(TEMPLATES["leaderboard"]())
-    for anchor, value in {"X": "parameters", "Y": "mrr", "X_LABEL": "x", "Y_LABEL": "y", "TITLE": "t"}.items():
+    for anchor, value in {
+        "X": "parameters",
+        "Y": "mrr",
+        "X_LABEL": "x",
+        "Y_LABEL": "y",
+        "TITLE": "t",
+    }.items():
         text = text.replace(f'"<DVC_METRIC_{anchor}>"', json.dumps(value))
     svg = draw(json.loads(text.replace('"<DVC_METRIC_DATA>"', json.dumps(rows))), "leaderboard")
     return set(re.findall(r"<text[^>]*>([^<]*)</text>", svg))

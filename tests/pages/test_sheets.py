@@ -11,8 +11,9 @@ from PIL import Image
 from text2image.formats.tables import Row
 from text2image.pages import theme
 from text2image.pages.sheets.audit import audit_sheet
+from text2image.pages.sheets.dataset import pairs_across_folders
 from text2image.pages.sheets.examples import ALIKE, COLUMNS, examples_sheets
-from text2image.pages.sheets.labels import labels_sheet
+from text2image.pages.sheets.labels import labels_sheet, one_an_image, spread
 from text2image.pages.sheets.sheet import CELL, FRAME, MARGIN, Cell, Sheet, Strip, draw_sheet, save_sheet
 
 
@@ -75,6 +76,23 @@ def test_labels_are_spread_from_common_to_rare_and_by_confidence(path_of: dict[s
     assert [heading for heading in (common.heading, rest.heading) if heading] == ["By how common the text is"]
     unsure = [row | {"confidence": ""} for row in labels]
     assert labels_sheet("human", unsure, path_of).strips[0].cells[0].caption == "same / another"
+
+
+def test_a_spread_has_both_ends() -> None:
+    labels = [{"image_id": str(number)} for number in range(10)]
+    assert [label["image_id"] for label in spread(labels, 4)] == ["0", "3", "6", "9"]
+    assert spread(labels, 20) == labels
+    assert one_an_image([*labels, *labels]) == labels
+
+
+def test_near_pairs_across_folders_name_images_once() -> None:
+    hashes = {"0/a": ("x", 0), "0/b": ("y", 1), "1/a": ("x", 0), "1/c": ("z", 3), "1/d": ("w", 2**64 - 1)}
+    files = [
+        {"path": path, "image_id": image, "folder": path[0], "phash": f"{phash:016x}"}
+        for path, (image, phash) in hashes.items()
+    ]
+    pairs = pairs_across_folders(files, 2)
+    assert [(a["path"], b["path"]) for a, b in pairs] == [("0/b", "1/c"), ("0/a", "1/c")]
 
 
 def test_suspicious_labels_stand_below_what_they_are_suspected_of(path_of: dict[str, Path]) -> None:

@@ -179,7 +179,7 @@ def test_branches_compare(project: Project) -> None:
     plots = yaml.safe_load((project.root / "dvc.yaml").read_text())["plots"]
     titles = [plot["title"] for named in plots for plot in named.values()]
     assert len(titles) >= 8
-    sheets = ["dataset_examples.png", "near_identical.png", "builtin-human-best.png", "human.png"]
+    sheets = ["dataset_examples.png", "near_identical.png", "examples_human_builtin-best.png", "human.png"]
     for command in (["show"], ["diff", "main", "other"]):
         project.run("dvc", "plots", *command, "-o", "page")
         page = (project.root / "page" / "index.html").read_text()

@@ -23,18 +23,18 @@ needs_chromium = pytest.mark.skipif(
 )
 
 
-class Seen(NamedTuple):
+class OpenedPage(NamedTuple):
     """A page after its scripts ran, and what the browser's console said."""
 
     page: str
     console: list[str]
 
 
-def look(page: Path, profile: Path) -> Seen:
+def open_page(page: Path, profile: Path) -> OpenedPage:
     """Open a page in headless Chromium without a network."""
     assert CHROMIUM is not None
     done = subprocess.run(
         [CHROMIUM, *OFFLINE, f"--user-data-dir={profile}", "--enable-logging=stderr", "--dump-dom", page.as_uri()],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    return Seen(done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line])
+    return OpenedPage(done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line])

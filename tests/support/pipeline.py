@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 from PIL import Image
 
+from text2image.pages.charts.files import write_plot_files
+
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = 10
 
@@ -110,6 +112,7 @@ def new_project(root: Path, sources: list[str]) -> Project:
         label__imagenet__threshold=0.02, sample__campaigns=2,
     )  # fmt: skip
     project.run("git", "init", "-q", "-b", "main")
+    write_plot_files(root / ".dvc")
     project.commit("a project")
     return project
 

@@ -1,0 +1,30 @@
+"""What the charts of an evaluation draw is what the measures say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from text2image.evaluation.curves import STEPS, HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
+from text2image.evaluation.summary import RankedQueries, Resampling
+
+
+def test_the_area_below_the_reciprocal_ranks_is_the_mrr() -> None:
+    ranks = np.random.default_rng(0).integers(1, 400, 1000)
+    for best in (ranks, ranks[ranks <= STEPS], ranks[ranks > STEPS], np.ones(3, dtype=np.int64)):
+        shares, values = np.array(list(reciprocal_rank_curve(best))).T
+        assert np.sum(np.diff(shares) * values[1:]) == pytest.approx(np.mean(1 / best))
+        assert (shares[0], shares[-1]) == (0.0, pytest.approx(1.0))
+        assert np.all(np.diff(values) <= 0)
+        assert len(values) <= STEPS + 2
+        assert sum(share for _, share in rank_shares(best)) == pytest.approx(1.0)
+
+
+def test_the_curve_of_hit_rates_has_intervals() -> None:
+    queries = RankedQueries(np.array([1, 3, 2, 9]), np.full(4, 2), np.array([1, 2, 1]), 10, np.arange(3))
+    points = list(hit_rate_curve(queries, Resampling(2000, 1)))
+    assert [point.k for point in points] == [1, 2, 3, 5, 7, 10]
+    assert [point.hit_rate for point in points] == pytest.approx([1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 1])
+    assert all(point.low <= point.hit_rate <= point.high for point in points)
+    assert points[0].chance == pytest.approx((0.1 + 0.2 + 0.1) / 3)
+    assert points[-1] == HitRateAt(10, 1.0, points[-1].low, 1.0, pytest.approx(1.0))
