@@ -304,7 +304,6 @@ def quality(name: str = "builtin") -> list[Quality]:
     """Return HitRate@5 and MRR of a model in both precisions on the images and queries of the pipeline."""
     import torch
 
-    from stages.retrieve import relevant_pairs
     from text2image.collection.manifest import gallery, read_manifest
     from text2image.encoders.embedding import embed_images, embed_texts
     from text2image.encoders.models import load_card, load_model
@@ -312,6 +311,7 @@ def quality(name: str = "builtin") -> list[Quality]:
     from text2image.formats.trec import read_qrels, read_queries
     from text2image.params import load_params
     from text2image.retrieval.ranking import ranks, score_blocks
+    from text2image.retrieval.runs import relevant_pairs
 
     params, device, found = load_params(), torch.device("cpu"), []
     files = gallery(read_manifest(), Path(params.data.images))

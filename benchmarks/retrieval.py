@@ -28,9 +28,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.table import Row, against, at_most, interleaved, reference, report, require, seconds
-from text2image.retrieval.approximate import recalls
 from text2image.retrieval.gallery import IMAGE_BLOCK, QUERY_BLOCK, rank_gallery
-from text2image.retrieval.nearest import ask, build
+from text2image.retrieval.index import Index, recalls
 from text2image.retrieval.ranking import score_blocks, top_k
 
 DIM, DEPTH = 512, 100
@@ -151,13 +150,13 @@ def indexes(images: np.ndarray) -> Iterator[Row]:
     yield base
     for kind in ("ivf", "ivfpq", "hnsw"):
         start = time.perf_counter()
-        index = build(kind, images)
+        index = Index.build(kind, images)
         took = time.perf_counter() - start
-        found, _ = ask(kind, index, queries, images, DEPTH)
-        shares = recalls(found, ranking, [1, 10, DEPTH]).mean(axis=0)
+        columns, _ = index.search(queries, images, DEPTH)
+        shares = recalls(columns, ranking, [1, 10, DEPTH]).mean(axis=0)
         recall = ", ".join(f"recall@{k} {value:.3f}" for k, value in zip((1, 10, DEPTH), shares, strict=True))
 
-        each = one_by_one(lambda query: ask(kind, index, query, images, DEPTH), queries[:200])  # noqa: B023
+        each = one_by_one(lambda query: index.search(query, images, DEPTH), queries[:200])  # noqa: B023
         yield against(base, f"{kind}: {recall}", each)
         yield against(base, f"{kind}: building it, once a model", took)
 

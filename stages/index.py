@@ -1,30 +1,43 @@
-"""Stage ``index@MODEL``: the gallery as ``retrieve.index`` says; ``python -m stages.index MODEL``.
+"""Stage ``index@MODEL``: an approximate index of one model's images; ``python -m stages.index MODEL``.
 
-Writes a faiss index of the images' vectors, which other programs can serve too: row i is the i-th image of the
-gallery. An exact search needs none, which an empty file says.
+Runs for ``index.models`` only. Writes a faiss index, which other programs can serve too: row i is the i-th image of the
+gallery. What a search by it would lose is measured on the queries of every source, against the exact
+rankings in data/runs, which it leaves as they are.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
-from text2image.formats.files import atomic_write
+from text2image.formats.files import atomic_write, write_json
+from text2image.formats.searched import read_searched
+from text2image.formats.trec import read_queries, read_run
 from text2image.params import Params
-from text2image.retrieval.nearest import build, write
+from text2image.retrieval.index import Index, recall_of_index
+from text2image.retrieval.runs import asked_queries, run_columns, searched_vectors
 
 
 def main(params: Params, model: str) -> None:
-    kind, index = params.retrieve.index, None
-    if kind != "exact":
-        images = np.load(f"data/embeddings/{model}/images.npy", mmap_mode="r")
-        say(f"index {model}: building {kind} of {len(images)} images …")
-        index = build(kind, images, params.runtime.workers)
-    with atomic_write(Path(f"data/index/{model}.faiss")) as temporary:
-        write(index, temporary)
+    kind, threads, depth = params.index.kind, params.runtime.workers, params.retrieve.depth
+    images = np.load(ARTIFACTS.image_vectors(model), mmap_mode="r")
+    say(f"index {model}: building {kind} of {len(images)} images …")
+    index = Index.build(kind, images, threads)
+    with atomic_write(ARTIFACTS.index(model)) as temporary:
+        index.write(temporary)
+    searched = read_searched(ARTIFACTS.searched)
+    there = searched_vectors(images, searched)
+    figures = {}
+    for source in params.label.sources:
+        exact = read_run(ARTIFACTS.run(model, source))
+        vectors = np.load(ARTIFACTS.query_vectors(model, source))
+        asked = asked_queries(read_queries(ARTIFACTS.queries(source)), exact, vectors)
+        columns, _ = index.search(asked.vectors, there, depth, searched.rows, threads)
+        recall = recall_of_index(columns, run_columns(exact, searched.image_ids), depth)
+        figures[source] = {"n_queries": len(exact), "n_images": len(searched.image_ids)} | recall
+    write_json(ARTIFACTS.index_metrics(model), figures)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ from text2image.formats.searched import write_searched
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import write_qrels
 from text2image.params import Params
-from text2image.queries.alike import cosine_groups
 from text2image.queries.asked import ask, check_some_asked, exclude, read_label_queries
 from text2image.queries.excluded import Excluded, ExcludedRow, excluded_ids, excluded_rows
 from text2image.queries.judgements import read_judgements
 from text2image.queries.relevance import LeftOut, join_groups
 from text2image.queries.settings import Queries
 from text2image.queries.split_files import read_split
+from text2image.retrieval.alike import cosine_groups
 
 
 def similar_groups(settings: Queries, group_of: dict[str, int]) -> dict[str, int]:

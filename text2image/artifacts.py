@@ -201,12 +201,12 @@ def forget_unlisted(params: Params, files: Artifacts = ARTIFACTS) -> None:
         "data/queries": map(files.queries, sources),
         "data/qrels": qrels,
         "data/embeddings": [*vectors, *(files.query_vectors(*pair) for pair in pairs)],
-        "data/index": map(files.index, models),
+        "data/index": map(files.index, params.index.models),
         "data/runs": (files.run(*pair) for pair in pairs),
         "data/ranks": (files.ranks(*pair) for pair in pairs),
         "data/splits": [files.root / "data/splits/.gitignore", *splits],
         "metrics/labels": map(files.label_metrics, sources),
-        "metrics/index": map(files.index_metrics, models),
+        "metrics/index": map(files.index_metrics, params.index.models),
     }.items():
         keep_only(files.root / folder, kept)
     for card in (files.root / "data/models").glob("*.json"):  # beside checkpoint directories, which stay

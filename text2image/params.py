@@ -68,7 +68,21 @@ class Finetune(Section):
 
 class Retrieve(Section):
     depth: Count
-    index: Literal["exact", "hnsw", "ivf", "ivfpq"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moved(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "index" in value:
+            raise ValueError(
+                "the key index is a section of its own now: rankings are always exact, and index.models lists the "
+                "models that get an approximate index besides (index.kind: hnsw, ivf or ivfpq)"
+            )
+        return value
+
+
+class Index(Section):
+    models: list[str]
+    kind: Literal["hnsw", "ivf", "ivfpq"]
 
 
 class Evaluate(Section):
@@ -113,6 +127,7 @@ class Params(Section):
     embed: Embed
     zoo: Zoo
     retrieve: Retrieve
+    index: Index
     evaluate: Evaluate
     examples: Examples
     judge: Judge
@@ -132,6 +147,11 @@ class Params(Section):
                 raise ValueError(
                     f"{section}.{name}: expected a name of letters, digits, '_' and '-' (DVC cannot address dots)"
                 )
+        indexed = self.index.models
+        if len(set(indexed)) != len(indexed) or not set(indexed) <= set(self.embed.models):
+            raise ValueError(
+                f"index.models: expected some of embed.models, or none, without repeats, found {indexed}"
+            )
         alike = self.queries.cosine.model
         if alike is not None and alike not in self.embed.models:
             raise ValueError(f"queries.cosine.model: expected null or one of embed.models, found '{alike}'")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.retrieve import ranked_images, relevant_pairs
 from text2image.evaluation.summary import RankedQueries, Resampling, summarise
 from text2image.formats.texts import query_id
 from text2image.formats.trec import run_lines
@@ -16,6 +15,7 @@ from text2image.queries.query import make_queries
 from text2image.queries.relevance import Judgement, judge_queries
 from text2image.retrieval.gallery import rank_gallery
 from text2image.retrieval.ranking import top_k
+from text2image.retrieval.runs import ranked_images, relevant_pairs
 
 N_IMAGES, DIM, NOISE, SHARE = 200, 64, 0.32, 0.1
 IMAGE_IDS = [f"{number:016x}" for number in range(N_IMAGES)]

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from ir_measures import RR, R, Success, nDCG
 
-from stages.retrieve import ranked_images, relevant_pairs
 from text2image.base.console import InputError
 from text2image.evaluation.summary import RankedQueries, summarise
 from text2image.formats.files import atomic_write, rounded
@@ -17,6 +16,7 @@ from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.texts import Query
 from text2image.formats.trec import read_qrels, read_queries, read_run, run_lines, write_qrels, write_queries
 from text2image.retrieval.gallery import rank_gallery
+from text2image.retrieval.runs import ranked_images, relevant_pairs
 
 
 def test_cells_survive_whatever_they_hold(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from text2image.base.console import InputError
 from text2image.formats.texts import query_id
-from text2image.queries.alike import cosine_groups
 from text2image.queries.judgements import read_judgements
 from text2image.queries.query import make_queries
 from text2image.queries.relevance import (
@@ -22,6 +21,7 @@ from text2image.queries.relevance import (
     judge_queries,
     near_duplicates_of,
 )
+from text2image.retrieval.alike import cosine_groups
 
 GROUPS = {"a": 0, "b": 0, "c": 1, "d": 2, "e": 3}
 NEAR = near_duplicates_of(GROUPS)

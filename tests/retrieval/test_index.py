@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from text2image.base.console import InputError
-from text2image.retrieval.approximate import in_order, recalls
 from text2image.retrieval.gallery import rank_gallery
-from text2image.retrieval.nearest import build, candidates, list_count, read, write
+from text2image.retrieval.index import Index, in_order, list_count, recall_of_index, recalls
 from text2image.retrieval.scores import exact_scores
 
 NONE = np.zeros(0, dtype=np.int64)
@@ -40,14 +39,14 @@ def test_recall_is_what_a_naive_count_says(
     kind: str, least: float, images: np.ndarray, queries: np.ndarray, tmp_path: Path
 ) -> None:
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
-    write(build(kind, images, 2), tmp_path / "index.faiss")
-    index = read(kind, tmp_path / "index.faiss", len(images))
+    Index.build(kind, images, 2).write(tmp_path / "index.faiss")
+    index = Index.read(kind, tmp_path / "index.faiss", len(images))
     for other, number in {("ivf" if kind == "hnsw" else "hnsw", len(images)), (kind, len(images) - 1)}:
         with pytest.raises(
-            InputError, match=rf"expected the index of {number} images .*: {other} .* of 12000; run"
+            InputError, match=rf"expected an index of {number} images .*: {other}\) .* of 12000; run"
         ):
-            read(other, tmp_path / "index.faiss", number)
-    found, scores = in_order(queries, images, candidates(kind, index, queries, 20, None, 2), 20)
+            Index.read(other, tmp_path / "index.faiss", number)
+    found, scores = index.search(queries, images, 20, threads=2)
     exact = np.concatenate([part.columns for part in rank_gallery(queries, images, NONE, NONE, 20)])
     measured = recalls(found, exact, [1, 5, 20]).mean(axis=0)
     for value, k in zip(measured, [1, 5, 20], strict=True):
@@ -60,37 +59,42 @@ def test_recall_is_what_a_naive_count_says(
         assert columns.tolist() == sorted(columns, key=lambda c: (-its_scores[columns == c][0], c))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hnsw", "ivf", "ivfpq"])
 def test_the_same_vectors_give_the_same_index(kind: str, images: np.ndarray, tmp_path: Path) -> None:
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
     for name in ("first", "second"):
-        write(build(kind, images), tmp_path / name)
+        Index.build(kind, images).write(tmp_path / name)
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivf"])
-def test_what_is_set_aside_is_not_found(kind: str, images: np.ndarray, queries: np.ndarray) -> None:
+def test_images_that_are_not_searched_are_not_found(
+    kind: str, images: np.ndarray, queries: np.ndarray
+) -> None:
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
     kept = np.flatnonzero(np.arange(len(images)) % 3)
-    found = candidates(kind, build(kind, images, 2), queries, 20, kept, 2)
-    assert np.isin(found, [*kept, -1]).all()
-    assert (found >= 0).mean() > 0.9
+    index = Index.build(kind, images, 2)
+    found, scores = index.search(queries, images[kept], 20, kept, threads=2)
+    exact = np.concatenate([part.columns for part in rank_gallery(queries, images[kept], NONE, NONE, 20)])
+    assert recalls(found, exact, [20]).mean() > 0.9, "columns count the images that are kept"
+    whole = index.search(queries, images, 20, threads=2)
+    assert not np.array_equal(scores, whole[1])
+    everything = index.search(queries, images, 20, np.arange(len(images)), threads=2)
+    assert np.array_equal(everything[0], whole[0])
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivf"])
 def test_a_tiny_gallery_is_found_whole(kind: str, images: np.ndarray, queries: np.ndarray) -> None:
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
-    found = candidates(kind, build(kind, images[:7], 1), queries, 20, None, 1)
+    found, _ = Index.build(kind, images[:7], 1).search(queries, images[:7], 20, threads=1)
     assert np.sort(found, axis=1).tolist() == [list(range(7))] * len(queries)
 
 
-def test_an_exact_search_has_no_index(tmp_path: Path) -> None:
+def test_a_missing_index_is_one_sentence(tmp_path: Path) -> None:
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
-    with pytest.raises(InputError, match=r"retrieve.index: hnsw .*, found no such file; run `dvc repro`"):
-        read("hnsw", tmp_path / "index.faiss", 3)
-    write(None, tmp_path / "index.faiss")
-    with pytest.raises(InputError, match="found the mark of an exact search; run `dvc repro`"):
-        read("hnsw", tmp_path / "index.faiss", 3)
+    with pytest.raises(InputError, match=r"index.kind: hnsw\) .*, found no such file; run `dvc repro`"):
+        Index.read("hnsw", tmp_path / "index.faiss", 3)
 
 
 def test_candidates_are_put_in_order_by_hand() -> None:
@@ -102,6 +106,7 @@ def test_candidates_are_put_in_order_by_hand() -> None:
     found, _ = in_order(queries, images, np.array([[-1, 3, -1]]), 3)
     assert found.tolist() == [[3, -1, -1]]
     assert recalls(found, np.array([[3, 1, 0]]), [1, 3]).tolist() == [[1.0, 1 / 3]]
+    assert recall_of_index(found, np.array([[3, 1, 0]]), 3) == {"recall@1": 1.0, "recall@3": 1 / 3}
 
 
 def test_lists_follow_the_gallery() -> None:
@@ -111,10 +116,10 @@ def test_lists_follow_the_gallery() -> None:
 def test_what_cannot_be_built_is_one_sentence(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         monkeypatch.context() as patched,
-        pytest.raises(InputError, match=r"faiss-cpu for retrieve.index: hnsw"),
+        pytest.raises(InputError, match=r"faiss-cpu for index.kind: hnsw"),
     ):
         patched.setitem(sys.modules, "faiss", None)
-        build("hnsw", images[:10])
+        Index.build("hnsw", images[:10])
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
-    with pytest.raises(InputError, match=r"at least 9984 images for retrieve.index: ivfpq .* found 100"):
-        build("ivfpq", images[:100])
+    with pytest.raises(InputError, match=r"at least 9984 images for index.kind: ivfpq .* found 100"):
+        Index.build("ivfpq", images[:100])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 BLOCK_SCORES = 32 * 1024 * 1024
@@ -23,7 +23,7 @@ BLOCK_VALUES = 1024 * 1024
 """Values of images held in float64 at a time (8 MiB, which the cache of most processors holds)."""
 
 
-def check_shapes(queries: Floats, images: Floats) -> None:
+def check_shapes(queries: Vectors, images: Vectors) -> None:
     """Raise a ``ValueError`` unless both have one dimension and the gallery has an image."""
     if queries.shape[1] != images.shape[1]:
         raise ValueError(
@@ -34,8 +34,8 @@ def check_shapes(queries: Floats, images: Floats) -> None:
 
 
 def score_blocks(
-    queries: Floats, images: Floats, block_scores: int = BLOCK_SCORES
-) -> Iterator[tuple[slice, Floats]]:
+    queries: Vectors, images: Vectors, block_scores: int = BLOCK_SCORES
+) -> Iterator[tuple[slice, Vectors]]:
     """Yield ``(rows, scores)``: cosine similarities of a block of queries with the whole gallery.
 
     Sums are made in float64 and rounded to float32. A sum in float32 depends in its last bits on the shape of
@@ -69,7 +69,7 @@ def score_blocks(
         yield rows, scores
 
 
-def ranks(scores: Floats, rows: Integers, columns: Integers) -> Integers:
+def ranks(scores: Vectors, rows: Integers, columns: Integers) -> Integers:
     """Return the exact rank over the whole gallery of each pair ``(rows[i], columns[i])``.
 
     ``rank = 1 + |{j : s_j > s}| + |{j < column : s_j = s}|``.
@@ -81,15 +81,15 @@ def ranks(scores: Floats, rows: Integers, columns: Integers) -> Integers:
     Returns:
         ``(n_pairs,)`` int64 in [1, n_images]; empty for no pairs.
     """
-    found = np.empty(len(rows), dtype=np.int64)
+    result = np.empty(len(rows), dtype=np.int64)
     for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
         line = scores[row]
         score = line[column]
-        found[i] = 1 + np.count_nonzero(line > score) + np.count_nonzero(line[:column] == score)
-    return found
+        result[i] = 1 + np.count_nonzero(line > score) + np.count_nonzero(line[:column] == score)
+    return result
 
 
-def top_k(scores: Floats, k: int) -> Integers:
+def top_k(scores: Vectors, k: int) -> Integers:
     """Return the columns of the ``k`` best images of each row, best first, under the tie rule.
 
     Args:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 PAIRS = 128  # scored at a time: their float64 rows stay in the processor's cache
@@ -21,7 +21,7 @@ LAST = 0xFFFFFFFF  # the largest column that a key can hold
 SIGN = 0x7FFFFFFF
 
 
-def exact_scores(queries: Floats, images: Floats, rows: Integers, columns: Integers) -> Floats:
+def exact_scores(queries: Vectors, images: Vectors, rows: Integers, columns: Integers) -> Vectors:
     """Return the score of each pair ``(queries[rows[i]], images[columns[i]])``.
 
     Args:
@@ -39,7 +39,7 @@ def exact_scores(queries: Floats, images: Floats, rows: Integers, columns: Integ
     return scores
 
 
-def error_bound(queries: Floats, images: Floats) -> float:
+def error_bound(queries: Vectors, images: Vectors) -> float:
     """Return how far an entry of ``queries @ images.T`` in float32 can be from the exact score.
 
     ``(dim + 2) u |q| |x|`` for the largest norms, u = 2⁻²⁴, whatever the order of summation: Higham,
@@ -55,7 +55,7 @@ def error_bound(queries: Floats, images: Floats) -> float:
     return float(1.01 * (queries.shape[1] + 2) * 2.0**-24 * norms[0] * norms[1])
 
 
-def _largest_norm(matrix: Floats) -> float:
+def _largest_norm(matrix: Vectors) -> float:
     """Return the largest norm of a row, in float32: the bound has a margin for its rounding."""
     largest = 0.0
     for start in range(0, len(matrix), 4096):
@@ -65,7 +65,7 @@ def _largest_norm(matrix: Floats) -> float:
     return float(np.sqrt(largest))
 
 
-def sort_keys(scores: Floats, columns: Integers) -> Integers:
+def sort_keys(scores: Vectors, columns: Integers) -> Integers:
     """Return an integer for each image that is the larger the earlier the image ranks.
 
     The score in the upper half, as an integer of the same order, and in the lower half what makes the
@@ -80,7 +80,7 @@ def sort_keys(scores: Floats, columns: Integers) -> Integers:
     return np.asarray((ordered.astype(np.int64) << 32) | (LAST - columns))
 
 
-def from_keys(keys: Integers) -> tuple[Floats, Integers]:
+def from_keys(keys: Integers) -> tuple[Vectors, Integers]:
     """Return the ``(scores, columns)`` that :func:`sort_keys` was given."""
     ordered = (keys >> 32).astype(np.int32)
     return (ordered ^ ((ordered >> 31) & SIGN)).view(np.float32), LAST - (keys & LAST)

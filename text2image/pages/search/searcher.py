@@ -1,14 +1,14 @@
 """The gallery of images, searched by a text or by an image under one model.
 
-Ranks and scores are those of ``data/runs``: the same vectors, the same arithmetic, the same tie rule and, where
-``retrieve.index`` names one, the same index.
+Ranks and scores are those of ``data/runs``: the same vectors, the same arithmetic, the same tie rule; for a model of
+``index.models``, what its index finds.
 """
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from text2image.encoders.models import load_card
 from text2image.encoders.vectors import gather, image_determinants, text_determinants
 from text2image.formats.texts import normalise_text
 from text2image.params import Params
-from text2image.retrieval.nearest import ask, read
+from text2image.retrieval.index import Index
 from text2image.retrieval.ranking import score_blocks, top_k
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Searcher:
             self.path_of.setdefault(entry.image_id, entry.path)
         self.image_ids = list(self.path_of)
         self._images = self._mapped(vectors)
-        self._index: Any = None
+        self._index: Index | None = None
 
     def _mapped(self, path: Path) -> Floats:
         try:
@@ -96,16 +96,16 @@ class Searcher:
         Raises:
             InputError: the query is blank, or a file that is not a usable image; or the index is not there.
         """
-        kind = self.params.retrieve.index
-        if kind != "exact" and self._index is None:
-            self._index = read(kind, Path(f"data/index/{self.name}.faiss"), len(self.image_ids))
+        if self.name in self.params.index.models and self._index is None:
+            path = Path(f"data/index/{self.name}.faiss")
+            self._index = Index.read(self.params.index.kind, path, len(self.image_ids))
         picture = image_path(query)
         vector = self._image_vector(picture) if picture else self._text_vector(query)
         if self._index is None:
             return self.best(self._scores(vector), k)
         wanted = max(k, self.params.retrieve.depth)  # as many as in data/runs, for a graph finds more then
-        columns, scores = ask(
-            kind, self._index, vector, self._images, wanted, None, self.params.runtime.workers
+        columns, scores = self._index.search(
+            vector, self._images, wanted, threads=self.params.runtime.workers
         )
         return self._found(columns[0][columns[0] >= 0][:k], scores[0])
 

@@ -1,4 +1,4 @@
-"""Images that one model holds for nearly the same, by cosine similarity."""
+"""Groups of images that one model embeds as nearly the same, by cosine similarity."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy.typing as npt
 from text2image.collection.duplicates import groups
 from text2image.retrieval.ranking import score_blocks
 
-Floats = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 
-def cosine_groups(images: Floats, threshold: float) -> Integers:
+def cosine_groups(images: Vectors, threshold: float) -> Integers:
     """Return the group of each image: images at least so alike, directly or through others.
 
     Args:
