@@ -74,35 +74,32 @@ def test_a_precision_embeds_again_and_labels_nothing(project: Project) -> None:
     assert "embed.precision in params.yaml on a CPU, found fp16" in project.failing_repro()
 
 
-def test_an_index_changes_the_runs_alone_and_comes_back_from_the_run_cache(project: Project) -> None:
+def test_an_index_is_a_stage_of_its_own_and_changes_no_ranking(project: Project) -> None:
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
-    kept = ["metrics/metrics.json", "data/ranks/builtin/human.csv", "data/runs/builtin/human.run"]
-    before = [(project.root / name).read_bytes() for name in kept]
-    project.set(retrieve__index="hnsw")
-    ran = project.repro()
-    sources = ("human", "imagenet")
-    assert ran == {"index@builtin", *(f"retrieve@builtin-{source}" for source in sources)}
-    assert [(project.root / name).read_bytes() for name in kept] == before, "ten images are found whole"
-    recall = json.loads((project.root / "metrics" / "index" / "builtin-human.json").read_text())
-    assert recall.pop("n_queries") == recall.pop("n_images") == 10
-    assert set(recall.values()) == {1.0}
+    project.set(index__models=["builtin"])
+    assert project.repro() == {"index@builtin"}
+    recalls = json.loads((project.root / "metrics" / "index" / "builtin.json").read_text())
+    assert recalls.keys() == {"human", "imagenet"}
+    for recall in recalls.values():
+        assert recall.pop("n_images") == 10
+        assert recall.pop("n_queries") > 0
+        assert set(recall.values()) == {1.0}, "ten images are found whole"
     query, ranking = next(iter(read_run(project.root / "data" / "runs" / "builtin" / "human.run").items()))
     text = read_queries(project.root / "data" / "queries" / "human.tsv")[query]
     found = json.loads(
         project.run("python", "-m", "text2image.commands.search", text, "--json", "-k", "1000")
     )
-    assert [(item["image_id"], item["score"]) for item in found] == ranking, "the search asks the index, too"
-    project.set(retrieve__index="ivf")
+    assert [(item["image_id"], item["score"]) for item in found] == ranking, "the search asks the index"
+    project.set(index__kind="ivf")
     refused = project.run("python", "-m", "text2image.commands.search", "a text", check=False)
     assert re.fullmatch(
-        "error: expected the index of 10 images that retrieve.index: ivf .* found IndexHNSWFlat of 10; .*\n",
+        r"error: expected an index of 10 images \(params key index.kind: ivf\) .* found IndexHNSWFlat of 10; .*\n",
         refused,
     )
-    project.set(retrieve__index="exact")
+    project.set(index__kind="ivfpq")
+    assert "at least 9984 images for index.kind: ivfpq" in project.failing_repro()
+    project.set(index__models=[], index__kind="hnsw")
     assert project.repro() == set()
-    assert json.loads((project.root / "metrics" / "index" / "builtin-human.json").read_text()) == {}
-    project.set(retrieve__index="ivfpq")
-    assert "at least 9984 images for retrieve.index: ivfpq" in project.failing_repro()
 
 
 def test_what_counts_as_relevant_embeds_nothing(project: Project) -> None:
