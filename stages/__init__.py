@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 
 from text2image.artifacts import forget_unlisted
-from text2image.base import console
-from text2image.base.console import InputError, one_line
+from text2image.base import console, library
+from text2image.base.console import InputError, Parser, one_line, say
 from text2image.params import Params, load_params
 
 ITEMS: dict[str, tuple[str, Callable[[Params], Sequence[str]]]] = {
@@ -31,7 +30,7 @@ def run(main: Callable[..., None], *items: str) -> None:
     """
     module = sys.modules[main.__module__]
     name = f"stages.{(module.__spec__.name if module.__spec__ else main.__module__).rpartition('.')[2]}"
-    parser = ArgumentParser(f"python -m {name}", description=(module.__doc__ or "").split("\n\n")[0])
+    parser = Parser(f"python -m {name}", description=(module.__doc__ or "").split("\n\n")[0])
     for item in items:
         parser.add_argument(item, help=f"one of {ITEMS[item][0]} in params.yaml")
     options = parser.parse_args()
@@ -46,6 +45,11 @@ def run(main: Callable[..., None], *items: str) -> None:
                     f"expected one of {', '.join(listed(params)) or 'no name'} (params key {key}), "
                     f"found '{one_line(value)}'"
                 )
+        if changed := library.changed_parts():
+            say(
+                f"the installed text2image is not the one that library/ records ({', '.join(changed)}); "
+                "`t2i init --update` reruns what depends on that"
+            )
         forget_unlisted(params)
         main(params, *given)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,6 +19,13 @@ class InputError(ValueError):
     The message is one sentence that says what was expected and what was found, in which file
     and under which key of params.yaml. :func:`run` prints it without a traceback.
     """
+
+
+class Parser(ArgumentParser):
+    """Reads a command line; what is wrong with it is one sentence, and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {one_line(message)}; `{self.prog} --help` says what is expected\n")
 
 
 def one_line(text: object, limit: int = 200) -> str:

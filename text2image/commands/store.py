@@ -1,7 +1,7 @@
 """The store of costly results: what is in it, and what may go.
 
-``python -m text2image.commands.store`` lists every space with what determines it, its size, whether the current
-params.yaml uses it, and when a run last did. ``python -m text2image.commands.store prune`` says which spaces no current
+``t2i store`` lists every space with what determines it, its size, whether the current
+params.yaml uses it, and when a run last did. ``t2i store prune`` says which spaces no current
 model, label source or folder uses, and with ``--yes`` deletes them. Answers that were paid for stay, unless
 ``--paid`` is given too. Other branches may have other models in use: what they need is computed again.
 """
@@ -9,13 +9,13 @@ model, label source or folder uses, and with ``--yes`` deletes them. Answers tha
 from __future__ import annotations
 
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from stages.label import load_source
-from text2image.base.console import InputError, one_line, run, say
+from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
 from text2image.collection.entries import determinants as catalog_determinants
 from text2image.collection.locations import location
@@ -134,18 +134,16 @@ def prune(found: Sequence[Space], use: Use, *, yes: bool, paid: bool) -> None:
         print(f"{len(going)} spaces with {total} would be deleted; --yes deletes them")
 
 
-def arguments() -> Namespace:
-    parser = ArgumentParser(
-        "python -m text2image.commands.store", description="Look at and tidy up the store."
-    )
+def arguments(argv: Sequence[str] | None) -> Namespace:
+    parser = Parser("t2i store", description="Look at and tidy up the store of costly results.")
     parser.add_argument("what", nargs="?", choices=["show", "prune"], default="show")
     parser.add_argument("--yes", action="store_true", help="delete what prune names")
     parser.add_argument("--paid", action="store_true", help="delete unused answers that were paid for, too")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    options = arguments()
+def main(argv: Sequence[str] | None = None) -> None:
+    options = arguments(argv)
     found, use = list(spaces(cache_root())), current_use(load_params())
     if options.what == "prune":
         prune(found, use, yes=options.yes, paid=options.paid)

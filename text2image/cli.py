@@ -1,0 +1,53 @@
+"""``t2i COMMAND …``: everything that people type, besides ``dvc`` and ``make``.
+
+Each command is a module of :mod:`text2image.commands`, imported when it is chosen: ``t2i --help`` takes no torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import REMAINDER, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib import import_module
+
+import text2image
+from text2image.base.console import Parser, run
+
+COMMANDS = {
+    "search": "find images for a text, or images like an image",
+    "app": "open a page to search on, see why, and grade what was found",
+    "judge": "grade what was found for a source's queries, on a page or in the terminal",
+    "report": "write what a run found as one HTML file and as Markdown",
+    "label": "say what a label source would cost",
+    "catalog": "check that files are what they were, or write down the state of images behind a URL",
+    "throughput": "measure how fast a model embeds on this machine",
+    "zoo": "compare many models on the same queries",
+    "store": "list the stored embeddings and labels, and delete what is no longer used",
+    "init": "make a new project for your own images, or bring one up to date",
+}
+"""What each command is for, by its name."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command that ``argv`` names (default: the command line)."""
+    listed = "\n".join(f"  {name:<10}  {what}" for name, what in COMMANDS.items())
+    parser = Parser(
+        "t2i",
+        description="Which text-to-image system finds the right picture in your own collection?",
+        epilog=f"commands:\n{listed}\n\n`t2i COMMAND --help` says more of each.",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="say which version is installed")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND", help="one of those below")
+    parser.add_argument("arguments", nargs=REMAINDER, help="its own arguments")
+    options = parser.parse_args(argv)
+    if options.version:
+        print(f"t2i {text2image.__version__}")
+    elif options.command is None:
+        parser.error("expected a command")
+    else:
+        run(lambda: import_module(f"text2image.commands.{options.command}").main(options.arguments))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
