@@ -64,7 +64,7 @@ def test_what_cannot_be_done_is_one_sentence(
     with pytest.raises(SystemExit) as ended:
         main(["search", "a text"])
     assert ended.value.code == 1
-    assert capsys.readouterr().err.startswith("error: expected params.yaml")
+    assert capsys.readouterr().err.startswith("error: expected the parameters in params.yaml")
 
 
 def test_the_version_is_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:

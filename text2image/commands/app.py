@@ -1,4 +1,4 @@
-"""The search page: ``python -m text2image.commands.app [--host 127.0.0.1] [--port N] [--by NAME]``, or ``make app``.
+"""The search page: ``t2i app [--host 127.0.0.1] [--port N] [--by NAME]``, or ``make app``.
 
 Not a stage: it shows what the pipeline has embedded, under one model or two side by side, says why each
 result is where it is, and keeps grades in data/judgements.csv, which the next ``dvc repro`` counts.
@@ -7,19 +7,18 @@ result is where it is, and keeps grades in data/judgements.csv, which the next `
 from __future__ import annotations
 
 import gc
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
+from collections.abc import Sequence
 from importlib.util import find_spec
 
-from text2image.base.console import InputError, run
+from text2image.base.console import InputError, Parser, run
 from text2image.commands.judge import MODEL, person
 from text2image.params import load_params
 
 
-def arguments() -> Namespace:
+def arguments(argv: Sequence[str] | None) -> Namespace:
     """Read the command line."""
-    parser = ArgumentParser(
-        "python -m text2image.commands.app", description="Search the embedded images on a local page."
-    )
+    parser = Parser("t2i app", description="Search the embedded images on a local page.")
     parser.add_argument(
         "--host",
         default="127.0.0.1",
@@ -27,11 +26,11 @@ def arguments() -> Namespace:
     )
     parser.add_argument("--port", type=int, default=0, help="port of the page (default: any that is free)")
     parser.add_argument("--by", help="your name, for judgements (default: judge.by, then git's user.name)")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    options, params = arguments(), load_params()
+def main(argv: Sequence[str] | None = None) -> None:
+    options, params = arguments(argv), load_params()
     if find_spec("gradio") is None:
         raise InputError(
             "expected the package gradio for the search page, found none: `make app` installs it, "

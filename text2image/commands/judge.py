@@ -1,4 +1,4 @@
-"""Judge what was found: ``python -m text2image.commands.judge SOURCE [--terminal] [--by NAME] [--port N]``.
+"""Judge what was found: ``t2i judge SOURCE [--terminal] [--by NAME] [--port N]``.
 
 Not a stage: a person (or a vision model, ``--by openai``) grades the top of every model's ranking and
 the images held relevant, query by query, on a local page. Grades go to data/judgements.csv at once,
@@ -10,13 +10,13 @@ from __future__ import annotations
 import getpass
 import shutil
 import subprocess
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.judgements import agreement
 from text2image.artifacts import ARTIFACTS
-from text2image.base.console import InputError, one_line, run, say
+from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.tables import read_csv
@@ -104,11 +104,9 @@ def summary(source: str, rows: Sequence[JudgementRow]) -> str:
     return f"{text}; agreement on the {both} judged by both (Cohen's kappa, quadratic weights): {agreed}"
 
 
-def arguments() -> Namespace:
+def arguments(argv: Sequence[str] | None) -> Namespace:
     """Read the command line."""
-    parser = ArgumentParser(
-        "python -m text2image.commands.judge", description="Grade what was found for the queries of a source."
-    )
+    parser = Parser("t2i judge", description="Grade what was found for the queries of a source.")
     parser.add_argument("source", help="one of label.sources in params.yaml")
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--page", action="store_true", help="judge on a local web page (the default)")
@@ -122,11 +120,11 @@ def arguments() -> Namespace:
         help="where the page listens, and the name it answers to; others than the default let the network judge",
     )
     parser.add_argument("--port", type=int, default=0, help="port of the page (default: any that is free)")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    options, params = arguments(), load_params()
+def main(argv: Sequence[str] | None = None) -> None:
+    options, params = arguments(argv), load_params()
     if options.source not in params.label.sources:
         raise InputError(
             f"expected one of {', '.join(params.label.sources)} (params key label.sources), "

@@ -1,16 +1,17 @@
 """What a run found, to send to somebody: one HTML file that needs no network, and Markdown for a pull request.
 
-``python -m text2image.commands.report [REV | REV_A..REV_B] [-o report]`` (``make report REVS=…``) writes ``report.html``
+``t2i report [REV | REV_A..REV_B] [-o report]`` (``make report REVS=…``) writes ``report.html``
 and ``report.md`` for the working tree, for a revision, or for two side by side. Not a stage: it reads what
 git and DVC's cache hold, and changes nothing.
 """
 
 from __future__ import annotations
 
-import argparse
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-from text2image.base.console import InputError, run, say
+from text2image.base.console import InputError, Parser, run, say
 from text2image.formats.files import atomic_write, keep_only, write_text
 from text2image.pages.report.files import WORKSPACE
 from text2image.pages.report.html import html
@@ -22,17 +23,15 @@ from text2image.pages.report.sections import build
 PAGE, SUMMARY = "report.html", "report.md"
 
 
-def arguments() -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> Namespace:
     """Return what was asked for on the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m text2image.commands.report", description="Write a report."
-    )
+    parser = Parser("t2i report", description="Write a report.")
     parser.add_argument(
         "revisions", nargs="?", default=WORKSPACE, metavar="REV | REV_A..REV_B",
         help=f"a branch, tag, commit or experiment, or two of them; default: {WORKSPACE}, the working tree",
     )  # fmt: skip
     parser.add_argument("-o", "--out", type=Path, default=Path("report"), help="folder; default: report")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def check_folder(folder: Path) -> None:
@@ -41,8 +40,8 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"expected an empty folder or an earlier report at {folder}, found other files")
 
 
-def main() -> None:
-    asked = arguments()
+def main(argv: Sequence[str] | None = None) -> None:
+    asked = arguments(argv)
     names = parse(asked.revisions)
     check_folder(asked.out)
     revisions = read_revisions(names)

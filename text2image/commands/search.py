@@ -1,6 +1,6 @@
 """Search the gallery from the command line, with what the pipeline has embedded.
 
-``python -m text2image.commands.search "red sneakers on sale" [--model M] [-k 10] [--json] [--sheet out.png]``; without
+``t2i search "red sneakers on sale" [--model M] [-k 10] [--json] [--sheet out.png]``; without
 a query it asks for one after the other. A query that is the path of an image finds images like it.
 """
 
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from text2image.base.console import InputError, one_line, run, say
+from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.collection.images import open_image
 from text2image.pages.search.searcher import Found, Searcher
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, draw_sheet
@@ -78,20 +78,18 @@ def positive(text: str) -> int:
     return number
 
 
-def arguments() -> Namespace:
-    parser = ArgumentParser(
-        prog="python -m text2image.commands.search", description="Search the embedded images."
-    )
+def arguments(argv: Sequence[str] | None) -> Namespace:
+    parser = Parser("t2i search", description="Search the embedded images.")
     parser.add_argument("query", nargs="?", help="a text or the path of an image; without it, a prompt")
     parser.add_argument("--model", help="one of embed.models in params.yaml (default: the first)")
     parser.add_argument("-k", type=positive, default=10, help="how many images (default: 10)")
     parser.add_argument("--json", action="store_true", help="print a JSON list")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="draw the images found into a picture")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    options = arguments()
+def main(argv: Sequence[str] | None = None) -> None:
+    options = arguments(argv)
     searcher = Searcher(load_params(), options.model)
     if options.query is None:
         prompt(searcher, options)

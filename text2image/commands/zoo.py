@@ -1,4 +1,4 @@
-"""Compare many models on the same queries: ``make zoo``, or ``python -m text2image.commands.zoo [STAGE…]``.
+"""Compare many models on the same queries: ``make zoo``, or ``t2i zoo [STAGE…]``.
 
 Every model of ``zoo.models`` that can be had here, and that memory is likely to suffice for, is run in one
 DVC experiment named ``zoo``, in a folder of its own: nothing in the workspace changes. Models that cannot be
@@ -12,13 +12,14 @@ import os
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from stages.leaderboard import COLUMNS
-from text2image.base.console import InputError, one_line, run, say
+from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.encoders.device import pick_device
 from text2image.encoders.licence import licence_of
 from text2image.encoders.memory import require_memory
@@ -182,7 +183,17 @@ def find_models(models: Sequence[str], params: Params) -> dict[str, str]:
     return absent
 
 
-def main() -> None:
+def arguments(argv: Sequence[str] | None) -> Namespace:
+    """Read the command line."""
+    parser = Parser(
+        "t2i zoo", description="Compare the models of zoo.models in params.yaml on the same queries."
+    )
+    parser.add_argument("stages", nargs="*", help="stages to run, with what they need (default: all)")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    options = arguments(argv)
     params = load_params()
     models, alike = list(params.zoo.models), params.queries.cosine.model
     if alike and alike not in models:
@@ -191,7 +202,7 @@ def main() -> None:
     absent = find_models(models, params)
     if alike in absent:
         raise InputError(f"expected the model of queries.cosine.model, found: {absent[alike]}")
-    absent |= experiment([model for model in models if model not in absent], params, sys.argv[1:])
+    absent |= experiment([model for model in models if model not in absent], params, options.stages)
     if len(absent) == len(models):
         raise InputError(
             "expected at least one model of zoo.models in params.yaml that can be had, found none (reasons above)"
