@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,21 +16,25 @@ from text2image.commands import init, template
 from text2image.params import load_params
 
 
-@pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A new project under git, committed."""
-    for person in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{person}_NAME", "t")
-        monkeypatch.setenv(f"GIT_{person}_EMAIL", "t@example.org")
-    folder = tmp_path / "demo"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new project, committed."""
+    folder = tmp_path_factory.mktemp("made") / "demo"
     init.main([str(folder)])
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "a project")
     return folder
 
 
+@pytest.fixture
+def demo(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(made, tmp_path / "demo")
+
+
 def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments]
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
@@ -61,11 +66,12 @@ def test_every_dependency_on_the_library_is_recorded(demo: Path) -> None:
     assert library.changed_parts(demo) == []
 
 
-def test_a_changed_part_is_said_and_renewed(demo: Path) -> None:
+def test_a_changed_part_is_said_and_renewed(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = demo / "library" / "encoders.txt"
     now = record.read_text()
     record.write_text("of another version\n")
     assert library.changed_parts(demo) == ["encoders"]
+    monkeypatch.setattr(init, "write_plot_files", lambda folder: None)
     init.main(["--update", str(demo)])
     assert record.read_text() == now
     assert git(demo, "status", "--porcelain") == ""

@@ -16,7 +16,7 @@ from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.base.library import FOLDER, digest, record_of
 from text2image.commands import template
 from text2image.formats.files import keep_only, write_text
-from text2image.pages import charts
+from text2image.pages.charts.files import write_plot_files
 
 HINT = "put images into data/images, or name their folder in params.yaml, and run `dvc repro`"
 
@@ -111,9 +111,8 @@ def refuse_to_lose(folder: Path, renewed: Mapping[str, str]) -> None:
 
 
 def write_what_follows(folder: Path, pipeline: str) -> None:
-    """Write the charts' templates, and the digests of the parts of the library that the pipeline depends on."""
-    for name in charts.TEMPLATES:
-        write_text(folder / ".dvc" / "plots" / f"{name}.json", charts.text(name))
+    """Write what `dvc plots` draws with, and the digests of the parts of the library that the pipeline depends on."""
+    write_plot_files(folder / ".dvc")
     digests = {folder / record_of(part): digest(part) for part in sorted(template.parts(pipeline))}
     for path, known in digests.items():
         write_text(path, f"{known}\n")
