@@ -1,0 +1,110 @@
+"""What stages read and write is what dvc.yaml declares: every file that a stage opens is looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import Finished
+from tests.support.pipeline import Project
+
+pytestmark = pytest.mark.pipeline
+
+WATCH = """
+import os, sys
+
+root = os.getcwd()
+names = sys.orig_argv
+stage = names[names.index("-m") + 1] if "-m" in names else ""
+if stage.startswith("stages."):
+    log = os.open(os.environ["WATCHED"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    item = "-".join(names[names.index("-m") + 2:])
+    title = stage.removeprefix("stages.") + ("@" + item if item else "")
+
+    def watch(event, arguments):
+        if event != "open" or not isinstance(arguments[0], str):
+            return
+        path = os.path.abspath(arguments[0])
+        if path.startswith(root + os.sep):
+            mode, flags = arguments[1], arguments[2]
+            writes = bool(flags & (os.O_WRONLY | os.O_RDWR)) if mode is None else any(c in mode for c in "wax+")
+            os.write(log, f"{title}\\t{'w' if writes else 'r'}\\t{os.path.relpath(path, root)}\\n".encode())
+
+    sys.addaudithook(watch)
+"""
+
+NOT_DATA = (".cache/", ".dvc/", ".git/", ".venv/", "stages/", "text2image/", "params.yaml")
+IMAGES = "data/images/"  # read through the manifest, which holds their hashes
+MODELS = "data/models/builtin/"  # read through the model's card, which holds their hashes
+
+
+@pytest.fixture(scope="module")
+def watched(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, set[tuple[str, str, str]]]:
+    """Run every stage once more, and return what each of them opened below the project's folder."""
+    folder = tmp_path_factory.mktemp("watched")
+    (folder / "sitecustomize.py").write_text(WATCH)
+    project = finished.project.copy(folder / "project")
+    path = f"{folder}:{project.root}"
+    project.run("dvc", "repro", "--force", env={"PYTHONPATH": path, "WATCHED": str(folder / "log")})
+    lines = (folder / "log").read_text().splitlines()
+    return project, {tuple(line.split("\t")) for line in lines}  # type: ignore[misc]
+
+
+def declared(project: Project, stage: str, kind: str) -> list[str]:
+    lock = yaml.safe_load((project.root / "dvc.lock").read_text())["stages"]
+    return [item["path"] for item in lock[stage].get(kind, [])]
+
+
+def inside(path: str, places: list[str]) -> bool:
+    return any(Path(path) == Path(place) or Path(place) in Path(path).parents for place in places)
+
+
+def test_stages_read_what_they_declare(watched: tuple[Project, set[tuple[str, str, str]]]) -> None:
+    project, opened = watched
+    read = {(stage, path) for stage, mode, path in opened if mode == "r"}
+    assert len({stage for stage, _ in read}) > 10
+    undeclared = sorted(
+        (stage, path)
+        for stage, path in read
+        if not path.startswith((*NOT_DATA, IMAGES, MODELS))
+        and not inside(path, declared(project, stage, "deps") + declared(project, stage, "outs"))
+    )
+    assert undeclared == []
+
+
+def test_stages_write_what_they_declare(watched: tuple[Project, set[tuple[str, str, str]]]) -> None:
+    project, opened = watched
+    written = {(stage, path) for stage, mode, path in opened if mode == "w"}
+    undeclared = sorted(
+        (stage, path)
+        for stage, path in written
+        if not path.startswith(NOT_DATA)
+        and not Path(path).name.startswith(".")  # a draft beside what it becomes
+        and not inside(path, declared(project, stage, "outs"))
+    )
+    assert undeclared == []
+
+
+def test_every_declared_file_is_read(watched: tuple[Project, set[tuple[str, str, str]]]) -> None:
+    """A dependency that nothing reads reruns a stage for nothing."""
+    project, opened = watched
+    lock = yaml.safe_load((project.root / "dvc.lock").read_text())["stages"]
+    unread = []
+    for stage, entry in lock.items():
+        paths = {path for name, mode, path in opened if name == stage and mode == "r"}
+        for dep in entry.get("deps", []):
+            place = dep["path"]
+            if place.startswith(("stages/", "text2image/")) or place in UNREAD.get(stage.split("@")[0], ()):
+                continue
+            if not any(inside(path, [place]) for path in paths):
+                unread.append((stage, place))
+    assert unread == []
+
+
+UNREAD = {
+    "model": ("data/models/builtin", "data/tuned"),  # of a model that is not made by the pipeline, nothing is read
+    "relevance": ("data/embeddings", "data/splits"),  # for queries.cosine.model and fine-tuned models
+    "evaluate": ("data/splits",),  # for fine-tuned models
+}
