@@ -14,9 +14,9 @@ from pathlib import Path
 from text2image.base.console import InputError, Parser, run, say
 from text2image.formats.files import atomic_write, keep_only, write_text
 from text2image.pages.report.files import WORKSPACE
-from text2image.pages.report.html import html
-from text2image.pages.report.markdown import FOLDER, markdown
 from text2image.pages.report.plots import read_plots
+from text2image.pages.report.rendering.html import html
+from text2image.pages.report.rendering.markdown import FOLDER, markdown
 from text2image.pages.report.revisions import parse, read_revisions
 from text2image.pages.report.sections import build
 

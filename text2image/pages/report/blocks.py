@@ -63,8 +63,8 @@ class Picture(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A sheet of pictures, of one revision or of two; a picture that is the same in both stands once."""
+class SheetBlock:
+    """A sheet of pictures that a stage drew, of one revision or of two; a picture that is the same in both stands once."""
 
     kind: ClassVar[str] = "sheet"
     path: str
@@ -72,7 +72,7 @@ class Sheet:
     problems: Sequence[str] = ()
 
 
-Block = Sentences | Table | Chart | Sheet
+Block = Sentences | Table | Chart | SheetBlock
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Section:
     @property
     def anchor(self) -> str:
         """The section's name within the page."""
-        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+        return "-".join("".join(char if char.isalnum() else " " for char in self.title.lower()).split())
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,14 @@ class Paired(NamedTuple):
         texts: ``n`` texts, in the second revision's order.
         first, second: ``(n,)`` int64, the best rank of each query in each revision.
         clusters: ``(n,)`` int64; queries of one cluster in either revision share one here.
-        alone: how many queries only the first has, and only the second.
+        unpaired: how many queries only the first has, and only the second.
     """
 
     texts: list[str]
     first: Integers
     second: Integers
     clusters: Integers
-    alone: tuple[int, int]
+    unpaired: tuple[int, int]
 
 
 class Change(NamedTuple):
@@ -41,7 +41,7 @@ class Change(NamedTuple):
     measure: str
     before: float
     after: float
-    found: Comparison
+    comparison: Comparison
     adjusted_p: float
 
 
@@ -55,10 +55,10 @@ def pair(first: Sequence[Row], second: Sequence[Row]) -> Paired:
         for column in ("best_rank", "cluster")
     )
     # Each revision numbers its clusters for itself.
-    apart = groups + np.array([0, groups[:, 0].max(initial=0) + 1])
-    clusters = query_clusters(np.repeat(np.arange(n), 2), apart.ravel(), n)
-    alone = (len(first) - n, len(second) - n)
-    return Paired([row["text"] for _, row in both], ranks[:, 0], ranks[:, 1], clusters, alone)
+    distinct = groups + np.array([0, groups[:, 0].max(initial=0) + 1])
+    clusters = query_clusters(np.repeat(np.arange(n), 2), distinct.ravel(), n)
+    unpaired = (len(first) - n, len(second) - n)
+    return Paired([row["text"] for _, row in both], ranks[:, 0], ranks[:, 1], clusters, unpaired)
 
 
 def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
@@ -73,16 +73,16 @@ def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
 def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int, seed: int) -> list[Change]:
     """Compare the revisions by reciprocal rank and hit rate at each k, with Holm's correction over all."""
     names = ["mrr", *(f"hit_rate@{k}" for k in ks)]
-    found: list[tuple[Key, str, float, float, Comparison]] = []
+    rows: list[tuple[Key, str, float, float, Comparison]] = []
     for key, paired in pairs.items():
         if len(paired.texts) == 0:
             continue
         before, after = measures(paired.first, ks), measures(paired.second, ks)
         comparisons = compare(after, before, paired.clusters, resamples=resamples, seed=seed)
         means = zip(names, before.mean(axis=0), after.mean(axis=0), comparisons, strict=True)
-        found.extend((key, name, float(a), float(b), comparison) for name, a, b, comparison in means)
-    adjusted = holm(np.array([row[-1].p_value for row in found]))
-    return [Change(*row, float(p)) for row, p in zip(found, adjusted, strict=True)]
+        rows.extend((key, name, float(a), float(b), comparison) for name, a, b, comparison in means)
+    adjusted = holm(np.array([row[-1].p_value for row in rows]))
+    return [Change(*row, float(p)) for row, p in zip(rows, adjusted, strict=True)]
 
 
 def sentence(first: str, second: str, paired: Paired, change: Change | None) -> str:
@@ -91,14 +91,14 @@ def sentence(first: str, second: str, paired: Paired, change: Change | None) -> 
     if n == 0 or change is None:
         return "the revisions have no query in common, so their scores answer different questions"
     if np.array_equal(paired.first, paired.second):
-        told = f"no change, as each of {n} queries finds its image at the same rank in both"
+        said = f"no change, as each of {n} queries finds its image at the same rank in both"
     else:
-        told = verdict(second, first, change.measure, change.found, change.adjusted_p)
-    return f"{told}{_alone(first, second, paired.alone)}"
+        said = verdict(second, first, change.measure, change.comparison, change.adjusted_p)
+    return f"{said}{_unpaired(first, second, paired.unpaired)}"
 
 
-def _alone(first: str, second: str, alone: tuple[int, int]) -> str:
-    parts = [f"{n} only in {name}" for n, name in zip(alone, (first, second), strict=True) if n]
+def _unpaired(first: str, second: str, unpaired: tuple[int, int]) -> str:
+    parts = [f"{n} only in {name}" for n, name in zip(unpaired, (first, second), strict=True) if n]
     return f" (queries left out of this: {', '.join(parts)})" if parts else ""
 
 

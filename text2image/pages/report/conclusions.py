@@ -23,9 +23,9 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
     """Return the conclusions on one revision, or on two (the first is the older)."""
     last, many = revisions[-1], len(revisions) == 2
     blocks: list[Block] = _changed(*revisions) if many else []
-    told = [said for key in last.keys if (said := plain(last, key))]
+    sentences = [said for key in last.keys if (said := plain(last, key))]
     where = f" ({last.name})" if many else ""
-    blocks.append(Sentences(told, f"How well each model finds the right image{where}"))
+    blocks.append(Sentences(sentences, f"How well each model finds the right image{where}"))
     for revision in revisions:
         where = f" ({revision.name})" if many else ""
         blocks.append(Sentences(_compared(revision, many), f"Which model is better{where}"))
@@ -72,15 +72,25 @@ def _compared(revision: Revision, many: bool) -> list[str]:
 
 def _changed(first: Revision, second: Revision) -> list[Block]:
     """Return what changed for each model and source: sentences, a table of measures, the queries that moved."""
-    pairs = pair_all(first, second)
-    asked = second.param("evaluate.k", [])
-    ks = sorted({k for k in asked if isinstance(k, int) and k >= 1} if isinstance(asked, list) else ()) or [5]
-    changes = find_changes(pairs, ks, resamples=2000, seed=1)
-    told = {change.key: change for change in changes if change.measure == headline(ks)}
-    said = [
-        _said(first, second, key, pairs.get(key), told.get(key)) for key in second.keys if key in first.keys
+    pairs, evaluate = pair_all(first, second), second.evaluate()
+    changes = find_changes(pairs, evaluate.k, resamples=evaluate.resamples, seed=evaluate.seed)
+    spoken_of = {change.key: change for change in changes if change.measure == headline(evaluate.k)}
+    sentences = [
+        _change_sentence(first, second, key, pairs.get(key), spoken_of.get(key))
+        for key in second.keys
+        if key in first.keys
     ]
-    said += [
+    tables = [
+        _change_table(first.name, second.name, pairs, changes),
+        _moved_table(first.name, second.name, pairs),
+    ]
+    sentences += _differing_inputs(first, second)
+    return [Sentences(sentences, "What changed"), *(table for table in tables if table.rows)]
+
+
+def _differing_inputs(first: Revision, second: Revision) -> list[str]:
+    """Return what keeps the revisions from being compared in full: models or sources of one alone, galleries."""
+    sentences = [
         f"On {key.source} labels, {key.model} was measured in {only.name} only"
         for only, other in ((first, second), (second, first))
         for key in only.keys
@@ -88,22 +98,25 @@ def _changed(first: Revision, second: Revision) -> list[Block]:
     ]
     sizes = [revision.dataset.get("images") for revision in (first, second)]
     if None not in sizes and sizes[0] != sizes[1]:
-        said.append(
+        sentences.append(
             f"The galleries differ ({figure(sizes[0])} images in {first.name}, {figure(sizes[1])} in "
             f"{second.name}): part of every difference may come from that"
         )
-    tables = [
-        _change_table(first.name, second.name, pairs, changes),
-        _moved_table(first.name, second.name, pairs),
-    ]
-    return [Sentences(said, "What changed"), *(table for table in tables if table.rows)]
+    return sentences
 
 
-def _said(first: Revision, second: Revision, key: Key, paired: Paired | None, change: Change | None) -> str:
+def _change_sentence(
+    first: Revision, second: Revision, key: Key, paired: Paired | None, change: Change | None
+) -> str:
     """Return what changed for one model and source: paired where possible, else by their intervals."""
     subject = f"On {key.source} labels, {key.model}: "
     if paired is not None:
         return subject + sentence(first.name, second.name, paired, change)
+    return subject + _interval_sentence(first, second, key)
+
+
+def _interval_sentence(first: Revision, second: Revision, key: Key) -> str:
+    """Return what the intervals of two revisions say, where the rows of single queries are missing."""
     measure = _headline(second.row(key))
     scores = [measured(revision.row(key), measure) for revision in (first, second)]
     shown = [
@@ -115,11 +128,13 @@ def _said(first: Revision, second: Revision, key: Key, paired: Paired | None, ch
         end for score in scores if score is not None for end in (score.low, score.high) if end is not None
     ]
     if len(ends) < 4:
-        return f"{subject}the revisions cannot be compared, since a measure, its interval or the queries' rows are missing"
+        return (
+            "the revisions cannot be compared, since a measure, its interval or the queries' rows are missing"
+        )
     overlap = ends[0] <= ends[3] and ends[2] <= ends[1]
     judged = "overlap, so the revisions cannot be told apart by them" if overlap else "do not overlap"
     return (
-        f"{subject}{measure_name(measure)} {', '.join(shown)}; the intervals {judged} "
+        f"{measure_name(measure)} {', '.join(shown)}; the intervals {judged} "
         "(the rows of single queries, which would tell more, are missing)"
     )
 
@@ -130,10 +145,11 @@ def _change_table(first: str, second: str, pairs: Mapping[Key, Paired], changes:
             change.key.source,
             change.key.model,
             measure_name(change.measure),
-            figure(change.found.n_queries),
+            figure(change.comparison.n_queries),
             figure(change.before, 3),
             figure(change.after, 3),
-            f"{change.found.difference:+z.3f} [{change.found.low:+z.3f}, {change.found.high:+z.3f}]",
+            f"{change.comparison.difference:+z.3f} "
+            f"[{change.comparison.low:+z.3f}, {change.comparison.high:+z.3f}]",
             f"{change.adjusted_p:.3f}",
         )
         for change in changes

@@ -21,9 +21,9 @@ class Files:
     def __init__(self, fs: Any, folder: Path) -> None:
         self.fs, self.folder, self.missing = fs, folder, list[str]()
 
-    def path(self, name: str) -> Path | None:
-        """Return where the file lies; None, and a word in ``missing``, if the revision lacks it."""
-        path = self.folder / name
+    def path(self, file: Path) -> Path | None:
+        """Return where the file lies that the project has at a relative path; None, and a word in ``missing``, if not."""
+        name, path = file.as_posix(), self.folder / file
         if self.fs is not None:
             reason = self._copy(name, path)
         elif not path.is_file():
@@ -48,20 +48,20 @@ class Files:
             return "not there" if gone else "not in DVC's cache"
         return ""
 
-    def json(self, name: str) -> dict[str, Any]:
+    def json(self, file: Path) -> dict[str, Any]:
         """Return a JSON object; empty if the file is missing."""
-        path = self.path(name)
+        path = self.path(file)
         if path is None:
             return {}
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise InputError(f"expected JSON in {name}, found: {one_line(error)}") from None
+            raise InputError(f"expected JSON in {file.as_posix()}, found: {one_line(error)}") from None
         return value if isinstance(value, dict) else {}
 
-    def csv(self, name: str, columns: Sequence[str]) -> list[Row]:
+    def csv(self, file: Path, columns: Sequence[str]) -> list[Row]:
         """Return the rows of a CSV; none if the file is missing."""
-        path = self.path(name)
+        path = self.path(file)
         return [] if path is None else read_csv(path, columns)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from text2image.base.console import InputError, one_line
-from text2image.pages.report.blocks import Chart, Picture, Sheet
-from text2image.pages.report.pictures import is_picture
-from text2image.pages.report.svg import CannotDrawError, draw
+from text2image.pages.charts.files import write_templates
+from text2image.pages.report.blocks import Chart, Picture, SheetBlock
+from text2image.pages.report.rendering.pictures import is_picture
+from text2image.pages.report.rendering.svg import CannotDrawError, draw
 
 
-def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[Sheet]]:
+def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[SheetBlock]]:
     """Return every declared chart, filled as `dvc plots show` and `dvc plots diff` do, and every sheet.
 
     What cannot be read or drawn is said in the chart's or the sheet's ``problems``.
@@ -22,31 +25,62 @@ def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[Sheet]]:
         names: revisions that exist, or ``workspace``.
 
     Raises:
-        InputError: dvc.yaml or one of .dvc/plots cannot be used.
+        InputError: dvc.yaml or a template cannot be used.
     """
     from dvc.exceptions import DvcException
-    from dvc.render.match import match_defs_renderers
     from dvc.repo import Repo
     from dvc_render.exceptions import DvcRenderError
 
     try:
         with Repo(".") as repo:
             data = repo.plots.show(revs=list(names))
-            found = match_defs_renderers(data, templates_dir=repo.plots.templates_dir)
+            charts, renderers = _renderers(data, Path(repo.plots.templates_dir))
     except (DvcException, DvcRenderError) as error:
         raise InputError(f"expected plots that DVC can read, found: {one_line(error)}") from None
     broken = [name for name in names if "error" in data.get(name, {}).get("definitions", {})]
     if broken:
         reason = data[broken[0]]["definitions"]["error"]
         raise InputError(f"expected a dvc.yaml that DVC can read in {broken[0]}, found: {one_line(reason)}")
-    charts, sheets = [], []
-    for renderer, missing, wrong in found:
+    sheets = []
+    for renderer, missing, wrong in renderers:
         problems = [*_missing(missing), *(f"{name}: {one_line(error)}" for name, error in wrong.items())]
         if renderer.TYPE == "image":
             sheets.append(_sheet(renderer, names, problems))
         else:
             charts.append(_chart(renderer, problems))
     return charts, sheets
+
+
+def _renderers(data: Any, templates: Path) -> tuple[list[Chart], Any]:
+    """Return charts that have no template, and what DVC makes of all others.
+
+    Args:
+        data: what DVC read of the plots.
+        templates: a folder with templates besides the project's own, if it is there.
+    """
+    from dvc.render.match import match_defs_renderers
+
+    with TemporaryDirectory() as folder:
+        if templates.is_dir():
+            copytree(templates, folder, dirs_exist_ok=True)
+        write_templates(Path(folder))
+        lacking = [chart for of_revision in data.values() for chart in _take_unknown(of_revision, folder)]
+        return lacking, match_defs_renderers(data, templates_dir=folder)
+
+
+def _take_unknown(of_revision: Any, templates: str) -> Iterator[Chart]:
+    """Take plots out that ask for a template of another version of the project, and yield them as charts."""
+    from dvc_render.exceptions import DvcRenderError
+    from dvc_render.vega_templates import get_template
+
+    for file in of_revision.get("definitions", {}).get("data", {}).values():
+        plots = file.get("data") or {}
+        for name, properties in list(plots.items()):
+            try:
+                get_template((properties or {}).get("template"), templates)
+            except DvcRenderError as error:
+                title = str(plots.pop(name).get("title", name))
+                yield Chart(name, title, "", [f"cannot be drawn: {one_line(error)}"])
 
 
 def _missing(errors: Mapping[str, Mapping[str, Exception]]) -> Iterator[str]:
@@ -71,7 +105,7 @@ def _chart(renderer: Any, problems: list[str]) -> Chart:
     return Chart(renderer.name, title, svg, problems)
 
 
-def _sheet(renderer: Any, names: Sequence[str], problems: list[str]) -> Sheet:
+def _sheet(renderer: Any, names: Sequence[str], problems: list[str]) -> SheetBlock:
     pictures, problems = [], list(problems)
     for point in renderer.datapoints:
         data = base64.b64decode(point["src"].partition(",")[2])
@@ -82,4 +116,4 @@ def _sheet(renderer: Any, names: Sequence[str], problems: list[str]) -> Sheet:
     pictures.sort(key=lambda picture: list(names).index(picture.revision))
     if len(pictures) > 1 and len({picture.data for picture in pictures}) == 1:
         pictures = [Picture(f"the same in {' and '.join(names)}", pictures[0].data)]
-    return Sheet(Path(renderer.name).as_posix(), pictures, problems)
+    return SheetBlock(Path(renderer.name).as_posix(), pictures, problems)

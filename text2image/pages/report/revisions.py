@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, one_line
 from text2image.formats.tables import Row
 from text2image.pages.report.files import WORKSPACE, Files, open_files
-from text2image.params import NAME_PATTERN
+from text2image.params import NAME_PATTERN, PARAMS_FILE
 
-HELD = "metrics/metrics.json and metrics/dataset.json"
+HELD = " and ".join(ARTIFACTS.metrics(name).as_posix() for name in ("metrics", "dataset"))
 
 
 class Key(NamedTuple):
@@ -24,6 +25,14 @@ class Key(NamedTuple):
 
     model: str
     source: str
+
+
+class EvaluateParams(NamedTuple):
+    """What the section ``evaluate`` of a revision's params.yaml says of measures and their intervals."""
+
+    k: list[int]
+    resamples: int
+    seed: int
 
 
 @dataclass
@@ -70,6 +79,21 @@ class Revision:
         for part in path.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         return otherwise if value is None else value
+
+    def evaluate(self) -> EvaluateParams:
+        """Return how this revision measures, so that its comparison with another does it the same way.
+
+        Raises:
+            InputError: its params.yaml does not say.
+        """
+        ks, resamples, seed = (self.param(f"evaluate.{key}") for key in ("k", "resamples", "seed"))
+        whole = [*ks, resamples] if isinstance(ks, list) and ks else [None]
+        if not (all(isinstance(n, int) and n >= 1 for n in whole) and isinstance(seed, int)):
+            raise InputError(
+                f"expected evaluate.k, evaluate.resamples and evaluate.seed in params.yaml of {self.name}, "
+                f"found {one_line(self.param('evaluate'))}"
+            )
+        return EvaluateParams(sorted(set(ks)), resamples, seed)
 
 
 def parse(text: str) -> list[str]:
@@ -137,7 +161,7 @@ def _commit(scm: Any, name: str) -> str:
 
 
 def _read(revision: Revision, files: Files) -> Revision:
-    path = files.path("params.yaml")
+    path = files.path(PARAMS_FILE)
     try:
         params = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
     except yaml.YAMLError as error:
@@ -146,15 +170,15 @@ def _read(revision: Revision, files: Files) -> Revision:
         ) from None
     revision.params = params if isinstance(params, dict) else {}
     for name in ("dataset", "metrics", "labels", "comparison", "judgements"):
-        setattr(revision, name, files.json(f"metrics/{name}.json"))
+        setattr(revision, name, files.json(ARTIFACTS.metrics(name)))
     revision.metrics = {model: row for model, row in revision.metrics.items() if isinstance(row, dict)}
     columns = ["query_id", "text", "best_rank", "cluster"]
     for key in filter(_is_named, revision.keys):
-        revision.results[key] = files.csv(f"data/results/{key.model}/{key.source}.csv", columns)
+        revision.results[key] = files.csv(ARTIFACTS.results(*key), columns)
     for source in dict.fromkeys(key.source for key in revision.results):
-        without = files.json(f"metrics/labels/{source}.json").get("without_label", {})
+        without = files.json(ARTIFACTS.label_metrics(source)).get("without_label", {})
         revision.without_label[source] = without if isinstance(without, dict) else {}
-        reasons = files.csv(f"data/qrels/{source}_left_out.csv", ["reason"])
+        reasons = files.csv(ARTIFACTS.left_out(source), ["reason"])
         revision.left_out[source] = dict(Counter(row["reason"] for row in reasons))
     revision.missing = files.missing
     return revision

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
-from text2image.pages.report.blocks import Chart, Report, Section, Sentences, Sheet, Table
+from text2image.pages.report.blocks import Chart, Report, Section, Sentences, SheetBlock, Table
 from text2image.pages.report.conclusions import conclusions
-from text2image.pages.report.figures import (
-    figure,
-    judgement_table,
-    label_tables,
-    measure_tables,
-    number,
-    percent,
-)
+from text2image.pages.report.figures import figure, number, percent
 from text2image.pages.report.parameters import parameter_sections
 from text2image.pages.report.revisions import Revision
+from text2image.pages.report.tables import judgement_table, label_tables, measure_tables
 
 HOW_TO_READ = (
     "HitRate@k is the share of queries with any right image among the first k, MRR the mean of one over the "
     "rank of the first right image. In brackets the 95 % interval, then the level of chance. Scores on "
     "different label sources answer different questions and do not compare with each other."
 )
-INSTRUCTIVE, QUERIES = "plots/instructive/", "plots/examples/"
-GROUPS = {
-    "plots/labels/": "Images and their labels",
-    INSTRUCTIVE: "Queries on which models differ most",
-    QUERIES: "Queries: what was found, and what was not",
-    "plots/audit/": "Labels that look wrong",
-}
+IMAGES, LABELS, DIFFERENCES, QUERIES, SUSPICIOUS, FURTHER = (
+    "The images",
+    "Images and their labels",
+    "Queries on which models differ most",
+    "Queries: what was found, and what was not",
+    "Labels that look wrong",
+    "Further sheets",
+)
+"""The titles of sections of sheets, in their order."""
 
 
-def build(revisions: Sequence[Revision], charts: Sequence[Chart], sheets: Sequence[Sheet]) -> Report:
+def build(revisions: Sequence[Revision], charts: Sequence[Chart], sheets: Sequence[SheetBlock]) -> Report:
     """Return the report of one revision, or of two side by side (the first is the older)."""
     names, measures = " → ".join(revision.name for revision in revisions), measure_tables(revisions)
     sections = [
-        Section("What was run", [_facts(revisions)]),
+        Section("What was run", [_overview(revisions)]),
         Section("Conclusions", conclusions(revisions)),
         Section("Measures", measures, HOW_TO_READ if measures else ""),
         Section("Charts", charts),
@@ -52,14 +49,14 @@ def build(revisions: Sequence[Revision], charts: Sequence[Chart], sheets: Sequen
     )
 
 
-def _facts(revisions: Sequence[Revision]) -> Table:
+def _overview(revisions: Sequence[Revision]) -> Table:
     """Return what was run: data, models, label sources."""
-    columns = [_facts_of(revision) for revision in revisions]
+    columns = [_overview_of(revision) for revision in revisions]
     rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
     return Table(["", *(revision.name for revision in revisions)], rows)
 
 
-def _facts_of(revision: Revision) -> dict[str, str]:
+def _overview_of(revision: Revision) -> dict[str, str]:
     data = revision.dataset
     near, rejects, folders = (data.get(key) for key in ("near_duplicate_images", "rejects", "folders"))
     share = percent((number(near) or 0.0) / (number(data.get("images")) or 1.0))
@@ -99,21 +96,35 @@ def _judgements(revisions: Sequence[Revision]) -> Section:
         return Section("Judgements", [])
     intro = (
         "Nothing that was found has been judged yet: an image counts as right by its label and its likeness "
-        "alone. `python -m text2image.commands.judge SOURCE` opens a page to grade results."
+        "alone. `t2i judge SOURCE` opens a page to grade results."
     )
     return Section("Judgements", [], intro)
 
 
-def _sheet_sections(sheets: Sequence[Sheet]) -> list[Section]:
+def _sheet_sections(sheets: Sequence[SheetBlock]) -> list[Section]:
     """Return the sheets by what they show: data first, then labels, queries, suspicious labels, others."""
-    grouped: dict[str, list[Sheet]] = {
-        title: [] for title in ("The images", *GROUPS.values(), "Further sheets")
+    grouped: dict[str, list[SheetBlock]] = {
+        title: [] for title in (IMAGES, LABELS, DIFFERENCES, QUERIES, SUSPICIOUS, FURTHER)
     }
     for sheet in sheets:
-        prefix = next((prefix for prefix in GROUPS if sheet.path.startswith(prefix)), None)
-        top = sheet.path.count("/") < 2
-        grouped[GROUPS[prefix] if prefix else "The images" if top else "Further sheets"].append(sheet)
-    return [Section(title, found) for title, found in grouped.items()]
+        grouped[_group(PurePosixPath(sheet.path))].append(sheet)
+    return [Section(title, group) for title, group in grouped.items()]
+
+
+def _group(path: PurePosixPath) -> str:
+    """Return under which title a sheet stands; a picture in a folder of its own stands last."""
+    match path.parts:
+        case ("plots", _):
+            return IMAGES
+        case ("plots", "labels", _):
+            return LABELS
+        case ("plots", "examples", _, "instructive.png"):
+            return DIFFERENCES
+        case ("plots", "examples", *_):
+            return QUERIES
+        case ("plots", "audit", _):
+            return SUSPICIOUS
+    return FURTHER
 
 
 def _missing(revisions: Sequence[Revision]) -> Section:

@@ -82,7 +82,7 @@ def _reduce(element: ElementTree.Element, prefix: str) -> None:
         elif key == "id":
             element.set("id", f"{prefix}-{value}")
         elif key != "aria-label":
-            element.set(key, REFERENCE.sub(lambda found: f"url(#{prefix}-{found[1]})", value))
+            element.set(key, REFERENCE.sub(lambda match: f"url(#{prefix}-{match[1]})", value))
     is_mark = element.get("role") == "graphics-symbol" and not len(element) and not element.text
     if is_mark and "aria-label" in element.attrib:
         ElementTree.SubElement(element, f"{{{SVG}}}title").text = element.attrib.pop("aria-label")

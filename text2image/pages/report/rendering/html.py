@@ -10,8 +10,8 @@ import jinja2
 from markupsafe import Markup, escape
 
 from text2image.pages.report.blocks import Chart, Report
-from text2image.pages.report.pictures import small
-from text2image.pages.report.svg import png
+from text2image.pages.report.rendering.pictures import small
+from text2image.pages.report.rendering.svg import png
 from text2image.pages.theme import AXIS, CARD, FONTS, INK, PAPER, QUIET, RULE, WRONG
 
 LARGE = 1_500_000  # characters of a chart: some thousand marks
@@ -47,7 +47,7 @@ def _svg(chart: Chart) -> Markup:
     if len(chart.svg) > LARGE:
         data = base64.b64encode(small(png(chart.svg), "PNG")).decode()
         return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, chart.title)
-    return Markup(chart.svg)  # noqa: S704 - reduced to shapes and escaped text by text2image.pages.report.svg
+    return Markup(chart.svg)  # noqa: S704 - reduced to shapes and escaped text by text2image.pages.report.rendering.svg
 
 
 def _uri(data: bytes) -> str:

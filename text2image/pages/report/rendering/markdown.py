@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from text2image.base.console import one_line
-from text2image.pages.report.blocks import Block, Cell, Chart, Report, Score, Section, Sheet, Table
-from text2image.pages.report.pictures import small
-from text2image.pages.report.sections import INSTRUCTIVE, QUERIES
-from text2image.pages.report.svg import png
+from text2image.pages.report.blocks import Block, Cell, Chart, Report, Score, Section, SheetBlock, Table
+from text2image.pages.report.rendering.pictures import small
+from text2image.pages.report.rendering.svg import png
+from text2image.pages.report.sections import DIFFERENCES, QUERIES
 
 FOLDER = "pictures"
 WIDTH = 900  # pixels of a sheet
@@ -31,7 +31,7 @@ LIVE = re.compile(r"@(?!\d+\b)|(?<!\w)@|(?<!&)#|\$|:(?=/)|:(?=\w+:)|www(?=\.)", 
 START = re.compile(r"^(?=[-+=](?!\d))|^(\d+)(?=[.)](?:\s|$))")  # of a list, a heading, a rule
 
 
-class Written(NamedTuple):
+class MarkdownReport(NamedTuple):
     """The Markdown, and ``{relative path: bytes}`` of the pictures that it shows."""
 
     text: str
@@ -46,27 +46,27 @@ def escape(text: str, limit: int = 400) -> str:
     """
     line = one_line(" ".join(text.split()), limit)
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = SPECIAL.sub(lambda found: f"\\{found[0]}", line)
-    line = LIVE.sub(lambda found: f"{found[0]}{BREAK}", line)
-    return START.sub(lambda found: (found[1] or "") + "\\", line)
+    line = SPECIAL.sub(lambda match: f"\\{match[0]}", line)
+    line = LIVE.sub(lambda match: f"{match[0]}{BREAK}", line)
+    return START.sub(lambda match: (match[1] or "") + "\\", line)
 
 
-def markdown(report: Report) -> Written:
+def markdown(report: Report) -> MarkdownReport:
     """Return the report as Markdown with its pictures."""
     pictures: dict[str, bytes] = {}
     lines = [f"# {escape(report.title)}", "", escape(report.subtitle), ""]
     for section in report.sections:
-        sheets = [block for block in section.blocks if isinstance(block, Sheet)]
-        kept = [sheet for sheet in sheets if sheet.path.startswith((INSTRUCTIVE, QUERIES))][:SHEETS]
-        blocks = [block for block in section.blocks if not isinstance(block, Sheet)] + kept
+        sheets = [block for block in section.blocks if isinstance(block, SheetBlock)]
+        kept = sheets[:SHEETS] if section.title in (DIFFERENCES, QUERIES) else []
+        blocks = [block for block in section.blocks if not isinstance(block, SheetBlock)] + kept
         if blocks or not section.blocks:
             lines += _section(section, blocks, pictures)
     lines += ["", "All sheets of pictures are in `report.html`.", ""]
-    return Written("\n".join(lines), pictures)
+    return MarkdownReport("\n".join(lines), pictures)
 
 
 def _section(section: Section, blocks: Sequence[Block], pictures: dict[str, bytes]) -> Iterator[str]:
-    folded = section.folded or any(isinstance(block, Chart | Sheet) for block in blocks)
+    folded = section.folded or any(isinstance(block, Chart | SheetBlock) for block in blocks)
     opening = ["<details>", f"<summary>{section.title}</summary>"] if folded else [f"## {section.title}"]
     yield from [*opening, ""]
     if section.intro:
@@ -89,7 +89,7 @@ def _block(block: Block, pictures: dict[str, bytes]) -> Iterator[str]:
             yield from _picture(block.title, f"{block.name}.png", picture, pictures)
         else:
             yield escape(block.title)
-    elif isinstance(block, Sheet):
+    elif isinstance(block, SheetBlock):
         for revision, full in block.pictures:
             title, data = f"{block.path}, {revision}", small(full, "JPEG", WIDTH)
             yield from _picture(title, f"{PurePosixPath(block.path).with_suffix('.jpg')}", data, pictures)
@@ -116,8 +116,8 @@ def _row(cells: Sequence[Cell]) -> str:
 def _cell(cell: Cell) -> str:
     if not isinstance(cell, Score):
         return escape(cell)
-    known = cell.low is not None and cell.high is not None
-    interval = f" [{cell.low:.2f}, {cell.high:.2f}]" if known else ""
+    bounded = cell.low is not None and cell.high is not None
+    interval = f" [{cell.low:.2f}, {cell.high:.2f}]" if bounded else ""
     return f"{cell.value:.2f}{interval}{'' if cell.chance is None else f' ({cell.chance:.2f})'}"
 
 

@@ -1,0 +1,155 @@
+"""The tables of a report: measures, label sources, judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from text2image.pages.report.blocks import Cell, Table
+from text2image.pages.report.figures import UNKNOWN, figure, measure_name, measured, number, percent
+from text2image.pages.report.revisions import Key, Revision
+
+
+def _cell(row: Mapping[str, Any], measure: str) -> Cell:
+    score = measured(row, measure)
+    if score is None:
+        return UNKNOWN
+    if measure != "median_rank":
+        return score
+    low, high, chance = (UNKNOWN if x is None else f"{x:g}" for x in score[1:])
+    return f"{score.value:g} [{low}, {high}] ({chance})"
+
+
+def all_keys(revisions: Sequence[Revision]) -> list[Key]:
+    """Return every model and source of any revision, once, in order."""
+    return list(dict.fromkeys(key for revision in revisions for key in revision.keys))
+
+
+def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
+    """Return a table of the main measures and one of the others; revisions stand below each other."""
+    rows = [
+        (key, revision, row)
+        for key, revision in product(all_keys(revisions), revisions)
+        if (row := revision.row(key))
+    ]
+    measures = list(dict.fromkeys(name for _, _, row in rows for name in row if f"{name}_low" in row))
+    main = [name for name in measures if name == "mrr" or name.startswith("hit_rate@")]
+    others = [name for name in measures if name not in main]
+    where = _where(revisions)
+    heads = ["labels", "model", *where, "queries", "images"]
+
+    def table(names: Sequence[str], heading: str) -> Table:
+        body = [
+            [
+                key.source,
+                key.model,
+                *([revision.name] if where else []),
+                figure(row.get("n_queries")),
+                figure(row.get("n_images")),
+                *(_cell(row, name) for name in names),
+            ]
+            for key, revision, row in rows
+        ]
+        figures = range(len(heads) - 2, len(heads) + len(names))
+        return Table([*heads, *map(measure_name, names)], body, figures, heading)
+
+    tables = [table(main, "How often, and how high, the right image is found")] if rows else []
+    return [*tables, table(others, "Further measures")] if others else tables
+
+
+def _where(revisions: Sequence[Revision]) -> list[str]:
+    """Return the head of the column that names the revision, if there are several."""
+    return ["revision"] if len(revisions) > 1 else []
+
+
+def label_tables(revisions: Sequence[Revision]) -> list[Table]:
+    """Return what each label source covers, and how far sources agree."""
+    return [table for table in (_coverage_table(revisions), _agreement_table(revisions)) if table.rows]
+
+
+def _coverage_table(revisions: Sequence[Revision]) -> Table:
+    where = _where(revisions)
+    rows = [
+        [source, *([revision.name] if where else []), *_coverage(row), _reasons(revision, source)]
+        for revision in revisions
+        for source, row in _items(revision.labels.get("sources"))
+    ]
+    heads = [
+        "images with a text", "different texts", "shared with other images", "words a text", "fit to the image",
+    ]  # fmt: skip
+    return Table(
+        ["labels", *where, *heads, "left out"],
+        _grouped(rows),
+        figures=range(1 + len(where), 5 + len(where)),
+        heading="What each label source covers",
+        note="Fit: mean cosine similarity of image and text by each model, 2.5 × as in CLIPScore; "
+        "comparable within a model only.",
+    )
+
+
+def _agreement_table(revisions: Sequence[Revision]) -> Table:
+    where = _where(revisions)
+    columns = ("images", "similarity", "different_images")
+    rows = [
+        [pair, *([revision.name] if where else []), model, *(figure(row.get(column)) for column in columns)]
+        for revision in revisions
+        for model, pairs in _items(revision.labels.get("agreement"))
+        for pair, row in _items(pairs)
+    ]
+    return Table(
+        ["label sources", *where, "by the texts of model", "images", "same image", "different images"],
+        _grouped(rows),
+        figures=range(2 + len(where), 5 + len(where)),
+        heading="Do two sources say the same of an image?",
+        note="Mean cosine similarity of their texts; beside it, of texts of different images.",
+    )
+
+
+def _grouped(rows: Sequence[list[str]]) -> list[list[str]]:
+    """Return the rows with those of one first cell below each other, so that revisions are side by side."""
+    order = list(dict.fromkeys(row[0] for row in rows))
+    return sorted(rows, key=lambda row: order.index(row[0]))
+
+
+def _items(value: object) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Return the items of a mapping of mappings; nothing of anything else."""
+    return [(k, v) for k, v in value.items() if isinstance(v, Mapping)] if isinstance(value, Mapping) else []
+
+
+def _coverage(row: Mapping[str, Any]) -> list[str]:
+    fits = row.get("clip_score")
+    fit = [f"{figure(v)} ({model})" for model, v in fits.items()] if isinstance(fits, Mapping) else []
+    return [
+        f"{percent(row.get('coverage'))} of {figure(row.get('images'))}",
+        figure(row.get("unique_texts")),
+        percent(row.get("shared_text_share")),
+        figure(row.get("mean_words"), 1),
+        ", ".join(fit) or UNKNOWN,
+    ]
+
+
+def _reasons(revision: Revision, source: str) -> str:
+    images = [f"{n} images: {reason}" for reason, n in revision.without_label.get(source, {}).items()]
+    queries = [f"{n} queries: {reason}" for reason, n in revision.left_out.get(source, {}).items()]
+    return "; ".join([*images, *queries]) or "none"
+
+
+def judgement_table(revisions: Sequence[Revision]) -> Table | None:
+    """Return how much of what was found has been judged, and how far judges agree; None without a judgement."""
+    rows, where = [], _where(revisions)
+    judged = [(of, *item) for of in revisions for item in _items(of.judgements.get("sources"))]
+    for revision, source, row in judged:
+        if not (number(row.get("by_people")) or number(row.get("by_models"))):
+            continue
+        shares = [
+            f"{model} {measure.removeprefix('judged')} {percent(share)}"
+            for model, sources in _items(revision.judgements.get("results"))
+            for measure, share in sources.get(source, {}).items()
+        ]
+        name = [revision.name] if where else []
+        counts = [figure(row.get(key)) for key in ("by_people", "by_models", "by_both", "kappa_quadratic")]
+        rows.append([source, *name, *counts, ", ".join(shares)])
+    heads = ["by people", "by models", "by both", "agreement (κ)", "share of results judged"]
+    figures = range(1 + len(where), 5 + len(where))
+    return Table(["labels", *where, *heads], rows, figures) if rows else None
