@@ -304,7 +304,8 @@ def quality(name: str = "builtin") -> list[Quality]:
     """Return HitRate@5 and MRR of a model in both precisions on the images and queries of the pipeline."""
     import torch
 
-    from text2image.collection.manifest import gallery, read_manifest
+    from text2image.artifacts import ARTIFACTS
+    from text2image.collection.manifest import read_gallery
     from text2image.encoders.embedding import embed_images, embed_texts
     from text2image.encoders.models import load_card, load_model
     from text2image.evaluation.measures import hit_rate, query_starts, reciprocal_rank
@@ -314,7 +315,7 @@ def quality(name: str = "builtin") -> list[Quality]:
     from text2image.retrieval.runs import relevant_pairs
 
     params, device, found = load_params(), torch.device("cpu"), []
-    files = gallery(read_manifest(), Path(params.data.images))
+    files = read_gallery(ARTIFACTS.manifest, params.data.images)
     for precision in ("fp32", "bf16"):
         model = load_model(name, load_card(name), device, precision)
         images = np.concatenate([rows for _, rows in embed_images(model, files, device, params.runtime)])

@@ -18,13 +18,12 @@ import copy
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from text2image.artifacts import ARTIFACTS
-from text2image.collection.manifest import gallery, read_groups, read_manifest
+from text2image.collection.manifest import read_gallery, read_groups
 from text2image.encoders.models import describe, load_model
 from text2image.evaluation.comparison import compare
 from text2image.finetuning.checkpoint import Checkpoint
@@ -53,7 +52,7 @@ def per_query(tuned: Tuned, rows: list[SplitRow]) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    params, group_of = load_params(), read_groups()
+    params, group_of = load_params(), read_groups(ARTIFACTS.catalog)
     device = torch.device("cpu")
     settings = params.finetune.runs[RUN]
     threads(settings, device)
@@ -63,7 +62,7 @@ def main() -> None:
         [ask(source, found, judgements, group_of, params.queries) for source, found in queries_of.items()]
     )
     component_of = components([(q, i) for q, images in relevance.items() for i in images], group_of)
-    files = {image.image_id: image for image in gallery(read_manifest(), Path(params.data.images))}
+    files = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
     card = describe(settings.base, params.models[settings.base])
     model = load_model(settings.base, card, device, "fp32")
     scores: dict[str, list[np.ndarray]] = {}

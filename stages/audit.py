@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
-from text2image.collection.locations import location
-from text2image.collection.manifest import gallery, read_manifest
+from text2image.collection.manifest import read_gallery
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.texts import query_id
 from text2image.formats.trec import read_queries
@@ -146,7 +146,7 @@ def findings(ours: Texts, by_model: Sequence[Signs], image_ids: Sequence[str], n
 
 
 def main(params: Params, source: str) -> None:
-    image_ids = [image.image_id for image in gallery(read_manifest(), location(params.data.images))]
+    image_ids = [image.image_id for image in read_gallery(ARTIFACTS.manifest, params.data.images)]
     column_of = {image_id: column for column, image_id in enumerate(image_ids)}
     all_texts = {name: read_texts(name, column_of) for name in params.label.sources}
     query_ids = list(read_queries(Path(f"data/queries/{source}.tsv")))

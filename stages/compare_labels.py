@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stages import run
-from text2image.collection.locations import location
-from text2image.collection.manifest import gallery, read_manifest
+from text2image.artifacts import ARTIFACTS
+from text2image.collection.manifest import read_gallery
 from text2image.evaluation.sources import agreement, clip_scores, histogram, shared_share
 from text2image.formats.files import write_json
 from text2image.formats.tables import read_csv, write_csv
@@ -128,7 +128,7 @@ def load_embeddings(models: Sequence[str], names: Sequence[str]) -> dict[str, di
 def main(params: Params) -> None:
     names, models = params.label.sources, params.embed.models
     sources = {name: read_source(name) for name in names}
-    images = gallery(read_manifest(), location(params.data.images))
+    images = read_gallery(ARTIFACTS.manifest, params.data.images)
     column_of = {image.image_id: column for column, image in enumerate(images)}
     vectors = load_embeddings(models, names)
     summaries = {

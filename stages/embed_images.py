@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import progress, say
 from text2image.base.store import Store
-from text2image.collection.locations import location
-from text2image.collection.manifest import ImageFile, gallery, read_manifest
+from text2image.collection.manifest import ImageFile, read_gallery
 from text2image.encoders.models import load_card
 from text2image.encoders.vectors import gather, image_determinants
 from text2image.formats.files import write_array
@@ -54,7 +54,7 @@ def embed_here(
 
 def main(params: Params, model: str) -> None:
     card = load_card(model)
-    images = gallery(read_manifest(), location(params.data.images))
+    images = read_gallery(ARTIFACTS.manifest, params.data.images)
     ids = [image.image_id for image in images]
     with Store("embeddings", image_determinants(card, params.embed.precision)) as store:
         missing = set(store.missing(ids))

@@ -143,7 +143,7 @@ def put_aside(params: Params, source: str, n_images: int) -> dict[str, Any]:
 
 
 def main(params: Params) -> None:
-    ks, everything = params.evaluate.k, read_groups()
+    ks, everything = params.evaluate.k, read_groups(ARTIFACTS.catalog)
     label = params.part_label()
     group_of = {image: everything[image] for image in read_searched(ARTIFACTS.searched).image_ids}
     resampling = Resampling(params.evaluate.resamples, params.evaluate.seed)

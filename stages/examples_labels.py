@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from stages import run
 from text2image.artifacts import ARTIFACTS
-from text2image.collection.locations import location
-from text2image.collection.manifest import gallery, read_manifest
+from text2image.collection.manifest import read_gallery
 from text2image.formats.tables import read_csv
 from text2image.pages.sheets.audit import audit_sheet
 from text2image.pages.sheets.labels import labels_sheet
@@ -14,7 +13,7 @@ from text2image.params import Params
 
 
 def main(params: Params, source: str) -> None:
-    path_of = dict(gallery(read_manifest(ARTIFACTS.manifest), location(params.data.images)))
+    path_of = dict(read_gallery(ARTIFACTS.manifest, params.data.images))
     labels = read_csv(ARTIFACTS.labels(source), ["image_id", "text", "confidence"])
     save_sheet(ARTIFACTS.sheet(f"labels/{source}"), labels_sheet(source, labels, path_of))
     audit = ARTIFACTS.audit(source)

@@ -13,8 +13,7 @@ from pathlib import Path
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
-from text2image.collection.locations import location
-from text2image.collection.manifest import gallery, read_groups, read_manifest
+from text2image.collection.manifest import read_gallery, read_groups
 from text2image.encoders.models import describe, load_model
 from text2image.formats.files import rounded, write_json
 from text2image.formats.tables import write_csv
@@ -38,11 +37,11 @@ def make(name: str, params: Params) -> None:
     settings = params.finetune.runs[name]
     described, group_of, device = (
         params.models[settings.base],
-        read_groups(),
+        read_groups(ARTIFACTS.catalog),
         pick_device(params.runtime.device),
     )
     rows = read_split(ARTIFACTS.split(name), group_of)
-    files = {image.image_id: image for image in gallery(read_manifest(), location(params.data.images))}
+    files = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
     base_card = describe(settings.base, described)
     determinants = [settings.model_dump(), base_card, rows, device.type, threads(settings, device)]
     checkpoint, charts = Checkpoint(determinants), Path("plots/finetune") / name

@@ -19,8 +19,7 @@ from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, progress, say
 from text2image.base.store import Store
-from text2image.collection.locations import location
-from text2image.collection.manifest import ImageFile, gallery, read_manifest
+from text2image.collection.manifest import ImageFile, read_gallery, read_manifest
 from text2image.formats.files import write_json
 from text2image.formats.tables import write_csv
 from text2image.formats.texts import normalise_text, query_id
@@ -165,7 +164,9 @@ def with_engine(labeler: Labeler, source: str, params: Params) -> Labeler:
 
 def context_of(source: str, params: Params) -> Context:
     """Return what a source needs besides its settings."""
-    return Context(params.runtime, read_manifest(), params.data.images, ARTIFACTS.label_inputs(source))
+    return Context(
+        params.runtime, read_manifest(ARTIFACTS.manifest), params.data.images, ARTIFACTS.label_inputs(source)
+    )
 
 
 def load_source(source: str, params: Params) -> Labeler:
@@ -174,7 +175,7 @@ def load_source(source: str, params: Params) -> Labeler:
 
 
 def main(params: Params, source: str) -> None:
-    images = gallery(read_manifest(), location(params.data.images))
+    images = read_gallery(ARTIFACTS.manifest, params.data.images)
     labeler = with_engine(load_source(source, params), source, params)
     wanted = images[: labeler.limit]
     given = answers(labeler, source, wanted)

@@ -19,6 +19,7 @@ COMMANDS = {
     "judge": "grade what was found for a source's queries, on a page or in the terminal",
     "report": "write what a run found as one HTML file and as Markdown",
     "zoo": "compare many models on the same queries",
+    "catalog": "verify what is remembered of the images, or pin images behind a URL",
     "store": "list the stored embeddings and labels, and delete what is no longer used",
     "init": "make a new project for your own images, or bring one up to date",
 }

@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.support.workplace import Workplace
 from text2image.base.store import Store, cache_root, fingerprint, spaces
 from text2image.encoders.vectors import image_determinants
 from text2image.formats.files import write_json
-from text2image.labels.protocol.source import load
+from text2image.labels.protocol.source import Context, load
 from text2image.params import load_params
 
 
@@ -138,13 +139,15 @@ def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workpla
     """A workplace whose store holds spaces of the current params and of others."""
     workplace.params["label"]["sources"] = ["openai", "imagenet"]
     workplace.set(prompt="The current prompt.")
+    workplace.images(0)
     card = {"name": "local-dir:x", "pretrained": None, "context_length": None, "files": {"w": "1"}}
     write_json(workplace.root / "data" / "models" / "builtin.json", card)
     params = load_params()
-    used = [
-        ("embeddings", image_determinants(card, "fp32")),
-        ("labels/openai", dict(load("openai", params).determinants or {})),
-        ("labels/imagenet", dict(load("imagenet", params).determinants or {})),
+    context = Context(params.runtime, [], "images", Path("none.csv"))
+    used: list[tuple[str, Any]] = [("embeddings", image_determinants(card, "fp32"))]
+    used += [
+        (f"labels/{source}", dict(load(source, getattr(params.label, source), context).determinants or {}))
+        for source in ("openai", "imagenet")
     ]
     unused = [
         ("embeddings", image_determinants(card | {"files": {"w": "2"}}, "fp32")),
@@ -199,3 +202,15 @@ def test_prune_leaves_what_it_cannot_tell_and_what_is_open(
 def test_experiments_share_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     assert cache_root() == tmp_path / ".cache"
+
+
+def test_without_dvc_the_store_is_in_the_project_or_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    inside = tmp_path / "project" / "data" / "images"
+    inside.mkdir(parents=True)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(inside)
+    assert cache_root() == inside / ".cache"
+    (tmp_path / "project" / ".dvc").mkdir()
+    assert cache_root() == tmp_path / "project" / ".cache"

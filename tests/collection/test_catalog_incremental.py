@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +11,15 @@ import pytest
 import yaml
 
 from stages import catalog
-from stages.catalog import Entry, Reject, look, read_folder
 from tests.support.workplace import REPOSITORY, picture
 from text2image.base.console import InputError
 from text2image.base.store import Store
-from text2image.collection import entries
-from text2image.collection.entries import Read
+from text2image.collection import facts
+from text2image.collection.catalog import Entry, Reject, read_folder
+from text2image.collection.facts import ReadFile
+from text2image.collection.scan import scan
+from text2image.commands import catalog as catalog_command
+from text2image.params import load_params
 
 LIMIT = 10_000_000
 LONG_AGO = 1_600_000_000
@@ -46,13 +48,13 @@ def age(folder: Path, when: float = LONG_AGO) -> None:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of the files that were read, as the test goes on."""
     paths: list[str] = []
-    original = entries.read_file
+    original = facts.read_file
 
-    def recording(root: Path, max_pixels: int, path: str, *known: entries.Verdict | None) -> Read:
+    def recording(root: Path, max_pixels: int, path: str, *known: facts.Verdict | None) -> ReadFile:
         paths.append(path)
         return original(root, max_pixels, path, *known)
 
-    monkeypatch.setattr(entries, "read_file", recording)
+    monkeypatch.setattr(facts, "read_file", recording)
     return paths
 
 
@@ -61,9 +63,9 @@ def run(root: Path, tmp_path: Path) -> Catalog:
     """Catalog the folder with what earlier runs remembered, and hold the result against a cold run's."""
 
     def both() -> tuple[list[Entry], list[Reject]]:
-        with Store("catalog", entries.determinants(root, LIMIT), tmp_path / "store") as store:
-            warm = read_folder(root, LIMIT, look(root), store)
-        assert warm == read_folder(root, LIMIT, look(root)), "a warm and a cold catalog differ"
+        with Store("catalog", facts.determinants(root, LIMIT), tmp_path / "store") as store:
+            warm = read_folder(root, LIMIT, scan(root), store)
+        assert warm == read_folder(root, LIMIT, scan(root)), "a warm and a cold catalog differ"
         return warm
 
     return both
@@ -131,18 +133,18 @@ def test_unreadable_files_are_tried_again(
 
 
 def test_processes_say_the_same_as_threads(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    threads = read_folder(root, LIMIT, look(root))
-    monkeypatch.setattr(entries, "FEW", 1)
-    assert read_folder(root, LIMIT, look(root)) == threads
+    threads = read_folder(root, LIMIT, scan(root))
+    monkeypatch.setattr(facts, "FEW", 1)
+    assert read_folder(root, LIMIT, scan(root)) == threads
 
 
 def test_a_killed_catalog_keeps_what_it_read(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: list[str]
 ) -> None:
-    monkeypatch.setattr(entries, "KEPT_AT_ONCE", 3)
-    original, seen = entries.examine, []
+    monkeypatch.setattr(facts, "KEPT_AT_ONCE", 3)
+    original, seen = facts.examine, []
 
-    def fragile(content: bytes, max_pixels: int) -> entries.Facts:
+    def fragile(content: bytes, max_pixels: int) -> facts.Facts:
         seen.append(content)
         if len(seen) == 8:
             raise KeyboardInterrupt
@@ -150,20 +152,20 @@ def test_a_killed_catalog_keeps_what_it_read(
 
     with Store("catalog", {}, tmp_path / "store") as store:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(entries, "examine", fragile)
+            patch.setattr(facts, "examine", fragile)
             patch.setattr(os, "cpu_count", lambda: 1)
-            read_folder(root, LIMIT, look(root), store)
+            read_folder(root, LIMIT, scan(root), store)
         read.clear()
-        found, _ = read_folder(root, LIMIT, look(root), store)
+        found, _ = read_folder(root, LIMIT, scan(root), store)
     assert len(found) == 10
     assert len(read) <= 12 - 6
 
 
-def test_other_limits_folders_and_code_are_remembered_apart(root: Path) -> None:
-    here = entries.determinants(root, LIMIT)
-    assert here != entries.determinants(root, LIMIT - 1)
-    assert here != entries.determinants(root / "0", LIMIT)
-    assert here.keys() == {"images", "max_pixels", "code", "packages"}
+def test_other_limits_and_folders_are_remembered_apart(root: Path) -> None:
+    here = facts.determinants(root, LIMIT)
+    assert here != facts.determinants(root, LIMIT - 1)
+    assert here != facts.determinants(root / "0", LIMIT)
+    assert here.keys() == {"images", "max_pixels", "decoding", "facts", "packages"}
 
 
 @pytest.fixture
@@ -177,9 +179,8 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def stage(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["catalog", *options])
-    catalog.main()
+def stage() -> None:
+    catalog.main(load_params())
 
 
 def outputs(place: Path) -> dict[str, bytes]:
@@ -187,36 +188,34 @@ def outputs(place: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in paths}
 
 
-def test_a_warm_run_writes_the_bytes_of_a_cold_one(
-    place: Path, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage(monkeypatch)
+def test_a_warm_run_writes_the_bytes_of_a_cold_one(place: Path, root: Path) -> None:
+    stage()
     picture(30).save(root / "new.png")
-    stage(monkeypatch)
+    stage()
     warm = outputs(place)
     assert len(warm) == 5
     for path in place.glob(".cache/catalog/*"):
         path.unlink()
-    stage(monkeypatch)
+    stage()
     assert outputs(place) == warm
 
 
-def test_full_finds_what_no_time_stamp_tells(
-    place: Path, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_verifying_finds_what_no_time_stamp_tells(
+    place: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture(20).save(root / "0" / "0.bmp")
     age(root)
-    stage(monkeypatch)
-    stage(monkeypatch, "--full")
+    stage()
+    catalog_command.main(["--verify"])
     assert "13 of 13 files are remembered" in capsys.readouterr().err
     with (root / "0" / "0.bmp").open("r+b") as file:
         picture(21).save(file, "BMP")
     age(root)
     written = outputs(place)
-    stage(monkeypatch)
+    stage()
     assert outputs(place) == written, "nothing tells that the file changed"
     with pytest.raises(InputError, match=r"found 1 others, such as 0/0\.bmp; DVC overlooks them too"):
-        stage(monkeypatch, "--full")
+        catalog_command.main(["--verify"])
     assert outputs(place) == written
-    stage(monkeypatch)
+    stage()
     assert outputs(place) != written

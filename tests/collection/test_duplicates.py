@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from text2image.collection.duplicates import groups, near_groups, near_pairs, pair_quality
+from text2image.collection.duplicates import connected_components, near_groups, near_pairs, pair_quality
 
 
 def hashes_with_neighbours(seed: int) -> np.ndarray:
@@ -27,9 +27,22 @@ def test_pairs_equal_the_comparison_of_all(bits: int) -> None:
     assert near_pairs(hashes, bits).tolist() == expected
 
 
-def test_groups_are_connected_components() -> None:
-    assert groups(6, np.array([[4, 5], [1, 4], [0, 2]])).tolist() == [0, 1, 0, 2, 1, 1]
-    assert groups(3, np.empty((0, 2), dtype=np.int64)).tolist() == [0, 1, 2]
+def test_connected_components_by_hand() -> None:
+    pairs = np.array([[4, 5], [1, 4], [0, 2]])
+    assert connected_components(6, pairs).tolist() == [0, 1, 0, 2, 1, 1]
+    assert connected_components(3, np.empty((0, 2), dtype=np.int64)).tolist() == [0, 1, 2]
+    assert connected_components(3, np.array([[2, 2], [2, 1], [1, 2]])).tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_connected_components_equal_a_naive_union(seed: int) -> None:
+    pairs = np.random.default_rng(seed).integers(0, 300, (220, 2))
+    naive = list(range(300))
+    for left, right in pairs.tolist():
+        low, high = sorted((naive[left], naive[right]))
+        naive = [low if component == high else component for component in naive]
+    numbers = {component: number for number, component in enumerate(dict.fromkeys(naive))}
+    assert connected_components(300, pairs).tolist() == [numbers[component] for component in naive]
 
 
 def test_groups_are_numbered_by_first_appearance() -> None:
@@ -38,6 +51,6 @@ def test_groups_are_numbered_by_first_appearance() -> None:
 
 
 def test_pair_quality_by_hand() -> None:
-    found, true = np.array([0, 0, 0, 1, 2]), np.array([5, 5, 6, 6, 7])
-    assert pair_quality(found, true) == (2, pytest.approx(1 / 3), 0.5)
+    given, true = np.array([0, 0, 0, 1, 2]), np.array([5, 5, 6, 6, 7])
+    assert pair_quality(given, true) == (2, pytest.approx(1 / 3), 0.5)
     assert pair_quality(np.arange(3), np.arange(3)) == (0, None, None)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.catalog import Entry, Reject, check_usable, group_entries, look, read_folder, summary
 from text2image.base.console import InputError
-from text2image.collection.images import UnusableImage, decode, walk
+from text2image.collection.catalog import Entry, Reject, check_usable, group_entries, read_folder, summary
+from text2image.collection.images import UnusableImage, decode
+from text2image.collection.scan import scan
 
 LIMIT = 10_000_000
 
@@ -132,7 +133,7 @@ def hostile(tmp_path: Path) -> Path:
 
 
 def test_a_hostile_folder_is_read_without_loss(hostile: Path) -> None:
-    entries, rejects = read_folder(hostile, LIMIT, look(hostile))
+    entries, rejects = read_folder(hostile, LIMIT, scan(hostile))
     assert sorted(e.path for e in entries) == sorted(
         [f"0/{name}" for name in NAMES] + ["0/deep/no-extension", "0/copy.png", "linked.jpg"]
     )
@@ -160,13 +161,13 @@ def test_a_file_that_cannot_be_read_is_rejected(tmp_path: Path, monkeypatch: pyt
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", denied)
-    assert read_folder(tmp_path, LIMIT, look(tmp_path))[1] == [
+    assert read_folder(tmp_path, LIMIT, scan(tmp_path))[1] == [
         Reject("secret.jpg", "unreadable (Permission denied)")
     ]
 
 
-def test_walk_is_sorted_and_repeatable(hostile: Path) -> None:
-    assert list(walk(hostile)) == list(walk(hostile))
+def test_a_scan_is_sorted_and_repeatable(hostile: Path) -> None:
+    assert scan(hostile) == scan(hostile)
 
 
 def entry(path: str, phash: int, image_id: str | None = None) -> Entry:
@@ -186,7 +187,7 @@ def test_near_duplicates_share_a_group() -> None:
 
 def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data\.images.* no such folder"):
-        look(tmp_path / "nowhere")
+        scan(tmp_path / "nowhere")
     with pytest.raises(InputError, match="found no file"):
         check_usable(tmp_path, [], [], 0.2)
     bad = [Reject(f"{number}.jpg", "not an image") for number in range(3)]

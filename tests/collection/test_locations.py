@@ -16,16 +16,19 @@ import yaml
 from fsspec.registry import _registry
 
 from stages import catalog, embed_images
-from stages.catalog import look, read_folder
 from tests.pipeline.test_pipeline import tiny_model
 from tests.support.pipeline import Project
 from tests.support.workplace import REPOSITORY, picture
 from text2image.base.console import InputError
 from text2image.base.store import Store
-from text2image.collection import entries
+from text2image.collection import facts
+from text2image.collection.catalog import read_folder
 from text2image.collection.images import open_image
-from text2image.collection.locations import Found, Remote, location, pinned, read_pin
+from text2image.collection.locations import Remote, location
 from text2image.collection.manifest import gallery, read_manifest
+from text2image.collection.pins import read_pin
+from text2image.collection.scan import ListedFile, pin_of, scan
+from text2image.commands import catalog as catalog_command
 from text2image.encoders.models import describe
 from text2image.formats.files import write_json
 from text2image.params import load_params
@@ -69,9 +72,8 @@ def point(place: Path, images: str) -> None:
     (place / "params.yaml").write_text(yaml.safe_dump(params))
 
 
-def stage(monkeypatch: pytest.MonkeyPatch, module: object, *options: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["stage", *options])
-    module.main()  # type: ignore[attr-defined]
+def write_pin(*url: str) -> None:
+    catalog_command.main(["--pin", *url])
 
 
 def test_a_location_is_a_folder_or_a_url(tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_a_location_is_a_folder_or_a_url(tmp_path: Path) -> None:
 )
 def test_urls_that_cannot_be_used_are_one_sentence(url: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        look(location(url))
+        scan(location(url))
     assert "secret" not in str(caught.value)
 
 
@@ -101,7 +103,7 @@ def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(_registry, "s3", raising=False)
     with pytest.raises(InputError, match=r"expected the package for s3://bucket/x .*Install s3fs"):
-        look(location("s3://bucket/x"))
+        scan(location("s3://bucket/x"))
 
 
 def test_a_network_that_fails_is_no_word_on_a_file(
@@ -110,7 +112,7 @@ def test_a_network_that_fails_is_no_word_on_a_file(
     def fail(*_: object, **__: object) -> bytes:
         raise TimeoutError("timed out")
 
-    found = look(Remote(URL))
+    found = scan(Remote(URL))
     monkeypatch.setattr(type(bucket), "cat_file", fail)
     with pytest.raises(InputError, match=r"expected to read memory://.*timed out"):
         read_folder(Remote(URL), LIMIT, found)
@@ -118,84 +120,81 @@ def test_a_network_that_fails_is_no_word_on_a_file(
 
 def test_a_bucket_is_cataloged_as_a_folder_is(bucket: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
     bucket.get("/bucket/creatives/", str(tmp_path / "copy"), recursive=True)
-    remote = read_folder(Remote(URL), LIMIT, look(Remote(URL)))
+    remote = read_folder(Remote(URL), LIMIT, scan(Remote(URL)))
     assert [entry.path for entry in remote[0]] == sorted(NAMES)
-    assert remote == read_folder(tmp_path / "copy", LIMIT, look(tmp_path / "copy"))
+    assert remote == read_folder(tmp_path / "copy", LIMIT, scan(tmp_path / "copy"))
 
 
 def test_only_changed_objects_are_read(
     bucket: fsspec.AbstractFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    original = entries.read_file
+    original = facts.read_file
 
-    def recording(root: Remote, max_pixels: int, path: str, *known: entries.Verdict | None) -> entries.Read:
+    def recording(root: Remote, max_pixels: int, path: str, *known: facts.Verdict | None) -> facts.ReadFile:
         read.append(path)
         return original(root, max_pixels, path, *known)
 
-    monkeypatch.setattr(entries, "read_file", recording)
-    monkeypatch.setattr(entries, "GRANULE", 0.0)  # all objects are a moment old
+    monkeypatch.setattr(facts, "read_file", recording)
+    monkeypatch.setattr(facts, "GRANULE", 0.0)  # all objects are a moment old
     time.sleep(0.01)
     with Store("catalog", {}, tmp_path) as store:
-        read_folder(Remote(URL), LIMIT, look(Remote(URL)), store)
+        read_folder(Remote(URL), LIMIT, scan(Remote(URL)), store)
         bucket.pipe_file("/bucket/creatives/g.png", png(9))
         time.sleep(0.01)
         read.clear()
-        warm = read_folder(Remote(URL), LIMIT, look(Remote(URL)), store)
+        warm = read_folder(Remote(URL), LIMIT, scan(Remote(URL)), store)
         assert read == ["g.png"]
-    assert warm == read_folder(Remote(URL), LIMIT, look(Remote(URL)))
+    assert warm == read_folder(Remote(URL), LIMIT, scan(Remote(URL)))
 
 
 def test_an_etag_is_trusted_at_once_and_a_fresh_time_is_not() -> None:
     now = time.time()
-    assert entries.settled(Found("a", None, "5 abc", None), now)
-    assert not entries.settled(Found("a", None, f"5 {now}", now), now)
-    assert not entries.settled(Found("a", None, None, None), now)
+    assert facts.settled(ListedFile("a", None, "5 abc", None), now)
+    assert not facts.settled(ListedFile("a", None, f"5 {now}", now), now)
+    assert not facts.settled(ListedFile("a", None, None, None), now)
 
 
-def test_images_in_memory_are_embedded(
-    bucket: fsspec.AbstractFileSystem, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_images_in_memory_are_embedded(bucket: fsspec.AbstractFileSystem, place: Path) -> None:
     """Catalog and embedding of a bucket give the bytes that they give for a folder with the same files."""
     tiny_model(place / "tiny")
     bucket.get("/bucket/creatives/", str(place / "copy"), recursive=True)
     made = []
     for images in (URL, "copy"):
         point(place, images)
-        stage(monkeypatch, catalog)
+        catalog.main(load_params())
         card = describe("tiny", load_params().models["tiny"])
         write_json(place / "data" / "models" / "tiny.json", card)
         for path in place.glob(".cache/embeddings/*"):
             path.unlink()
-        stage(monkeypatch, embed_images, "tiny")
+        embed_images.main(load_params(), "tiny")
         tables = [
             (place / "data" / f"{name}.csv").read_bytes() for name in ("catalog", "manifest", "rejects")
         ]
         made.append([*tables, (place / "data" / "embeddings" / "tiny" / "images.npy").read_bytes()])
     assert made[0] == made[1]
     assert np.load(place / "data" / "embeddings" / "tiny" / "images.npy").shape == (5, 16)
-    image = gallery(read_manifest(), Remote(URL))[0]
+    image = gallery(read_manifest(place / "data" / "manifest.csv"), Remote(URL))[0]
     assert open_image(image.path).mode == "RGB"
 
 
 def test_a_pin_follows_a_bucket(
     bucket: fsspec.AbstractFileSystem,
     place: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    stage(monkeypatch, catalog, "--pin", URL)
+    write_pin(URL)
     assert "6 files" in capsys.readouterr().err
     pin = read_pin(place / "data" / "images.url")
-    assert pin == pinned(URL, look(Remote(URL)))
+    assert pin == pin_of(URL, scan(Remote(URL)))
     point(place, "data/images.url")
-    stage(monkeypatch, catalog)
+    catalog.main(load_params())
     bucket.pipe_file("/bucket/creatives/new.png", png(9))
     with pytest.raises(InputError, match=r"expected the 6 files at memory://.* found 7 files.*--pin"):
-        stage(monkeypatch, catalog)
-    stage(monkeypatch, catalog, "--pin")
+        catalog.main(load_params())
+    write_pin()
     assert read_pin(place / "data" / "images.url").files == 7
-    stage(monkeypatch, catalog)
+    catalog.main(load_params())
     assert "new.png" in (place / "data" / "catalog.csv").read_text()
 
 
@@ -205,11 +204,11 @@ def test_dvc_follows_a_pinned_url(project: Project) -> None:
     elsewhere = project.root.with_name("elsewhere")
     (project.root / "data" / "images").rename(elsewhere)
     before = (project.root / "data" / "catalog.csv").read_bytes()
-    project.run("python", "-m", "stages.catalog", "--pin", f"file://{elsewhere}")
+    project.run("python", "-m", "text2image.commands.catalog", "--pin", f"file://{elsewhere}")
     project.set(data__images="data/images.url")
     assert project.repro("embed_images@builtin") == {"catalog"}
     assert (project.root / "data" / "catalog.csv").read_bytes() == before
     picture(5).save(elsewhere / "new.png")
-    project.run("python", "-m", "stages.catalog", "--pin")
+    project.run("python", "-m", "text2image.commands.catalog", "--pin")
     assert project.repro("embed_images@builtin") == {"catalog", "embed_images@builtin"}
     assert "new.png" in (project.root / "data" / "catalog.csv").read_text()

@@ -19,7 +19,7 @@ from tests.support.pipeline import tiny_model
 from text2image.base.console import InputError
 from text2image.base.settings import OpenaiRuntime, RayRuntime, Runtime
 from text2image.collection.images import decode
-from text2image.collection.manifest import ImageFile, gallery, read_manifest
+from text2image.collection.manifest import ImageFile, read_gallery
 from text2image.encoders.batches import CPU_REFERENCE, FILE, Probe, pick_batch_size
 from text2image.encoders.device import pick_dtype
 from text2image.encoders.embedding import embed_images
@@ -154,7 +154,7 @@ def test_bf16_is_close_to_fp32_with_the_built_in_model(
 ) -> None:
     root = finished.project.root
     monkeypatch.chdir(root)
-    images = gallery(read_manifest(), Path("data/images"))
+    images = read_gallery(Path("data/manifest.csv"), "data/images")
     card = json.loads(Path("data/models/builtin.json").read_text())
     stored = np.load("data/embeddings/builtin/images.npy")
     rows = {}

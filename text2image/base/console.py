@@ -1,4 +1,4 @@
-"""How a stage speaks to the person who runs it: one clear sentence, or a progress bar."""
+"""How stages and commands speak to the person who runs them: one clear sentence, or a progress bar."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def progress(*, total: int, unit: str, title: str, done: int = 0) -> tqdm[NoRetu
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run ``main`` as a stage: an :class:`InputError` is one sentence and exit code 1.
+    """Run ``main`` as a stage or a command: an :class:`InputError` is one sentence and exit code 1.
 
     Any other exception is a defect of the package and keeps its traceback.
     """
@@ -60,10 +60,10 @@ def run(main: Callable[[], None]) -> None:
         say("interrupted: finished work is kept, run the same command to go on")
         raise SystemExit(130) from None
     if "torch" in sys.modules:
-        _leave()
+        _end_process()
 
 
-def _leave() -> None:
+def _end_process() -> None:
     """End the process: taking apart the million objects that torch makes takes a second of every stage."""
     atexit._run_exitfuncs()
     try:

@@ -12,7 +12,7 @@ from text2image.base.console import InputError
 
 @contextmanager
 def exclusive_lock(store: Path) -> Iterator[None]:
-    """Hold the lock beside a store's file; SQLite's locks end with their process, however it ends.
+    """Hold the lock file beside a store's file. SQLite's locks end with their process, however it ends.
 
     Raises:
         InputError: another process holds it.
@@ -23,7 +23,7 @@ def exclusive_lock(store: Path) -> Iterator[None]:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
             raise InputError(
-                f"expected to be alone in asking for these answers, found that another run holds {path}; "
-                "run again when it is done: its answers are shared"
+                f"expected no other run that asks for the same answers, found one, which holds {path}; "
+                "run the command again when it has ended: its answers are kept and shared"
             ) from None
         yield

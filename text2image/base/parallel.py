@@ -12,7 +12,8 @@ from typing import TypeVar
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-AHEAD = 2
+WAITING = 2
+"""Results a thread that may wait for the reader."""
 
 
 def thread_count(workers: int | None) -> int:
@@ -26,7 +27,7 @@ def in_threads(
     workers: int | None,
     start: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
-    """Yield ``function(task)`` of each task in order; at most ``AHEAD`` results a thread wait in memory.
+    """Yield ``function(task)`` of each task in order; at most ``WAITING`` results a thread wait in memory.
 
     Args:
         function: what to compute; it should release the interpreter's lock for most of its time.
@@ -38,7 +39,7 @@ def in_threads(
     remaining = iter(tasks)
     with ThreadPoolExecutor(count, initializer=start) as pool:
         waiting: deque[Future[Result]] = deque()
-        for task in islice(remaining, AHEAD * count):
+        for task in islice(remaining, WAITING * count):
             waiting.append(pool.submit(function, task))
         try:
             while waiting:

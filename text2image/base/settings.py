@@ -17,13 +17,14 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
-Whole = TypeVar("Whole", bound="Section")
-
 
 class Section(BaseModel):
     """A section of params.yaml: unknown keys are errors and types are not coerced."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+SectionType = TypeVar("SectionType", bound=Section)
 
 
 class OpenaiRuntime(Section):
@@ -49,7 +50,7 @@ class Runtime(Section):
     openai: OpenaiRuntime
 
 
-def load_settings(path: Path, section: type[Whole]) -> Whole:
+def load_settings(path: Path, section: type[SectionType]) -> SectionType:
     """Read and check a YAML file of parameters.
 
     Raises:

@@ -22,9 +22,15 @@ LOOKUP_KEYS = 500
 
 
 def cache_root() -> Path:
-    """Return ``.cache/`` in ``DVC_ROOT``, which DVC sets for stages, or else in the repository root."""
-    root = os.environ.get("DVC_ROOT")
-    return Path(root or Path(__file__).resolve().parents[2]) / ".cache"
+    """Return ``.cache/`` in ``DVC_ROOT``, which DVC sets for stages, or else in the project's root.
+
+    That is the nearest folder with a ``.dvc``, from the working directory upwards; the working directory if
+    there is none.
+    """
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root) / ".cache"
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here) / ".cache"
 
 
 def fingerprint(determinants: Any) -> str:

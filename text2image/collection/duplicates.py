@@ -25,12 +25,12 @@ def near_pairs(hashes: Hashes, bits: int) -> Integers:
         ``(n_pairs, 2)`` int64, each pair once with the smaller index first, sorted.
     """
     edges = np.linspace(0, 64, bits + 2).astype(int)
-    found = [np.empty((0, 2), dtype=np.int64)]
+    pairs = [np.empty((0, 2), dtype=np.int64)]
     for low, high in pairwise(edges):
         mask = np.uint64((1 << (int(high) - int(low))) - 1)
         band = (hashes >> np.uint64(low)) & mask
-        found.extend(_pairs_within_band(hashes, band, bits))
-    return np.unique(np.concatenate(found), axis=0)
+        pairs.extend(_pairs_within_band(hashes, band, bits))
+    return np.unique(np.concatenate(pairs), axis=0)
 
 
 def _pairs_within_band(hashes: Hashes, band: Hashes, bits: int) -> list[Integers]:
@@ -49,24 +49,18 @@ def _pairs_within_band(hashes: Hashes, band: Hashes, bits: int) -> list[Integers
         shift += 1
 
 
-def groups(n: int, pairs: Integers) -> Integers:
-    """Return the connected component of each of ``n`` items, numbered by first appearance: ``(n,)``.
+def connected_components(n: int, pairs: Integers) -> Integers:
+    """Return the connected component of each of ``n`` items, numbered by first appearance: ``(n,)`` int64.
 
-    Items without a partner get a group of their own.
+    Args:
+        pairs: ``(n_pairs, 2)`` int64, the items that belong together; an item without a pair is a component.
     """
-    parent = np.arange(n)
+    if len(pairs) == 0:
+        return np.arange(n)
+    from scipy.sparse import coo_array, csgraph  # takes longer to import than most stages to run
 
-    def root(item: int) -> int:
-        while parent[item] != item:
-            parent[item] = parent[parent[item]]
-            item = int(parent[item])
-        return item
-
-    for left, right in pairs:
-        a, b = root(int(left)), root(int(right))
-        parent[max(a, b)] = min(a, b)
-    roots = np.array([root(item) for item in range(n)], dtype=np.int64)
-    return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+    edges = coo_array((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    return _by_first_appearance(csgraph.connected_components(edges, directed=False)[1])
 
 
 def near_groups(hashes: Hashes, bits: int) -> Integers:
@@ -75,26 +69,30 @@ def near_groups(hashes: Hashes, bits: int) -> Integers:
     A group is a connected component: two images may share one through a third.
     """
     unique, index = np.unique(hashes, return_inverse=True)
-    group = groups(len(unique), near_pairs(unique, bits))[index]
-    _, first, numbered = np.unique(group, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[numbered].astype(np.int64)
+    return _by_first_appearance(connected_components(len(unique), near_pairs(unique, bits))[index])
 
 
-def pair_quality(found: Integers, true: Integers) -> tuple[int, float | None, float | None]:
+def _by_first_appearance(labels: Integers) -> Integers:
+    """Number labels 0, 1, … in the order in which each first appears."""
+    _, first, label = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[label].astype(np.int64)
+
+
+def pair_quality(given: Integers, true: Integers) -> tuple[int, float | None, float | None]:
     """Return how well groups agree with the true ones, counted in pairs of items of one group.
 
     Args:
-        found, true: ``(n,)`` int64, the group of each item.
+        given, true: ``(n,)`` int64, the group of each item.
 
     Returns:
-        The number of true pairs; the precision: the share of found pairs that are true; the recall:
-        the share of true pairs that are found. None where there is no pair to divide by.
+        The number of true pairs; the precision: the share of given pairs that are true; the recall:
+        the share of true pairs that are given. None where there is no pair to divide by.
     """
-    together = np.stack([found, true], axis=1)
+    together = np.stack([given, true], axis=1)
     both = _pairs_in_groups(np.unique(together, axis=0, return_counts=True)[1])
-    n_found = _pairs_in_groups(np.unique(found, return_counts=True)[1])
+    n_given = _pairs_in_groups(np.unique(given, return_counts=True)[1])
     n_true = _pairs_in_groups(np.unique(true, return_counts=True)[1])
-    return n_true, both / n_found if n_found else None, both / n_true if n_true else None
+    return n_true, both / n_given if n_given else None, both / n_true if n_true else None
 
 
 def _pairs_in_groups(sizes: Integers) -> int:

@@ -1,19 +1,15 @@
-"""Images from untrusted files: found, decoded and brought to upright RGB, or rejected with a reason."""
+"""Images from untrusted files: decoded and brought to upright RGB, or rejected with a reason."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import os
-import stat
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from text2image.base.console import InputError, one_line
-from text2image.collection.locations import Found, Location, Remote
+from text2image.collection.locations import Location
 
 DECODING = 1
 """Version of how a file's bytes become upright RGB pixels. Raise it with every change of them:
@@ -33,60 +29,6 @@ class UnusableImage(ValueError):
 
 class Unreadable(UnusableImage):
     """A file that could not be read this time; another time it may be."""
-
-
-def walk(root: Location) -> Iterator[Found]:
-    """Yield every file under ``root``, in an order that follows from the names alone.
-
-    Links to files are followed; links to folders are listed but not followed, so that no cycle is
-    walked; folders that cannot be listed are named.
-    """
-    return root.walk() if isinstance(root, Remote) else _walk_folder(str(root))
-
-
-def _walk_folder(root: str) -> Iterator[Found]:
-    problems: list[Found] = []
-
-    def relative(full: str) -> str:
-        return _printable(full[len(root) :].lstrip(os.sep))
-
-    def unreadable(error: OSError) -> None:
-        problems.append(Found(relative(str(error.filename)), "unreadable folder"))
-
-    for folder, subfolders, names in os.walk(root, followlinks=False, onerror=unreadable):
-        subfolders.sort()
-        linked = {name for name in subfolders if Path(folder, name).is_symlink()}
-        for name in sorted([*names, *linked]):
-            full = f"{folder}{os.sep}{name}"  # paths are slow where there are many files
-            yield _look(full, relative(full), name in linked)
-    yield from problems
-
-
-def _printable(path: str) -> str:
-    """Return a path as text that can be written as UTF-8, whatever bytes the file system holds."""
-    return os.fsencode(path.replace(os.sep, "/")).decode("utf-8", errors="backslashreplace")
-
-
-def _look(full: str, path: str, linked_folder: bool) -> Found:
-    """Say why a directory entry cannot be read as a file, or what tells that it is the same as before.
-
-    The stamp is size, time of change and inode, by which DVC too tells whether a file changed.
-    """
-    if linked_folder:
-        return Found(path, "link to a folder (not followed)")
-    try:
-        full.encode("utf-8")
-        status = Path(full).stat()
-    except UnicodeEncodeError:
-        return Found(path, "file name is not Unicode")
-    except PermissionError as error:
-        return Found(path, f"unreadable ({error.strerror})")
-    except OSError:
-        return Found(path, "broken or circular link" if Path(full).is_symlink() else "not a regular file")
-    if not stat.S_ISREG(status.st_mode):
-        return Found(path, "not a regular file")
-    stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
-    return Found(path, None, stamp, status.st_mtime_ns / 1e9)
 
 
 def read_bytes(path: Location) -> bytes:

@@ -1,59 +1,23 @@
 """Where images lie: in a folder, or behind a URL that fsspec opens (``s3://``, ``gs://``, ``memory://`` …).
 
 ``file://`` URLs are folders. DVC watches folders by itself, and URLs of the clouds that it knows; for all
-other URLs it watches a *pin*: a small file that names the URL and the state in which its files were.
+other URLs it watches a pin (:mod:`text2image.collection.pins`).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import yaml
-
 from text2image.base.console import InputError, one_line
-from text2image.formats.files import write_text
+from text2image.collection.pins import PIN, read_pin
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 KEY = "params key data.images"
-PIN = ".url"
-PIN_HEAD = (
-    "# Where the images lie, and the state they were in. Written by `python -m stages.catalog --pin`.\n"
-)
-
-CONTENT = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "crc32c", "sha", "checksum")
-TIME = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modified", "created")
-
-
-class Found(NamedTuple):
-    """A file below a location.
-
-    Attributes:
-        path: POSIX, relative to the location.
-        obstacle: why it cannot be read; None if it may be.
-        stamp: the same as long as the file is the same, as far as can be told without reading it; None
-            where nothing can be told.
-        changed: when the file changed, in seconds since 1970, if the stamp stands on time; else None.
-    """
-
-    path: str
-    obstacle: str | None = None
-    stamp: str | None = None
-    changed: float | None = None
-
-
-class Pin(NamedTuple):
-    """A URL and the state that its files were in: how many, and a hash of their names and stamps."""
-
-    url: str
-    files: int
-    state: str
 
 
 @dataclass(frozen=True)
@@ -80,33 +44,14 @@ class Remote:
             FileNotFoundError, PermissionError: the place says so.
             InputError: anything else, such as a network that fails: it is no word on the file.
         """
-        system, root = opened(self.url)
+        system, root = open_url(self.url)
         try:
             content: bytes = system.cat_file(f"{root}/{self.path}")
         except (FileNotFoundError, PermissionError):
             raise
         except Exception as error:
-            raise InputError(f"expected to read {one_line(self)}, found: {_reason(error)}") from None
+            raise InputError(f"expected to read {one_line(self)}, found: {reason(error)}") from None
         return content
-
-    def walk(self) -> Iterator[Found]:
-        """Yield every file below, sorted by path.
-
-        Raises:
-            InputError: it cannot be listed.
-        """
-        system, root = opened(self.url)
-        try:
-            system.invalidate_cache()
-            infos = system.find(root, detail=True)
-        except Exception as error:
-            raise InputError(
-                f"expected images at {one_line(self)} ({KEY}), found: {_reason(error)}"
-            ) from None
-        for name in sorted(infos):
-            path = name[len(root) :].lstrip("/")
-            if path and not path.endswith("/"):  # objects that stand for folders
-                yield Found(path, None, *_stamp(infos[name]))
 
 
 Location = Path | Remote
@@ -129,7 +74,7 @@ def location(text: str) -> Location:
     return Remote(text)
 
 
-def opened(url: str) -> tuple[AbstractFileSystem, str]:
+def open_url(url: str) -> tuple[AbstractFileSystem, str]:
     """Return the file system of a URL, and the path in it.
 
     Raises:
@@ -141,55 +86,15 @@ def opened(url: str) -> tuple[AbstractFileSystem, str]:
         system, root = fsspec.core.url_to_fs(url)
     except ImportError as error:
         raise InputError(
-            f"expected the package for {one_line(url)} ({KEY}), found none: {_reason(error)}"
+            f"expected the package for {one_line(url)} ({KEY}), found none: {reason(error)}"
         ) from None
     except Exception as error:
         raise InputError(
-            f"expected a URL that fsspec opens ({KEY}), found {one_line(url)}: {_reason(error)}"
+            f"expected a URL that fsspec opens ({KEY}), found {one_line(url)}: {reason(error)}"
         ) from None
     return system, str(root).rstrip("/")
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return what an exception says, or at least its name."""
     return one_line(error) or type(error).__name__
-
-
-def _stamp(info: dict[str, Any]) -> tuple[str | None, float | None]:
-    """Return stamp and time of change, from what a file system lists of a file."""
-    for key in CONTENT:
-        if info.get(key):
-            return f"{info.get('size')} {info[key]}", None
-    for key in TIME:
-        if info.get(key) is not None:
-            value = info[key]
-            changed = value.timestamp() if hasattr(value, "timestamp") else value
-            known = isinstance(changed, int | float)
-            return f"{info.get('size')} {changed if known else value}", float(changed) if known else None
-    return None, None
-
-
-def pinned(url: str, found: Iterable[Found]) -> Pin:
-    """Return the pin of a URL below which these files were found."""
-    lines = [f"{file.path}\t{file.stamp}\n" for file in found]
-    return Pin(url, len(lines), hashlib.sha256("".join(lines).encode("utf-8")).hexdigest())
-
-
-def write_pin(path: Path, pin: Pin) -> None:
-    """Write a pin as YAML."""
-    write_text(path, PIN_HEAD + yaml.safe_dump(pin._asdict(), sort_keys=False, allow_unicode=True))
-
-
-def read_pin(path: Path) -> Pin:
-    """Read a pin.
-
-    Raises:
-        InputError: no such file, or it is not a pin.
-    """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Pin(str(raw["url"]), int(raw["files"]), str(raw["state"]))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, ValueError) as error:
-        raise InputError(
-            f"expected a file that `python -m stages.catalog --pin` wrote at {path} ({KEY}), "
-            f"found: {one_line(error)}"
-        ) from None

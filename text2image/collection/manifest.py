@@ -6,11 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from text2image.collection.locations import Location
+from text2image.collection.locations import Location, location
 from text2image.formats.tables import read_csv
-
-MANIFEST = Path("data/manifest.csv")
-CATALOG = Path("data/catalog.csv")
 
 
 class ManifestEntry(NamedTuple):
@@ -27,16 +24,21 @@ class ImageFile(NamedTuple):
     path: Location
 
 
-def read_manifest(path: Path = MANIFEST) -> list[ManifestEntry]:
+def read_manifest(path: Path) -> list[ManifestEntry]:
     """Read the manifest, sorted by image_id and path."""
     return sorted(
         ManifestEntry(row["image_id"], row["path"]) for row in read_csv(path, ManifestEntry._fields)
     )
 
 
-def read_groups(path: Path = CATALOG) -> dict[str, int]:
+def read_groups(path: Path) -> dict[str, int]:
     """Return ``{image_id: near-duplicate group}`` of the gallery, from the catalog."""
     return {row["image_id"]: int(row["near_group"]) for row in read_csv(path, ["image_id", "near_group"])}
+
+
+def read_gallery(manifest: Path, images: str) -> list[ImageFile]:
+    """Return the gallery of a manifest; ``images`` is where its files lie (``data.images``)."""
+    return gallery(read_manifest(manifest), location(images))
 
 
 def gallery(manifest: Iterable[ManifestEntry], root: Location) -> list[ImageFile]:

@@ -17,8 +17,7 @@ from pathlib import Path
 from stages.judgements import agreement
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, run, say
-from text2image.collection.locations import location
-from text2image.collection.manifest import gallery, read_manifest
+from text2image.collection.manifest import read_gallery
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries, read_run
@@ -130,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"expected one of {', '.join(params.label.sources)} (params key label.sources), "
             f"found '{one_line(options.source)}'"
         )
-    files = {image.image_id: image.path for image in gallery(read_manifest(), location(params.data.images))}
+    files = {image.image_id: image.path for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
     pooled = read_pool(options.source, params, files)
     named = options.by if options.by is not None else params.judge.by
     if named == MODEL:

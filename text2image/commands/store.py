@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from stages.label import load_source
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
-from text2image.collection.entries import determinants as catalog_determinants
+from text2image.collection.facts import determinants as catalog_determinants
 from text2image.collection.locations import location
 from text2image.encoders.models import load_card
 from text2image.encoders.vectors import image_determinants, text_determinants

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from text2image.collection.duplicates import connected_components
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -15,11 +17,7 @@ UNIT = 2.0**-30
 def query_clusters(queries: Integers, groups: Integers, n_queries: int) -> Integers:
     """Return the cluster of each query: queries that share a group, directly or through others.
 
-    Connected components of the graph of queries and groups. Every query points to a query with a
-    smaller number of its component, at last to the smallest: the pointers of the queries of a group,
-    and of what they point to, go to the smallest pointer among them, until nothing changes.
-
-    Source: Zhang, Azad and Hu, FastSV: A Distributed-Memory Connected Component Algorithm, 2020.
+    Connected components of the graph whose nodes are queries and groups, and whose edges are pairs.
 
     Args:
         queries: ``(n_pairs,)`` int64 in [0, n_queries), the query of each relevant pair.
@@ -36,18 +34,9 @@ def query_clusters(queries: Integers, groups: Integers, n_queries: int) -> Integ
         raise ValueError(f"expected a group for each pair, found {len(queries)} pairs, {len(groups)} groups")
     if len(queries) and not 0 <= queries.min() <= queries.max() < n_queries:
         raise ValueError(f"expected queries in [0, {n_queries}), found {queries.min()} … {queries.max()}")
-    _, group = np.unique(groups, return_inverse=True)
-    pointers = np.arange(n_queries)
-    while True:
-        smallest = np.full(int(group.max(initial=-1)) + 1, n_queries)
-        np.minimum.at(smallest, group, pointers[queries])
-        moved = pointers.copy()
-        np.minimum.at(moved, queries, smallest[group])
-        np.minimum.at(moved, pointers[queries], smallest[group])
-        moved = moved[moved]
-        if np.array_equal(moved, pointers):
-            return np.unique(pointers, return_inverse=True)[1].astype(np.int64)
-        pointers = moved
+    names, group = np.unique(groups, return_inverse=True)
+    pairs = np.stack([queries, n_queries + group], axis=1).astype(np.int64)
+    return connected_components(n_queries + len(names), pairs)[:n_queries]
 
 
 def cluster_sums(values: Floats, clusters: Integers) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from text2image.collection.duplicates import groups
+from text2image.collection.duplicates import connected_components
 from text2image.formats.texts import Query
 
 LABELLED = 2
@@ -54,7 +54,7 @@ def join_groups(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str
         for index, image in enumerate(images)
         if image in group_of
     ]
-    joined = groups(len(images), np.array(pairs, dtype=np.int64).reshape(-1, 2))
+    joined = connected_components(len(images), np.array(pairs, dtype=np.int64).reshape(-1, 2))
     return dict(zip(images, joined.tolist(), strict=True))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from text2image.collection.duplicates import groups
+from text2image.collection.duplicates import connected_components
 from text2image.retrieval.ranking import score_blocks
 
 Vectors = npt.NDArray[np.float32]
@@ -27,4 +27,4 @@ def cosine_groups(images: Vectors, threshold: float) -> Integers:
         left, right = np.nonzero(scores >= threshold)
         left = left + rows.start
         pairs.append(np.stack([left, right], axis=1)[left < right])
-    return groups(len(images), np.concatenate(pairs))
+    return connected_components(len(images), np.concatenate(pairs))

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
-from text2image.collection.manifest import CATALOG
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries
@@ -71,7 +71,7 @@ class Known:
         self.files: dict[str, File] = {}
         group_of: dict[str, int] = {}
         for row in sorted(
-            read_csv(CATALOG, ["path", "image_id", "width", "height", "format", "near_group"]),
+            read_csv(ARTIFACTS.catalog, ["path", "image_id", "width", "height", "format", "near_group"]),
             key=lambda row: row["path"],
         ):
             file = File(row["path"], int(row["width"]), int(row["height"]), row["format"])

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.embed_queries import text_key
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, one_line, say
 from text2image.base.store import Store
 from text2image.collection.images import UnusableImage, decode, image_id, read_bytes
 from text2image.collection.locations import location
-from text2image.collection.manifest import MANIFEST, ImageFile, read_manifest
+from text2image.collection.manifest import ImageFile, read_manifest
 from text2image.encoders.models import load_card
 from text2image.encoders.vectors import gather, image_determinants, text_determinants
 from text2image.formats.texts import normalise_text
@@ -60,7 +61,7 @@ class Searcher:
                 f"({', '.join(params.embed.models)}), found '{one_line(self.name)}'"
             )
         vectors, card = Path(f"data/embeddings/{self.name}/images.npy"), Path(f"data/models/{self.name}.json")
-        for path in (MANIFEST, card, vectors):
+        for path in (ARTIFACTS.manifest, card, vectors):
             if not path.is_file():
                 raise InputError(f"expected {path}, found no such file; run `dvc repro`")
         self._card = load_card(self.name)
@@ -68,7 +69,7 @@ class Searcher:
         self._model: EmbeddingModel | None = None
         self._turn = threading.Lock()
         self.path_of: dict[str, str] = {}
-        for entry in read_manifest():  # as `gallery` does it, without the cost of its paths
+        for entry in read_manifest(ARTIFACTS.manifest):  # as `gallery` does it, without the cost of its paths
             self.path_of.setdefault(entry.image_id, entry.path)
         self.image_ids = list(self.path_of)
         self._images = self._mapped(vectors)
@@ -83,7 +84,7 @@ class Searcher:
             ) from None
         if images.ndim != 2 or len(images) != len(self.image_ids):
             raise InputError(
-                f"expected {len(self.image_ids)} rows in {path}, one an image of {MANIFEST}, "
+                f"expected {len(self.image_ids)} rows in {path}, one an image of {ARTIFACTS.manifest}, "
                 f"found the shape {images.shape}; run `dvc repro`"
             )
         return images

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import imagehash
 
-from text2image.base.console import InputError, progress
+from text2image.base.console import InputError, one_line, progress
 from text2image.base.parallel import in_threads
 from text2image.base.store import Store
 from text2image.collection.images import (
@@ -35,7 +35,8 @@ from text2image.collection.images import (
     image_id,
     read_bytes,
 )
-from text2image.collection.locations import Found, Location, Remote
+from text2image.collection.locations import Location, Remote
+from text2image.collection.scan import ListedFile
 
 FACTS = 1  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
 GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
@@ -60,7 +61,7 @@ Verdict = Facts | str
 """What is known of a file: an image's facts, or the reason why it is not usable."""
 
 
-class Read(NamedTuple):
+class ReadFile(NamedTuple):
     """A file that was read; ``lasting`` says whether its bytes alone led to the verdict."""
 
     path: str
@@ -90,18 +91,18 @@ def examine(content: bytes, max_pixels: int) -> Facts:
     return Facts(image_id(content), image.width, image.height, image_format(content), len(content), phash)
 
 
-def read_file(root: Location, max_pixels: int, path: str, known: Verdict | None = None) -> Read:
+def read_file(root: Location, max_pixels: int, path: str, known: Verdict | None = None) -> ReadFile:
     """Read, hash and decode one file; bytes with the hash of the ``known`` facts are not decoded."""
     try:
         content = read_bytes(root / path)
         if isinstance(known, Facts) and image_id(content) == known.image_id:
-            return Read(path, known, True)
-        return Read(path, examine(content, max_pixels), True)
+            return ReadFile(path, known, True)
+        return ReadFile(path, examine(content, max_pixels), True)
     except UnusableImage as error:
-        return Read(path, str(error), not isinstance(error, Unreadable))
+        return ReadFile(path, str(error), not isinstance(error, Unreadable))
 
 
-def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | None]) -> Iterator[Read]:
+def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | None]) -> Iterator[ReadFile]:
     """Read the files that ``known`` names, in its order, with all cores.
 
     Processes do it in half the time of threads, since much of the work on a small image holds the
@@ -125,27 +126,27 @@ def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | No
         ) from None
 
 
-def _read_known(root: Location, max_pixels: int, item: tuple[str, Verdict | None]) -> Read:
+def _read_known(root: Location, max_pixels: int, item: tuple[str, Verdict | None]) -> ReadFile:
     return read_file(root, max_pixels, *item)
 
 
 def verdicts(
-    root: Location, found: Sequence[Found], max_pixels: int, store: Store | None = None
+    root: Location, files: Sequence[ListedFile], max_pixels: int, store: Store | None = None
 ) -> dict[str, Verdict]:
-    """Return what is known of every file that :func:`text2image.collection.images.walk` found.
+    """Return what is known of every file of a scan.
 
     Args:
         root: where they lie.
-        found: all of them, looked at just now.
+        files: all of them, as :func:`text2image.collection.scan.scan` listed them just now.
         max_pixels: larger images are not usable.
         store: what is remembered of earlier runs and for later ones; None reads everything.
     """
-    looked = time.time()
-    known = remembered(store, found) if store else {}
-    result: dict[str, Verdict] = {file.path: file.obstacle for file in found if file.obstacle}
-    todo = dict.fromkeys(file.path for file in found if file.path not in known and file.path not in result)
-    stamps = {file.path: file.stamp for file in found if settled(file, looked)}
-    with progress(total=len(found), done=len(found) - len(todo), unit="file", title="catalog") as bar:
+    scanned = time.time()
+    known = remembered(store, files) if store else {}
+    result: dict[str, Verdict] = {file.path: file.obstacle for file in files if file.obstacle}
+    todo = dict.fromkeys(file.path for file in files if file.path not in known and file.path not in result)
+    stamps = {file.path: file.stamp for file in files if settled(file, scanned)}
+    with progress(total=len(files), done=len(files) - len(todo), unit="file", title="catalog") as bar:
         reading = read_files(root, max_pixels, todo)
         while some := list(islice(reading, KEPT_AT_ONCE)):
             result |= {file.path: file.verdict for file in some}
@@ -155,12 +156,12 @@ def verdicts(
     return result | known
 
 
-def settled(file: Found, now: float) -> bool:
+def settled(file: ListedFile, now: float) -> bool:
     """Say whether a file can no longer change under the stamp that it was seen with."""
     return file.stamp is not None and (file.changed is None or file.changed < now - GRANULE)
 
 
-def remember(store: Store, read: Sequence[Read], stamps: Mapping[str, str | None]) -> None:
+def remember(store: Store, read: Sequence[ReadFile], stamps: Mapping[str, str | None]) -> None:
     """Keep the verdicts that will last as long as the stamps of their files."""
     store.put(
         (file.path, json.dumps([stamps[file.path], file.verdict]).encode())
@@ -169,9 +170,9 @@ def remember(store: Store, read: Sequence[Read], stamps: Mapping[str, str | None
     )
 
 
-def remembered(store: Store, found: Sequence[Found]) -> dict[str, Verdict]:
+def remembered(store: Store, files: Sequence[ListedFile]) -> dict[str, Verdict]:
     """Return what is remembered of the files whose stamps are the same."""
-    stamps = {file.path: file.stamp for file in found if file.stamp and not file.obstacle}
+    stamps = {file.path: file.stamp for file in files if file.stamp and not file.obstacle}
     result: dict[str, Verdict] = {}
     for path, value in store.get(stamps):
         stamp, verdict = json.loads(value)
@@ -180,19 +181,26 @@ def remembered(store: Store, found: Sequence[Found]) -> dict[str, Verdict]:
     return result
 
 
-def verify(root: Location, found: Sequence[Found], max_pixels: int, store: Store) -> tuple[int, list[str]]:
-    """Read every remembered file again, and mend what is remembered wrongly.
+def verify(root: Location, files: Sequence[ListedFile], max_pixels: int, store: Store) -> int:
+    """Read every remembered file again, compare hashes, and mend what is remembered wrongly.
 
     Returns:
-        How many files were checked by their hash, and the paths of those that differ.
+        How many files were checked: all of them had the bytes that are remembered.
+
+    Raises:
+        InputError: files differ that look unchanged; what is remembered of them is right from now on.
     """
-    known = remembered(store, found)
-    stamps = {file.path: file.stamp for file in found}
-    wrong: list[Read] = []
+    known = remembered(store, files)
+    wrong: list[ReadFile] = []
     with progress(total=len(known), unit="file", title="verify") as bar:
         for file in read_files(root, max_pixels, known):
             if file.verdict != known[file.path]:
                 wrong.append(file)
             bar.update()
-    remember(store, wrong, stamps)
-    return len(known), [file.path for file in wrong]
+    remember(store, wrong, {file.path: file.stamp for file in files})
+    if wrong:
+        raise InputError(
+            f"expected the {len(known)} files that look unchanged to have the bytes they had, found {len(wrong)} "
+            f"others, such as {one_line(wrong[0].path)}; DVC overlooks them too: `touch` them and run `dvc repro`"
+        )
+    return len(known)

@@ -1,0 +1,99 @@
+"""What is in a folder of images: its usable files, those that are not, and what they are together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from text2image.base.console import InputError, one_line
+from text2image.base.store import Store
+from text2image.collection.duplicates import near_groups
+from text2image.collection.facts import Facts, verdicts
+from text2image.collection.locations import KEY, Location
+from text2image.collection.scan import ListedFile
+
+
+class Entry(NamedTuple):
+    """A usable image file; ``phash`` is the 64-bit perceptual hash of its upright RGB pixels."""
+
+    path: str
+    image_id: str
+    folder: str
+    width: int
+    height: int
+    format: str
+    bytes: int
+    phash: str
+
+
+class Reject(NamedTuple):
+    """A file that is not a usable image."""
+
+    path: str
+    reason: str
+
+
+def read_folder(
+    root: Location, max_pixels: int, files: Sequence[ListedFile], store: Store | None = None
+) -> tuple[list[Entry], list[Reject]]:
+    """Return what can be said of all files of a scan, reading those that the store does not know."""
+    entries, rejects = [], []
+    for path, verdict in verdicts(root, files, max_pixels, store).items():
+        if isinstance(verdict, Facts):
+            folder = path.split("/")[0] if "/" in path else "."
+            entries.append(Entry(path, verdict.image_id, folder, *verdict[1:]))
+        else:
+            rejects.append(Reject(path, verdict))
+    return sorted(entries), sorted(rejects)
+
+
+def check_usable(
+    root: Location, entries: Sequence[Entry], rejects: Sequence[Reject], max_rejected: float
+) -> None:
+    """Refuse a folder without usable images, or with more unusable files than allowed.
+
+    Raises:
+        InputError: it is such a folder.
+    """
+    files = len(entries) + len(rejects)
+    reasons = ", ".join(f"{reason}: {n}" for reason, n in Counter(r.reason for r in rejects).most_common())
+    where = f"{one_line(root)} ({KEY})"
+    if files == 0:
+        raise InputError(f"expected images in {where}, found no file")
+    if not entries:
+        raise InputError(f"expected images in {where}, found none among {files} files ({reasons})")
+    if len(rejects) > max_rejected * files:
+        example = one_line(rejects[0].path)
+        raise InputError(
+            f"expected at most {max_rejected:.0%} unusable files (params key catalog.max_rejected) in {where}, "
+            f"found {len(rejects)} of {files} ({reasons}), such as {example}"
+        )
+
+
+def group_entries(entries: Sequence[Entry], bits: int) -> list[int]:
+    """Return each file's near-duplicate group, by perceptual hash."""
+    hashes = np.array([int(entry.phash, 16) for entry in entries], dtype=np.uint64)
+    return [int(group) for group in near_groups(hashes, bits)]
+
+
+def summary(entries: Sequence[Entry], rejects: Sequence[Reject], groups: Sequence[int]) -> dict[str, Any]:
+    """Return what ``metrics/dataset.json`` says of the folder; sizes are in pixels."""
+    group_of = {entry.image_id: group for entry, group in zip(entries, groups, strict=True)}
+    sizes = Counter(group_of.values())
+    sides = {"width": [e.width for e in entries], "height": [e.height for e in entries]}
+    return {
+        "files": len(entries) + len(rejects),
+        "images": len(group_of),
+        "exact_duplicate_files": len(entries) - len(group_of),
+        "near_duplicate_groups": sum(size > 1 for size in sizes.values()),
+        "near_duplicate_images": sum(size for size in sizes.values() if size > 1),
+        "rejects": dict(sorted(Counter(reject.reason for reject in rejects).items())),
+        "folders": dict(sorted(Counter(entry.folder for entry in entries).items())),
+        "formats": dict(sorted(Counter(entry.format for entry in entries).items())),
+        "bytes": sum(entry.bytes for entry in entries),
+        **{side: {"min": min(v), "median": median(v), "max": max(v)} for side, v in sides.items()},
+    }
