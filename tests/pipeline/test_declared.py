@@ -41,7 +41,9 @@ MODELS = "data/models/builtin/"  # read through the model's card, which holds th
 
 
 @pytest.fixture(scope="module")
-def watched(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, set[tuple[str, str, str]]]:
+def watched(
+    finished: Finished, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, set[tuple[str, str, str]]]:
     """Run every stage once more, and return what each of them opened below the project's folder."""
     folder = tmp_path_factory.mktemp("watched")
     (folder / "sitecustomize.py").write_text(WATCH)
@@ -104,7 +106,10 @@ def test_every_declared_file_is_read(watched: tuple[Project, set[tuple[str, str,
 
 
 UNREAD = {
-    "model": ("data/models/builtin", "data/tuned"),  # of a model that is not made by the pipeline, nothing is read
+    "model": (
+        "data/models/builtin",
+        "data/tuned",
+    ),  # of a model that is not made by the pipeline, nothing is read
     "relevance": ("data/embeddings", "data/splits"),  # for queries.cosine.model and fine-tuned models
     "evaluate": ("data/splits",),  # for fine-tuned models
 }

@@ -148,7 +148,9 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
     comparison = json.loads((project.root / "metrics" / "comparison.json").read_text())
     assert "n = " in comparison["human"]["summary"][0]
     project.set(embed__models=["builtin"])
-    assert project.repro() <= OVER_ALL | {"examples@human", "examples@imagenet"}, "only what is over all models"
+    assert project.repro() <= OVER_ALL | {"examples@human", "examples@imagenet"}, (
+        "only what is over all models"
+    )
     assert project.repro() == set()
     assert json.loads((project.root / "metrics" / "metrics.json").read_text()).keys() == {"builtin"}
 

@@ -54,7 +54,11 @@ def closure(start: Iterable[str], root: Path = REPOSITORY) -> set[Path]:
             continue
         packages = [".".join(path.parts[:end]) for end in range(1, len(path.parts))]
         names = [*imports(root / path), *packages]
-        todo += [found for name in names if name.startswith(("text2image", "stages")) and (found := module_file(name, root))]
+        todo += [
+            found
+            for name in names
+            if name.startswith(("text2image", "stages")) and (found := module_file(name, root))
+        ]
     return {path for path in files if path.name != "__init__.py" or _has_code(root / path)}
 
 

@@ -77,7 +77,9 @@ def wrong_arrows(library: Path) -> list[str]:
 
 
 def test_every_part_has_its_place() -> None:
-    parts = {path.stem for path in LIBRARY.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    parts = {
+        path.stem for path in LIBRARY.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
     assert parts - {"__init__", "template"} == LEVEL.keys()
 
 
@@ -136,12 +138,13 @@ def test_only_stages_pages_and_commands_know_where_files_lie() -> None:
         paths = [
             node.args[0]
             for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Path" and node.args
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "Path"
+            and node.args
         ]
         for argument in paths:
-            text = "".join(
-                str(item.value) for item in ast.walk(argument) if isinstance(item, ast.Constant)
-            )
+            text = "".join(str(item.value) for item in ast.walk(argument) if isinstance(item, ast.Constant))
             if text.startswith(known):
                 wrong.append(f"{inside}:{argument.lineno} {text}")
     assert wrong == []
