@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro report zoo app test lint bench readme store format clean
+.PHONY: help install repro sample report zoo app throughput test test-fast lint bench readme api store format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,19 +35,28 @@ install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned
 repro: install ## Run the pipeline; only what changed runs again
 	dvc repro
 
+sample: install ## Make the sample and say how well its near-duplicates are found
+	dvc repro sample/dvc.yaml
+
 report: install ## Write report/ on what was found; REVS=A..B compares two revisions
-	python -m text2image.commands.report $(if $(REVS),'$(REVS)')
+	t2i report $(if $(REVS),'$(REVS)')
 
 app: install $(VENV)/.installed-app ## Open the search page (APP_ARGS="--port 8000 --by Ann")
-	python -m text2image.commands.app $(APP_ARGS)
+	t2i app $(APP_ARGS)
 
 # The built-in model is one that the pipeline makes.
 zoo: install ## Compare the models of zoo.models in params.yaml, as the experiment `zoo`
 	dvc repro --quiet builtin_model
-	python -m text2image.commands.zoo
+	t2i zoo
 
-test: install $(VENV)/.installed-test ## Run all tests
+throughput: install ## Measure how fast the models of embed.models embed on this machine (MODELS="builtin siglip" for some)
+	t2i throughput $(MODELS)
+
+test: install $(VENV)/.installed-test ## Run all tests, examples in docstrings included
 	pytest $(PYTEST_ARGS)
+
+test-fast: install $(VENV)/.installed-test ## Run the tests that take no pipeline, browser or simulation, within a minute
+	pytest $(PYTEST_ARGS) -m 'not (slow or pipeline or browser)'
 
 # Types of the extras, too, which the tests have.
 lint: install $(VENV)/.installed-test $(VENV)/.installed-lint ## Check style and types
@@ -61,8 +70,11 @@ bench: install $(VENV)/.installed-bench ## Measure against other tools; writes b
 readme: install ## Rewrite the figures and pictures in README.md from the last run on the sample and the last bench
 	python -m docs.readme
 
+api: install $(VENV)/.installed-test $(VENV)/.installed-docs ## Write a page of every module's docstrings to site/
+	python -W ignore -m pdoc --docformat google --no-include-undocumented --output-directory site text2image
+
 store: install ## List the stored embeddings and labels, and what uses them
-	python -m text2image.commands.store
+	t2i store
 
 format: install $(VENV)/.installed-lint ## Format the code
 	ruff check --fix .

@@ -21,6 +21,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that run the pipeline or drive a browser by what they ask for, so that none is forgotten."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker("pipeline")
+        if any("Chromium" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skipif")):
+            item.add_marker("browser")
+
+
 class Finished(NamedTuple):
     """A reproduced and committed project, and which stages ran to get there."""
 
