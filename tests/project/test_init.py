@@ -118,7 +118,8 @@ def test_folders_of_other_things_are_refused(tmp_path: Path, demo: Path) -> None
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
 
 
-def test_a_project_inside_a_larger_repository(tmp_path: Path) -> None:
+def test_a_project_inside_a_larger_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(init, "write_plot_files", lambda folder: None)
     git(tmp_path, "init", "-q")
     init.create(tmp_path / "search")
     assert not (tmp_path / "search" / ".git").exists()
