@@ -18,7 +18,6 @@ COMMANDS = {
     "app": "open a page to search on, see why, and grade what was found",
     "judge": "grade what was found for a source's queries, on a page or in the terminal",
     "report": "write what a run found as one HTML file and as Markdown",
-    "catalog": "check that files are what they were, or write down the state of images behind a URL",
     "zoo": "compare many models on the same queries",
     "catalog": "verify what is remembered of the images, or pin images behind a URL",
     "store": "list the stored embeddings and labels, and delete what is no longer used",
