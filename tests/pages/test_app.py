@@ -27,9 +27,9 @@ from text2image.collection.images import image_id
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import query_id
 from text2image.pages.search.guard import MAX_CALL
-from text2image.pages.search.known import SEARCH
+from text2image.pages.search.annotations import SEARCH
 from text2image.pages.search.thumbnails import SMALL, Thumbnails
-from text2image.pages.search.why import SPOTS, spots
+from text2image.pages.search.explanation import SHOWN, spots
 from text2image.queries.judgements import JudgementRow, append_judgements, read_judgements
 from text2image.retrieval.ranking import top_k
 
@@ -377,8 +377,8 @@ def test_places_are_exact_ranks_of_the_whole_gallery() -> None:
         assert spot.rank == order.index(int(spot.image_id)) + 1
         assert spot.score == scores[int(spot.image_id)]
     many = spots(image_ids, scores, image_ids)
-    assert (len(many.shown), many.total) == (SPOTS, 60)
-    assert [spot.rank for spot in many.shown] == list(range(1, SPOTS + 1))
+    assert (len(many.shown), many.total) == (SHOWN, 60)
+    assert [spot.rank for spot in many.shown] == list(range(1, SHOWN + 1))
     assert spots([], scores, image_ids) == ([], 0)
 
 

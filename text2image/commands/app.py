@@ -36,16 +36,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             "expected the package gradio for the search page, found none: `make app` installs it, "
             "or pip install -e '.[app]' -c constraints.txt"
         )
-    from text2image.pages.search.desk import Desk
     from text2image.pages.search.server import serve
+    from text2image.pages.search.service import SearchService
 
     of_params = params.judge.by if params.judge.by != MODEL else None
     by = person(options.by if options.by is not None else of_params)
     gc.disable()  # a collection walks over all that is known of the gallery: 0.7 s at 100,000 images
-    desk = Desk(params, by)
+    service = SearchService(params, by)
     gc.freeze()
     gc.enable()
-    serve(desk, options.host, options.port)
+    serve(service, options.host, options.port)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.collection.images import open_image
-from text2image.pages.search.searcher import Found, Searcher
+from text2image.pages.search.searcher import FoundImage, Searcher
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, draw_sheet
 from text2image.params import load_params
 
 COLUMNS = 5  # pictures a row of a sheet
 
 
-def draw(query: str, found: Sequence[Found], searcher: Searcher, path: Path) -> None:
+def draw(query: str, found: Sequence[FoundImage], searcher: Searcher, path: Path) -> None:
     """Write a sheet with the images that were found.
 
     Raises:
@@ -57,7 +57,7 @@ def answer(query: str, searcher: Searcher, options: Namespace) -> None:
 
 
 def prompt(searcher: Searcher, options: Namespace) -> None:
-    """Answer one query a line until the input ends or a line is empty."""
+    """SearchResponse one query a line until the input ends or a line is empty."""
     while True:
         try:
             query = input("search> " if sys.stdin.isatty() else "")

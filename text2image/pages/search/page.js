@@ -8,12 +8,12 @@ element.addEventListener("click", async (event) => {
   const image = button.closest("[data-image]").dataset.image;
   const query = button.closest("[data-query]").dataset.query;
   const grade = Number(button.dataset.grade);
-  const said = await server.judge({ query, image, grade }).catch(() => ({ error: "not kept: is the page still served?" }));
+  const reply = await server.judge({ query, image, grade }).catch(() => ({ error: "not kept: is the page still served?" }));
   for (const card of element.querySelectorAll(`[data-image="${image}"]`)) {  // it may stand under both models
     const output = card.querySelector("output");
-    output.textContent = said.error ?? "✓ kept";
-    output.title = said.error ? "" : `for ${said.kept}`;
-    if (said.error) continue;
+    output.textContent = reply.error ?? "✓ kept";
+    output.title = reply.error ? "" : `for ${reply.kept}`;
+    if (reply.error) continue;
     for (const other of card.querySelectorAll("[data-grade]"))
       other.setAttribute("aria-pressed", String(Number(other.dataset.grade) === grade));
   }

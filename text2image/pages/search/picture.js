@@ -1,12 +1,12 @@
 // A picture that is chosen, or dropped on the button, is sent and then searched for.
-const said = element.querySelector("output");
+const note = element.querySelector("output");
 const send = async (file) => {
   if (!file) return;
-  said.textContent = "";
-  const answer = await fetch("/picture", { method: "POST", body: file }).catch(() => null);
-  const found = answer && (answer.ok || answer.status === 415) ? await answer.json() : { error: "not taken: too large?" };
-  if (found.error) said.textContent = found.error;
-  else trigger("picture", { picture: found.picture });
+  note.textContent = "";
+  const response = await fetch("/picture", { method: "POST", body: file }).catch(() => null);
+  const reply = response && (response.ok || response.status === 415) ? await response.json() : { error: "not taken: too large?" };
+  if (reply.error) note.textContent = reply.error;
+  else trigger("picture", { picture: reply.picture });
 };
 element.addEventListener("change", (event) => {
   send(event.target.files[0]);

@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 
-class Found(NamedTuple):
+class FoundImage(NamedTuple):
     """An image that was found; ``path`` is where it can be opened."""
 
     rank: int
@@ -89,7 +89,7 @@ class Searcher:
             )
         return images
 
-    def search(self, query: str, k: int) -> list[Found]:
+    def search(self, query: str, k: int) -> list[FoundImage]:
         """Return the ``k`` best images for a text, or for the image at a path, best first.
 
         With an approximate index, what that finds.
@@ -126,15 +126,15 @@ class Searcher:
         """
         return self._scores(self._image_vector(path))
 
-    def best(self, scores: Floats, k: int) -> list[Found]:
+    def best(self, scores: Floats, k: int) -> list[FoundImage]:
         """Return the ``k`` images with the highest of the gallery's scores, best first."""
         columns = top_k(scores[None], k)[0]
         return self._found(columns, scores[columns])
 
-    def _found(self, columns: Integers, scores: Floats) -> list[Found]:
+    def _found(self, columns: Integers, scores: Floats) -> list[FoundImage]:
         """Return images of the gallery as results, given best first with their scores."""
         return [
-            Found(rank, float(f"{score:.9g}"), found, (self.root / self.path_of[found]).as_posix())
+            FoundImage(rank, float(f"{score:.9g}"), found, (self.root / self.path_of[found]).as_posix())
             for rank, (column, score) in enumerate(zip(columns, scores, strict=False), start=1)
             for found in (self.image_ids[column],)
         ]

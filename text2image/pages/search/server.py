@@ -12,19 +12,20 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from text2image.base.console import InputError, say
-from text2image.pages.search.desk import Desk
+from text2image.pages.search.controls import Actions, asset, controls
 from text2image.pages.search.guard import App, Guard
-from text2image.pages.search.page import Actions, Pictures, asset, controls
+from text2image.pages.search.service import SearchService
 from text2image.pages.search.thumbnails import LARGE, Thumbnails
+from text2image.pages.search.uploads import Uploads
 from text2image.pages.theme import CARD, INK, PAPER, QUIET, RELEVANT, RULE
 
 COLOURS = {"ink": INK, "quiet": QUIET, "paper": PAPER, "card": CARD, "rule": RULE, "accent": RELEVANT}
 
 
-def application(desk: Desk, host: str) -> App:
+def application(service: SearchService, host: str) -> App:
     """Return the whole page as an ASGI app."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    thumbnails, pictures = Thumbnails(desk.files, desk.params.catalog.max_pixels), Pictures()
+    thumbnails, uploads = Thumbnails(service.files, service.params.catalog.max_pixels), Uploads()
 
     @app.get("/image/{image_id}")
     def image(image_id: str, side: int = LARGE) -> Response:
@@ -36,13 +37,13 @@ def application(desk: Desk, host: str) -> App:
     @app.post("/picture")
     async def picture(request: Request) -> JSONResponse:
         content = await request.body()
-        if problem := await run_in_threadpool(desk.check_picture, content):
+        if problem := await run_in_threadpool(service.check_picture, content):
             return JSONResponse({"error": problem}, 415)
-        return JSONResponse({"picture": pictures.keep(content)})
+        return JSONResponse({"picture": uploads.keep(content)})
 
     colours = "".join(f"--{name}: {colour};" for name, colour in COLOURS.items())
     gr.mount_gradio_app(
-        app, controls(Actions(desk, pictures)), path="/", footer_links=[], run_history=False, show_error=False,
+        app, controls(Actions(service, uploads)), path="/", footer_links=[], run_history=False, show_error=False,
         ssr_mode=False, mcp_server=False, pwa=False, enable_monitoring=False, allowed_paths=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         css=f":root {{{colours}}}\n{asset('page.css')}", js="() => document.body.classList.remove('dark')",
@@ -50,7 +51,7 @@ def application(desk: Desk, host: str) -> App:
     return Guard(app, host)
 
 
-def serve(desk: Desk, host: str, port: int) -> None:
+def serve(service: SearchService, host: str, port: int) -> None:
     """Serve the page until Ctrl-C.
 
     Raises:
@@ -64,7 +65,7 @@ def serve(desk: Desk, host: str, port: int) -> None:
             listening.listen()
         except (OSError, OverflowError) as error:
             raise InputError(f"expected to listen at {host} port {port}, found: {error}") from None
-        app = application(desk, host)
+        app = application(service, host)
         name = f"[{host}]" if ":" in host else host
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=1)
         Server(config, f"http://{name}:{listening.getsockname()[1]}/").run(sockets=[listening])

@@ -10,13 +10,13 @@ from text2image.collection.images import UnusableImage, decode, image_id, read_b
 from text2image.collection.locations import Location
 from text2image.labels.openai.encode import jpeg
 
-SMALL, LARGE = SIDES = (320, 960)  # pixels: in a list, and looked at
+SMALL, LARGE = SIDES = (320, 960)  # pixels: in a list, and alone
 KEPT = 1024  # of some 20 KB each
 AT_ONCE = threading.Semaphore(2)  # a picture of 100 megapixels takes 400 MB while it is decoded
 
 
 class Thumbnails:
-    """Pictures by id, re-encoded: no caller names a file.
+    """Uploads by id, re-encoded: no caller names a file.
 
     Args:
         files: ``{image_id: path}`` of the gallery.

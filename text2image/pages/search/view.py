@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from text2image.pages.search.desk import Answer
-from text2image.pages.search.facts import spots_list, why
-from text2image.pages.search.known import SEARCH, Asked
+from text2image.pages.search.annotations import SEARCH, SourceQuery
+from text2image.pages.search.details import details, group
+from text2image.pages.search.explanation import ExplainedImage, ModelResults
+from text2image.pages.search.service import SearchResponse
 from text2image.pages.search.thumbnails import SMALL
-from text2image.pages.search.why import Ranking, Result
 from text2image.queries.judgements import JudgementRow
 from text2image.queries.judging.session import GRADES
 
@@ -33,50 +33,49 @@ def examples(texts: Iterable[str]) -> str:
 
 
 def problem(message: str) -> str:
-    """Return what stands where an answer would."""
+    """Return what stands where results would."""
     return f'<p class="problem" role="alert">{escape(message)}</p>'
 
 
-def render(answer: Answer, by: str) -> str:
-    """Return an answer: what is known of the query, and one ranking beside the other."""
-    shown = max(len(ranking.results) for ranking in answer.rankings)
-    more = '<button class="more" data-more>Show more</button>' if shown < min(MOST, answer.size) else ""
-    columns = "".join(_ranking(ranking, answer, by) for ranking in answer.rankings)
+def render(response: SearchResponse, by: str) -> str:
+    """Return what was found: what is known of the query, and the results of one model beside the other's."""
+    shown = max(len(model.results) for model in response.models)
+    more = '<button class="more" data-more>Show more</button>' if shown < min(MOST, response.n_images) else ""
+    columns = "".join(_model(model, response, by) for model in response.models)
     return (
-        f'<div class="answer" data-query="{escape(answer.text)}">'
-        f'{_about(answer)}<div class="rankings n{len(answer.rankings)}">{columns}</div>'
-        f'<footer>{more}<p class="hint">{_how_judged(answer, by)}</p></footer></div>'
+        f'<div class="answer" data-query="{escape(response.text)}">'
+        f'{_about(response)}<div class="rankings n{len(response.models)}">{columns}</div>'
+        f'<footer>{more}<p class="hint">{_how_judged(response, by)}</p></footer></div>'
     )
 
 
-def _about(answer: Answer) -> str:
-    """Return what is known of the query: who asks it, and whether it counts."""
-    if answer.preview:
+def _about(response: SearchResponse) -> str:
+    """Return what is known of the query: which sources ask it, and whether it counts."""
+    if response.preview:
         return (
-            f'<section class="about"><img class="query-picture" src="{answer.preview}" alt="the picture searched for">'
+            f'<section class="about"><img class="query-picture" src="{response.preview}" alt="the picture searched for">'
             "<p>Images like this picture.</p></section>"
         )
-    if not answer.asked:
+    if not response.queries:
         return (
             '<section class="about"><p>No label source asks this text, so it is not known which images it should find.'
             "</p></section>"
         )
-    return f'<section class="about">{"".join(map(_asked, answer.asked))}</section>'
+    return f'<section class="about">{"".join(map(_source_query, response.queries))}</section>'
 
 
-def _asked(query: Asked) -> str:
-    carried = _count(len(query.labelled), "image")
-    held = _count(len(query.held), "image")
-    fate = f"left out: {escape(query.left_out)}" if query.left_out else f"{held} held relevant"
-    return f"<p>A query of <b>{escape(query.source)}</b>: {carried} labelled so, {fate}.</p>"
+def _source_query(query: SourceQuery) -> str:
+    labelled, relevant = (_count(len(images), "image") for images in (query.labelled, query.grades))
+    fate = f"left out: {escape(query.left_out)}" if query.left_out else f"{relevant} counted as relevant"
+    return f"<p>A query of <b>{escape(query.source)}</b>: {labelled} labelled so, {fate}.</p>"
 
 
-def _how_judged(answer: Answer, by: str) -> str:
+def _how_judged(response: SearchResponse, by: str) -> str:
     """Return where grades go and what they will count for."""
     scale = " · ".join(f"<b>{grade}</b> {meaning}" for grade, meaning in GRADES.items())
-    if answer.preview:
+    if response.preview:
         return "Grades are kept for texts; a picture has no query to keep them under."
-    sources = ", ".join(query.source for query in answer.asked)
+    sources = ", ".join(query.source for query in response.queries)
     counts = (
         f"it counts for {escape(sources)} from the next <code>dvc repro</code>"
         if sources
@@ -85,40 +84,39 @@ def _how_judged(answer: Answer, by: str) -> str:
     return f"{scale}<br>One click keeps a grade by {escape(by)} in data/judgements.csv; {counts}."
 
 
-def _ranking(ranking: Ranking, answer: Answer, by: str) -> str:
+def _model(model: ModelResults, response: SearchResponse, by: str) -> str:
     """Return the column of one model."""
     expected = ""
-    if ranking.expected.total:
+    if model.expected.total:
         expected = (
-            '<div class="expected"><p class="label">Expected by the labels</p>'
-            f"{spots_list(ranking.expected)}</div>"
+            f'<div class="expected"><p class="label">Expected by the labels</p>{group(model.expected)}</div>'
         )
-    cards = "".join(_card(result, answer, by) for result in ranking.results)
+    cards = "".join(_card(result, response, by) for result in model.results)
     return (
-        f'<section class="ranking" data-model="{escape(ranking.model)}">'
-        f'<h2>{escape(ranking.model)}</h2>{expected}<ol class="cards">{cards}</ol></section>'
+        f'<section class="ranking" data-model="{escape(model.model)}">'
+        f'<h2>{escape(model.model)}</h2>{expected}<ol class="cards">{cards}</ol></section>'
     )
 
 
-def _card(result: Result, answer: Answer, by: str) -> str:
+def _card(result: ExplainedImage, response: SearchResponse, by: str) -> str:
     """Return one result: picture, rank, score, grades, and behind a fold why."""
-    spot, image = result.spot, escape(result.spot.image_id)
-    relevant = bool(result.held)
-    tick = '<span class="tick" title="held relevant">✓ relevant</span>' if relevant else ""
+    ranked, image = result.ranked, escape(result.ranked.image_id)
+    relevant = bool(result.grades)
+    tick = '<span class="tick" title="counted as relevant">✓ relevant</span>' if relevant else ""
     others = "".join(
-        f'<span class="other">#{rank} in {escape(model)}</span>' for model, rank in result.elsewhere.items()
+        f'<span class="other">#{rank} in {escape(model)}</span>' for model, rank in result.other_ranks.items()
     )
     return f"""<li class="card{" relevant" if relevant else ""}" data-image="{image}">
-<div class="picture"><img src="/image/{image}?side={SMALL}" alt="result {spot.rank}" loading="lazy"></div>
-<p class="place"><b>{spot.rank}</b><span class="score">{spot.score:.3f}</span>{tick}{others}</p>
-{_grades(result.judged, by) if answer.text else ""}
-<details><summary>why</summary>{why(result, answer.asked)}</details>
+<div class="picture"><img src="/image/{image}?side={SMALL}" alt="result {ranked.rank}" loading="lazy"></div>
+<p class="place"><b>{ranked.rank}</b><span class="score">{ranked.score:.3f}</span>{tick}{others}</p>
+{_grades(result.judgements, by) if response.text else ""}
+<details><summary>why</summary>{details(result, response.queries)}</details>
 </li>"""
 
 
-def _grades(judged: Sequence[JudgementRow], by: str) -> str:
+def _grades(judgements: Sequence[JudgementRow], by: str) -> str:
     """Return a button a grade; the one that ``by`` gave last is pressed."""
-    given = next((row.relevance for row in reversed(judged) if row.by == by), None)
+    given = next((row.relevance for row in reversed(judgements) if row.by == by), None)
     buttons = "".join(
         f'<button class="grade" data-grade="{grade}" title="{grade}: {meaning}" '
         f'aria-label="grade {grade}: {meaning}" aria-pressed="{str(grade == given).lower()}">{grade}</button>'

@@ -1,4 +1,4 @@
-"""Answers the page's questions: searches under one or two models, explains, and keeps judgements."""
+"""Answers the page: searches under one or two models, explains the results, and keeps judgements."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
 from text2image.collection.images import UnusableImage, decode
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.encode import jpeg
-from text2image.pages.search.known import Asked, Known, judgements_of, new_rows
+from text2image.pages.search.annotations import Annotations, SourceQuery, judgements_of, new_judgements
+from text2image.pages.search.explanation import Explainer, ModelResults, RankedImage, Vectors
 from text2image.pages.search.searcher import Searcher
-from text2image.pages.search.why import Floats, Ranking, Spot, explain
 from text2image.params import Params
 from text2image.queries.judgements import append_judgements, read_if_any
 from text2image.queries.judging.session import GRADES
@@ -23,7 +24,7 @@ TEXT_CHARACTERS = 500
 PREVIEW_SIDE = 160  # pixels
 
 
-class Question(NamedTuple):
+class SearchRequest(NamedTuple):
     """What is searched for: a text, or a picture's bytes; under which models, and how many images of each."""
 
     text: str
@@ -32,25 +33,25 @@ class Question(NamedTuple):
     wanted: int
 
 
-class Answer(NamedTuple):
-    """What was found.
+class SearchResponse(NamedTuple):
+    """The results under each model, and what is known of the query.
 
     Attributes:
         text: the text, normalised; "" for a picture.
         preview: the picture searched for, as a data URL; "" for a text.
-        asked: the label sources' queries that the text is.
-        rankings: one a model.
-        size: images of the gallery.
+        queries: the label sources' queries that the text is.
+        models: the results, one model after the other.
+        n_images: images of the gallery.
     """
 
     text: str
     preview: str
-    asked: list[Asked]
-    rankings: list[Ranking]
-    size: int
+    queries: list[SourceQuery]
+    models: list[ModelResults]
+    n_images: int
 
 
-class Desk:
+class SearchService:
     """The gallery as it was when the page was started; several threads may ask at once.
 
     Args:
@@ -63,10 +64,10 @@ class Desk:
 
     def __init__(self, params: Params, by: str) -> None:
         self.params, self.by = params, by
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._searchers: dict[str, Searcher] = {}
         first = self.searcher(params.embed.models[0])
-        self.known = Known(params.label.sources)
+        self.annotations = Annotations(params.label.sources)
         self.files = {image: first.root / path for image, path in first.path_of.items()}
 
     def searcher(self, model: str) -> Searcher:
@@ -75,33 +76,34 @@ class Desk:
         Raises:
             InputError: the gallery is not embedded with it.
         """
-        with self._turn:
+        with self._lock:
             if model not in self._searchers:
                 self._searchers[model] = Searcher(self.params, model)
             return self._searchers[model]
 
-    def answer(self, question: Question) -> Answer:
+    def search(self, request: SearchRequest) -> SearchResponse:
         """Search and explain.
 
         Raises:
             InputError: there is nothing to search for.
         """
-        text = "" if question.picture else normalise_text(question.text)
+        text = "" if request.picture else normalise_text(request.text)
         if len(text) > TEXT_CHARACTERS:
             raise InputError(f"expected a text of at most {TEXT_CHARACTERS} characters, found {len(text):,}")
-        asked = self.known.asked(text) if text else []
-        judged = judgements_of(text, read_if_any()) if text else {}
-        scores = {model: self._scores(model, text, question.picture) for model in question.models}
-        rankings = []
+        queries = self.annotations.queries_of(text) if text else []
+        judgements = judgements_of(text, read_if_any(ARTIFACTS.judgements)) if text else {}
+        scores = {model: self._scores(model, text, request.picture) for model in request.models}
+        models = []
         for model in scores:
             searcher = self.searcher(model)
-            best = searcher.best(scores[model], question.wanted)
-            found = [Spot(found.image_id, found.rank, found.score) for found in best]
-            rankings.append(explain(scores, model, found, searcher.image_ids, self.known, asked, judged))
-        preview = self._preview(question.picture) if question.picture else ""
-        return Answer(text, preview, asked, rankings, len(self.files))
+            best = searcher.best(scores[model], request.wanted)
+            results = [RankedImage(result.image_id, result.rank, result.score) for result in best]
+            explainer = Explainer(self.annotations, queries, judgements, searcher.image_ids, scores)
+            models.append(explainer.explain(model, results))
+        preview = self._preview(request.picture) if request.picture else ""
+        return SearchResponse(text, preview, queries, models, len(self.files))
 
-    def _scores(self, model: str, text: str, picture: bytes | None) -> Floats:
+    def _scores(self, model: str, text: str, picture: bytes | None) -> Vectors:
         searcher = self.searcher(model)
         if picture is None:
             return searcher.score_text(text)
@@ -132,6 +134,6 @@ class Desk:
         text = normalise_text(text)
         if not text or len(text) > TEXT_CHARACTERS or image_id not in self.files or grade not in GRADES:
             raise InputError("expected a text, an image of the gallery and a grade of 0 to 3")
-        rows = new_rows(text, image_id, grade, self.by, self.known.asked(text))
-        append_judgements(rows)
+        rows = new_judgements(text, image_id, grade, self.by, self.annotations.queries_of(text))
+        append_judgements(rows, ARTIFACTS.judgements)
         return [row.source for row in rows]

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 from text2image.base.console import InputError
 from text2image.pages.search import view
-from text2image.pages.search.desk import Desk, Question
+from text2image.pages.search.service import SearchRequest, SearchService
+from text2image.pages.search.uploads import Uploads
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 import gradio as gr
 
 RESULTS = 12
 EXAMPLES = 8
-PICTURES = 8  # that were sent and may still be searched for
 NONE = "none"
-
-
-class Pictures:
-    """The last pictures that were sent, by names that nobody can guess."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-
-    def keep(self, content: bytes) -> str:
-        """Return the name under which a picture is kept for a while."""
-        name = secrets.token_urlsafe(16)
-        self._kept[name] = content
-        while len(self._kept) > PICTURES:
-            self._kept.popitem(last=False)
-        return name
-
-    def get(self, name: str) -> bytes | None:
-        """Return a picture; None if it is gone."""
-        return self._kept.get(name)
 
 
 def asset(name: str) -> str:
@@ -48,21 +27,21 @@ def asset(name: str) -> str:
 class Actions:
     """What the controls do; each returns what Gradio puts into the controls named beside it."""
 
-    def __init__(self, desk: Desk, pictures: Pictures) -> None:
-        self.desk, self.pictures = desk, pictures
-        self.chips = view.examples(desk.known.examples(EXAMPLES))
+    def __init__(self, service: SearchService, uploads: Uploads) -> None:
+        self.service, self.uploads = service, uploads
+        self.examples = view.examples(service.annotations.examples(EXAMPLES))
 
     def answer(self, text: str, picture: str, model: str, beside: str, wanted: int) -> str:
-        """Return the results as HTML; under the chips, which stay where they are."""
-        content = self.pictures.get(picture) if picture else None
+        """Return the results as HTML; under the examples, which stay where they are."""
+        content = self.uploads.get(picture) if picture else None
         models = tuple(dict.fromkeys(name for name in (model, beside) if name != NONE))
         try:
             if picture and content is None:
                 raise InputError("expected a picture, found that it was sent too long ago: choose it again")
-            found = self.desk.answer(Question(text, content, models, min(wanted, view.MOST)))
+            response = self.service.search(SearchRequest(text, content, models, min(wanted, view.MOST)))
         except InputError as error:
-            return self.chips + view.problem(f"{error}")
-        return self.chips + view.render(found, self.desk.by)
+            return self.examples + view.problem(f"{error}")
+        return self.examples + view.render(response, self.service.by)
 
     def search(self, text: str, model: str, beside: str) -> tuple[str, str, int]:
         """Search for what was typed: results, no picture, how many."""
@@ -86,15 +65,15 @@ class Actions:
         """Keep a grade and say where, or why not."""
         try:
             number = grade if isinstance(grade, int) else -1
-            return {"kept": ", ".join(self.desk.judge(str(query), str(image), number))}
+            return {"kept": ", ".join(self.service.judge(str(query), str(image), number))}
         except InputError as error:
             return {"error": str(error)}
 
 
 def controls(actions: Actions) -> Any:
     """Return the page's controls."""
-    params, known = actions.desk.params, actions.desk.known
-    models = params.embed.models
+    service = actions.service
+    models, sources = service.params.embed.models, service.params.label.sources
     plain: dict[str, Any] = {"apply_default_css": False}
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 
@@ -102,10 +81,10 @@ def controls(actions: Actions) -> Any:
         return actions.judge(call.get("query"), call.get("image"), call.get("grade"))
 
     with gr.Blocks(title="Search", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(view.header(len(actions.desk.files), models, params.label.sources), js_on_load=None, **plain)
+        gr.HTML(view.header(len(service.files), models, sources), js_on_load=None, **plain)
         with gr.Row(elem_classes="bar"):
             text = gr.Textbox(
-                next(iter(known.examples(1)), ""), label="query", show_label=False, container=False, max_lines=1, scale=5,
+                next(iter(service.annotations.examples(1)), ""), label="query", show_label=False, container=False, max_lines=1, scale=5,
                 placeholder="What should the picture show?", elem_classes="query", min_width=240,
             )  # fmt: skip
             button = gr.Button("Search", variant="primary", scale=0, min_width=110)
@@ -119,12 +98,12 @@ def controls(actions: Actions) -> Any:
             js_on_load=asset("page.js"), server_functions=[judge], elem_classes="results", **plain
         )
         picture, wanted = gr.State(""), gr.State(RESULTS)
-        shown, everything = [result, picture, wanted], [text, picture, first, second, wanted]
+        outputs, inputs = [result, picture, wanted], [text, picture, first, second, wanted]
         for event in (text.submit, button.click, page.load):
-            event(actions.search, [text, first, second], shown, **hidden)
-        result.ask(actions.ask, [first, second], [text, *shown], **hidden)
-        by_picture.picture(actions.like, [first, second], [text, *shown], **hidden)
-        result.more(actions.more, everything, [result, wanted], **hidden)
+            event(actions.search, [text, first, second], outputs, **hidden)
+        result.ask(actions.ask, [first, second], [text, *outputs], **hidden)
+        by_picture.picture(actions.like, [first, second], [text, *outputs], **hidden)
+        result.more(actions.more, inputs, [result, wanted], **hidden)
         for choice in (first, second):
-            choice.input(actions.answer, everything, result, **hidden)
+            choice.input(actions.answer, inputs, result, **hidden)
     return page.queue(default_concurrency_limit=8)
