@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,10 @@ from stages import run
 from text2image.base.console import progress, say
 from text2image.base.store import Store
 from text2image.encoders.models import load_card
-from text2image.encoders.vectors import gather, text_determinants
+from text2image.encoders.vectors import gather, text_determinants, text_key
 from text2image.formats.files import write_array
 from text2image.formats.trec import read_queries
 from text2image.params import Params
-
-
-def text_key(text: str) -> str:
-    """Return the store's key of a text, whose exact spelling counts."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:24]
 
 
 def embed_missing(

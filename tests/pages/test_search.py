@@ -1,159 +1,26 @@
-"""The search on the command line, in a finished project."""
+"""What the search page shows of results: exact ranks, why they are there, pictures of the catalog alone."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from stages.embed_queries import text_key
-from tests.conftest import Finished
-from tests.support.pipeline import IMAGES, Project
-from text2image.base.store import Store
-from text2image.encoders.vectors import text_determinants
-from text2image.formats.trec import read_queries, read_run
-from text2image.pages.search.searcher import Searcher, image_path
-
-pytestmark = pytest.mark.pipeline
-
-
-def search(project: Project, *arguments: str, typed: str = "") -> tuple[str, str]:
-    """Run the search and return what it printed as data and what it said."""
-    done = subprocess.run(
-        ["python", "-m", "text2image.commands.search", *arguments], cwd=project.root, env=project.environment(),
-        input=typed, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout, done.stderr
-
-
-def refusal(project: Project, *arguments: str) -> str:
-    """Run a search that must fail and return its one sentence."""
-    output = project.run("python", "-m", "text2image.commands.search", *arguments, check=False)
-    assert "Traceback" not in output, output
-    assert output.startswith("error: "), output
-    assert output.count("\n") == 1, output
-    return output
-
-
-def listed(answers: str) -> list[list[dict[str, Any]]]:
-    return [json.loads(line) for line in answers.splitlines()]
-
-
-@pytest.fixture
-def queries(finished: Finished) -> dict[str, str]:
-    """The queries of the human source that were asked."""
-    root = finished.project.root
-    asked = read_run(root / "data" / "runs" / "builtin" / "human.run")
-    texts = read_queries(root / "data" / "queries" / "human.tsv")
-    return {key: text for key, text in texts.items() if key in asked}
-
-
-def stored(project: Project, text: str) -> bytes | None:
-    card = json.loads((project.root / "data" / "models" / "builtin.json").read_text())
-    with Store("embeddings", text_determinants(card, "fp32"), project.root / ".cache") as store:
-        return dict(store.get([text_key(text)])).get(text_key(text))
-
-
-def test_known_and_unknown_texts_match_the_runs_to_the_last_rank(
-    project: Project, queries: dict[str, str]
-) -> None:
-    some = dict(list(queries.items())[:3])
-    run = read_run(project.root / "data" / "runs" / "builtin" / "human.run")
-    typed = "".join(f"{text}\n" for text in some.values())
-    known, said = search(project, "--json", "-k", "1000", typed=typed)
-    assert said == "", "texts that were embedded before need no model"
-    before = [stored(project, text) for text in some.values()]
-    for path in (project.root / ".cache" / "embeddings").iterdir():
-        path.unlink()
-    computed, said = search(project, "--json", "-k", "1000", typed=typed)
-    assert said.count("loading builtin") == 1, "the model is loaded once for all queries"
-    assert [stored(project, text) for text in some.values()] == before, "the same vectors, bit by bit"
-    assert computed == known
-    for query, found in zip(some, listed(known), strict=True):
-        assert [f["rank"] for f in found] == list(range(1, IMAGES + 1))
-        assert [(f["image_id"], f["score"]) for f in found] == run[query]
-        assert all((project.root / f["path"]).is_file() for f in found)
-
-
-def test_all_scores_are_those_of_the_runs(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One query at a time gives what retrieval gives to all at once."""
-    from text2image.params import load_params
-
-    monkeypatch.chdir(finished.project.root)
-    monkeypatch.setenv("DVC_ROOT", str(finished.project.root))
-    searcher = Searcher(load_params(), "builtin")
-    for source in ("human", "imagenet"):
-        texts = read_queries(Path("data", "queries", f"{source}.tsv"))
-        for query, ranking in read_run(Path("data", "runs", "builtin", f"{source}.run")).items():
-            found = searcher.search(texts[query], 1000)
-            assert [f.image_id for f in found] == [image_id for image_id, _ in ranking]
-            assert [f.score for f in found] == pytest.approx([score for _, score in ranking], abs=1e-7)
-
-
-def test_an_image_finds_itself_in_the_gallery_and_from_elsewhere(project: Project, tmp_path: Path) -> None:
-    inside = "data/images/0/photo 0.jpg"
-    outside = tmp_path / "larger.png"
-    with Image.open(project.root / inside) as image:
-        image.resize((image.width * 2, image.height * 2)).save(outside)
-    answers, said = search(project, "--json", "-k", "1", typed=f"{inside}\n")
-    assert said == "", "an image of the gallery needs no model"
-    (first,) = listed(answers)
-    assert first[0]["path"] == inside
-    assert first[0]["score"] == pytest.approx(1.0, abs=1e-6)
-    answers, said = search(project, "--json", "-k", "2", typed=f"{outside}\n{inside}\n")
-    assert "loading builtin" in said
-    assert [found[0]["path"] for found in listed(answers)] == [inside, inside]
-    assert 0.8 < listed(answers)[0][0]["score"] < 1.0
-
-
-def test_people_read_lines_and_sheets(project: Project, queries: dict[str, str]) -> None:
-    text = next(iter(queries.values()))
-    printed, _ = search(project, text, "-k", "3", "--sheet", "found.png")
-    lines = printed.splitlines()
-    assert lines[0].split() == ["rank", "score", "image_id", "path"]
-    assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
-    with Image.open(project.root / "found.png") as sheet:
-        assert np.asarray(sheet).std() > 5
-    assert "found.what" in refusal(project, text, "--sheet", "found.what")
-
-
-def test_control_characters_are_not_printed(project: Project, queries: dict[str, str]) -> None:
-    manifest = project.root / "data" / "manifest.csv"
-    content = manifest.read_text()
-    manifest.unlink()
-    manifest.write_text(content.replace("0/photo 0.jpg", "0/\x1b[31m\u202egnp.jpg"))
-    for options in ([], ["--json"]):
-        printed, said = search(project, next(iter(queries.values())), *options)
-        assert "[31m" in printed
-        assert (printed + said).replace("\n", "").isprintable()
-    assert "\x1b" not in refusal(project, "shoe", "--model", "\x1b[31mred")
-
-
-def test_what_cannot_be_answered_is_one_sentence(project: Project) -> None:
-    assert "expected a model of embed.models" in refusal(project, "shoe", "--model", "../builtin")
-    assert "nothing visible" in refusal(project, " \u200b ")
-    assert "not an image" in refusal(project, "labels.csv")
-    assert "error" not in search(project, typed="\n")[1]
-    _, said = search(project, typed="labels.csv\n./labels.csv\n")
-    assert said.count("error: expected a usable image") == 2, "the prompt goes on after an error"
-    vectors = project.root / "data" / "embeddings" / "builtin" / "images.npy"
-    matrix = np.load(vectors)
-    for damage, message in ((b"", "expected a matrix"), (None, "no such file; run `dvc repro`")):
-        vectors.unlink()
-        if damage is not None:
-            vectors.write_bytes(damage)
-        assert message in refusal(project, "shoe")
-    np.save(vectors, matrix[:-1])
-    assert f"expected {IMAGES} rows" in refusal(project, "shoe")
-    shutil.rmtree(project.root / "data" / "models")
-    assert "data/models/builtin.json" in refusal(project, "shoe")
+from text2image.base.console import InputError
+from text2image.collection.images import image_id
+from text2image.formats.tables import write_csv
+from text2image.formats.texts import query_id
+from text2image.pages.search.annotations import SEARCH, Annotations, judgements_of, new_judgements
+from text2image.pages.search.details import details
+from text2image.pages.search.encoder import picture_id
+from text2image.pages.search.explanation import SHOWN, Explainer, RankedImage, rank_group
+from text2image.pages.search.searcher import image_path
+from text2image.pages.search.thumbnails import SMALL, Thumbnails
+from text2image.pages.search.uploads import KEPT, Uploads
+from text2image.queries.judgements import JudgementRow
+from text2image.retrieval.ranking import top_k
 
 
 def test_only_files_are_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,3 +33,146 @@ def test_only_files_are_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert image_path("no 5.5 perfume") is None
     assert image_path("a/" + "long " * 1000) is None
     assert image_path("nul\0/l.jpg") is None
+
+
+def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.png", "b.png", "c.png", "gone.png")]
+    for path in paths[:3]:
+        Image.new("RGB", (40, 20), "red").save(path)
+    identity = image_id(paths[0].read_bytes())
+    Image.new("RGB", (40, 20), "blue").save(paths[1])
+    paths[2].write_text("root:x:0:0")
+    for path, shown in zip(paths, (True, False, False, False), strict=True):
+        assert (Thumbnails({identity: path}, 1000).get(identity, SMALL) is not None) == shown, path
+    assert Thumbnails({identity: paths[0]}, 799).get(identity, SMALL) is None, "too many pixels to decode"
+    assert Thumbnails({identity: paths[0]}, 1000).get(identity, 100_000) is None, "a size of nobody's wish"
+
+
+def test_places_are_exact_ranks_of_the_whole_gallery() -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.integers(0, 9, 60).astype(np.float32)  # many ties
+    image_ids = [f"{number:03}" for number in range(60)]
+    order = list(top_k(scores[None], 60)[0])
+    group = ["007", "031", "059", "absent"]
+    found = rank_group(group, scores, image_ids)
+    assert found.total == 3
+    assert [image.image_id for image in found.shown] == sorted(
+        group[:3], key=lambda image: order.index(int(image))
+    )
+    for image in found.shown:
+        assert image.rank == order.index(int(image.image_id)) + 1
+        assert image.score == scores[int(image.image_id)]
+    many = rank_group(image_ids, scores, image_ids)
+    assert (len(many.shown), many.total) == (SHOWN, 60)
+    assert [image.rank for image in many.shown] == list(range(1, SHOWN + 1))
+    assert rank_group([], scores, image_ids) == ([], 0)
+
+
+@pytest.fixture
+def annotations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Annotations:
+    """Four images, b and c alike, that two sources label; a query of one of them is left out."""
+    monkeypatch.chdir(tmp_path)
+    columns = ("path", "image_id", "width", "height", "format", "near_group")
+    files = [
+        (f"{name}.png", name, 8, 6, "PNG", group) for name, group in zip("abcd", (0, 1, 1, 2), strict=True)
+    ]
+    write_csv(Path("data/catalog.csv"), columns, files)
+    shoe, sale = query_id("red shoe"), query_id("sale")
+    labels = {
+        "human": [("a", "Red shoe", ""), ("b", "red shoe", ""), ("d", "hat", "")],
+        "ocr": [("d", "sale", "0.9")],
+    }
+    for source, rows in labels.items():
+        write_csv(Path(f"data/labels/{source}.csv"), ("image_id", "text", "confidence"), rows)
+    Path("data/queries").mkdir()
+    Path("data/queries/human.tsv").write_text(f"{shoe}\tRed shoe\n{query_id('hat')}\that\n")
+    Path("data/queries/ocr.tsv").write_text(f"{sale}\tsale\n")
+    Path("data/qrels").mkdir()
+    Path("data/qrels/human.qrels").write_text(
+        "".join(f"{shoe} 0 {image} {g}\n" for image, g in zip("abc", "221", strict=True))
+    )
+    Path("data/qrels/ocr.qrels").write_text("")
+    left_out = ("query_id", "text", "reason")
+    write_csv(Path("data/qrels/human_left_out.csv"), left_out, [])
+    write_csv(Path("data/qrels/ocr_left_out.csv"), left_out, [(sale, "sale", "generic")])
+    return Annotations(["human", "ocr"])
+
+
+def test_annotations_know_the_queries_that_a_text_is(annotations: Annotations) -> None:
+    [query] = annotations.queries_of("  RED  shoe")
+    assert (query.source, query.text, query.left_out) == ("human", "Red shoe", None)
+    assert query.grades == {"a": 2, "b": 2, "c": 1}
+    assert query.labelled == {"a", "b"}
+    [sale] = annotations.queries_of("sale")
+    assert (sale.grades, sale.left_out) == ({}, "generic")
+    assert annotations.queries_of("what nobody asks") == []
+    assert annotations.near_duplicates("b") == ["c"]
+    assert annotations.examples(5) == ["Red shoe"], "only what is searched for"
+    Path("data/qrels/ocr.qrels").unlink()
+    with pytest.raises(InputError, match=r"expected data/qrels/ocr\.qrels, found no such file"):
+        Annotations(["ocr"])
+
+
+def explain(annotations: Annotations, text: str, judgements: list[JudgementRow]) -> list[str]:
+    """The page's details of all images for a query, best first."""
+    scores = {
+        "x": np.array([0.4, 0.3, 0.2, 0.1], np.float32),
+        "y": np.array([0.1, 0.2, 0.3, 0.4], np.float32),
+    }
+    queries = annotations.queries_of(text)
+    explainer = Explainer(annotations, queries, judgements_of(text, judgements), list("abcd"), scores)
+    ranked = [RankedImage(image, rank, 0.5 - rank / 10) for rank, image in enumerate("abcd", start=1)]
+    results = explainer.explain("x", ranked)
+    assert [image.image_id for image in results.expected.shown] == [*"abc"][: results.expected.total]
+    assert [result.other_ranks for result in results.results] == [{"y": rank} for rank in (4, 3, 2, 1)]
+    return [details(result, queries) for result in results.results]
+
+
+def test_a_result_says_why_it_is_counted_as_relevant(annotations: Annotations) -> None:
+    labelled, _, near, other = explain(annotations, "red shoe", [])
+    assert "human: counted as relevant, grade 2, since it carries the text" in labelled
+    assert "<b>Red shoe ✓</b>" in labelled
+    assert (
+        "human: counted as relevant, grade 1, as a near-duplicate of an image that carries the text" in near
+    )
+    assert "Near-duplicates (1)" in near
+    assert "human: not counted as relevant" in other
+    assert "0.90" in other, "the confidence of what ocr says"
+    by_hand = [JudgementRow("human", "Red shoe", "c", 1, "Ann", "a <b>note</b>")]
+    judged = explain(annotations, "red shoe", by_hand)[2]
+    assert "counted as relevant, grade 1, since it was judged so" in judged
+    assert "by Ann" in judged
+    assert ": a &lt;b&gt;note&lt;/b&gt;" in judged
+    assert "not known, and not judged" in explain(annotations, "what nobody asks", [])[0]
+
+
+def test_of_each_judge_the_last_word_counts_and_a_text_without_a_source_is_kept_under_search(
+    annotations: Annotations,
+) -> None:
+    rows = [
+        JudgementRow("human", "red shoe", "a", grade, by, "")
+        for grade, by in ((1, "Ann"), (2, "Bob"), (3, "Ann"))
+    ]
+    judged = judgements_of("Red shoe", [*rows, JudgementRow("human", "hat", "a", 0, "Ann", "")])
+    assert {image: [(row.by, row.relevance) for row in kept] for image, kept in judged.items()} == {
+        "a": [("Ann", 3), ("Bob", 2)]
+    }
+    [row] = new_judgements("RED shoe", "a", 3, "Ann", annotations.queries_of("red shoe"))
+    assert (row.source, row.query) == ("human", "Red shoe")
+    [row] = new_judgements(" cheap  boots", "a", 3, "Ann", [])
+    assert (row.source, row.query) == (SEARCH, "cheap boots")
+
+
+def test_the_last_uploads_are_kept() -> None:
+    uploads = Uploads()
+    names = [uploads.keep(bytes([number])) for number in range(KEPT + 1)]
+    assert [uploads.get(name) for name in (names[0], names[1], names[-1], "guessed")] == [
+        None, b"\x01", bytes([KEPT]), None,
+    ]  # fmt: skip
+
+
+def test_a_picture_must_be_usable(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 20), "red").save(tmp_path / "red.png")
+    assert picture_id(tmp_path / "red.png", 800) == image_id((tmp_path / "red.png").read_bytes())
+    with pytest.raises(InputError, match=r"usable image at .*red\.png, found: too many pixels"):
+        picture_id(tmp_path / "red.png", 799)

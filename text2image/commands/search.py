@@ -14,26 +14,26 @@ from pathlib import Path
 
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.collection.images import open_image
-from text2image.pages.search.searcher import FoundImage, Searcher
+from text2image.pages.search.searcher import Searcher, SearchResult
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, draw_sheet
 from text2image.params import load_params
 
 COLUMNS = 5  # pictures a row of a sheet
 
 
-def draw(query: str, found: Sequence[FoundImage], searcher: Searcher, path: Path) -> None:
+def draw(query: str, results: Sequence[SearchResult], searcher: Searcher, path: Path) -> None:
     """Write a sheet with the images that were found.
 
     Raises:
         InputError: no picture can be written at ``path``.
     """
     cells = [
-        Cell(open_image(searcher.root / searcher.path_of[f.image_id]), f"{f.rank} · {f.score:.3f}")
-        for f in found
+        Cell(open_image(searcher.root / searcher.path_of[r.image_id]), f"{r.rank} · {r.score:.3f}")
+        for r in results
     ]
     strips = [Strip("", "", cells[start : start + COLUMNS]) for start in range(0, len(cells), COLUMNS)]
     subtitle = (
-        f"{searcher.name}: the first {len(found)} of {len(searcher.image_ids)} images, with their scores"
+        f"{searcher.name}: the first {len(results)} of {len(searcher.image_ids)} images, with their scores"
     )
     try:
         draw_sheet(Sheet(f"“{one_line(query)}”", subtitle, strips)).save(path)
@@ -45,19 +45,19 @@ def draw(query: str, found: Sequence[FoundImage], searcher: Searcher, path: Path
 
 def answer(query: str, searcher: Searcher, options: Namespace) -> None:
     """Search and print the result, as lines for people or as one JSON list."""
-    found = searcher.search(query, options.k)
+    results = searcher.search(query, options.k)
     if options.sheet:
-        draw(query, found, searcher, options.sheet)
+        draw(query, results, searcher, options.sheet)
     if options.json:
-        print(json.dumps([f._asdict() for f in found], indent=None if options.query is None else 2))
+        print(json.dumps([r._asdict() for r in results], indent=None if options.query is None else 2))
     else:
         print(f"{'rank':>4}  {'score':>6}  {'image_id':<16}  path")
-        for f in found:
-            print(f"{f.rank:>4}  {f.score:>6.3f}  {f.image_id}  {one_line(f.path, 1000)}")
+        for r in results:
+            print(f"{r.rank:>4}  {r.score:>6.3f}  {r.image_id}  {one_line(r.path, 1000)}")
 
 
 def prompt(searcher: Searcher, options: Namespace) -> None:
-    """SearchResponse one query a line until the input ends or a line is empty."""
+    """Answer one query a line until the input ends or a line is empty."""
     while True:
         try:
             query = input("search> " if sys.stdin.isatty() else "")

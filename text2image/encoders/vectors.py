@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,11 @@ def text_determinants(card: dict[str, Any], precision: str) -> dict[str, Any]:
     about = {key: card[key] for key in ("name", "pretrained", "files", "context_length")}
     other = {} if precision == "fp32" else {"precision": precision}  # texts of stores from before stay known
     return {"kind": "text", **about, **other}
+
+
+def text_key(text: str) -> str:
+    """Return the store's key of a text, whose exact spelling counts."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:24]
 
 
 def gather(store: Store, keys: Sequence[str]) -> Floats:

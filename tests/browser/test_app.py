@@ -14,24 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from stages.judgements import uncounted
 from tests.conftest import Finished
 from tests.support.pipeline import Project
 from tests.support.playwright_browser import browser_page, needs_chromium
-from text2image.collection.images import image_id
 from text2image.formats.tables import read_csv
-from text2image.formats.texts import query_id
-from text2image.pages.search.guard import MAX_CALL
 from text2image.pages.search.annotations import SEARCH
-from text2image.pages.search.thumbnails import SMALL, Thumbnails
-from text2image.pages.search.explanation import SHOWN, spots
-from text2image.queries.judgements import JudgementRow, append_judgements, read_judgements
-from text2image.retrieval.ranking import top_k
+from text2image.pages.search.guard import MAX_CALL
+from text2image.queries.judgements import JudgementRow, read_judgements
 
 ATTACK = '<img src=x onerror="window.hit=1">'
 UPLOADED = "data/images/0/photo 0.jpg"
@@ -115,6 +108,7 @@ def first(page: Page, model: str) -> str | None:
 
 
 @needs_chromium
+@pytest.mark.browser
 @pytest.mark.pipeline
 def test_the_right_picture_comes_first_and_says_why(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
@@ -129,12 +123,14 @@ def test_the_right_picture_comes_first_and_says_why(served: Served, opened: tupl
         assert first(page, "builtin") in carriers
         card = page.locator('[data-model="builtin"] .card').first
         expect(card.locator(".tick")).to_have_text("✓ relevant")
-        expected = page.locator('[data-model="builtin"] .expected .spots li').first
+        expected = page.locator('[data-model="builtin"] .expected .group li').first
         shown = card.locator(".score").inner_text()
         expect(expected).to_contain_text(f"#1 {shown}")
         card.get_by_text("why", exact=True).click()
         expect(card.locator(".why")).to_contain_text(f"{text} ✓")
-        expect(card.locator(".why")).to_contain_text("held relevant, grade 2, since it carries the text")
+        expect(card.locator(".why")).to_contain_text(
+            "counted as relevant, grade 2, since it carries the text"
+        )
         assert card.locator(".why img").first.evaluate(
             "image => image.decode().then(() => image.naturalWidth)"
         )
@@ -145,6 +141,7 @@ def test_the_right_picture_comes_first_and_says_why(served: Served, opened: tupl
 
 
 @needs_chromium
+@pytest.mark.browser
 @pytest.mark.pipeline
 def test_two_models_stand_side_by_side(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
@@ -172,6 +169,7 @@ def test_two_models_stand_side_by_side(served: Served, opened: tuple[Page, list[
 
 
 @needs_chromium
+@pytest.mark.browser
 @pytest.mark.pipeline
 def test_a_click_keeps_a_judgement(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
@@ -200,6 +198,7 @@ def test_a_click_keeps_a_judgement(served: Served, opened: tuple[Page, list[str]
 
 
 @needs_chromium
+@pytest.mark.browser
 @pytest.mark.pipeline
 def test_texts_stay_texts(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
@@ -223,6 +222,7 @@ def test_texts_stay_texts(served: Served, opened: tuple[Page, list[str]]) -> Non
 
 
 @needs_chromium
+@pytest.mark.browser
 @pytest.mark.pipeline
 def test_a_picture_finds_itself(served: Served, opened: tuple[Page, list[str]], tmp_path: Path) -> None:
     page, heard = opened
@@ -347,52 +347,3 @@ def test_what_cannot_start_is_one_sentence(served: Served) -> None:
 
     assert f"port {served.port}" in refusal("--port", str(served.port))
     assert "the name of a person" in refusal("--by", "model:x")
-
-
-def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(tmp_path: Path) -> None:
-    paths = [tmp_path / name for name in ("a.png", "b.png", "c.png", "gone.png")]
-    for path in paths[:3]:
-        Image.new("RGB", (40, 20), "red").save(path)
-    identity = image_id(paths[0].read_bytes())
-    Image.new("RGB", (40, 20), "blue").save(paths[1])
-    paths[2].write_text("root:x:0:0")
-    for path, shown in zip(paths, (True, False, False, False), strict=True):
-        assert (Thumbnails({identity: path}, 1000).get(identity, SMALL) is not None) == shown, path
-    assert Thumbnails({identity: paths[0]}, 799).get(identity, SMALL) is None, "too many pixels to decode"
-    assert Thumbnails({identity: paths[0]}, 1000).get(identity, 100_000) is None, "a size of nobody's wish"
-
-
-def test_places_are_exact_ranks_of_the_whole_gallery() -> None:
-    rng = np.random.default_rng(3)
-    scores = rng.integers(0, 9, 60).astype(np.float32)  # many ties
-    image_ids = [f"{number:03}" for number in range(60)]
-    order = list(top_k(scores[None], 60)[0])
-    group = ["007", "031", "059", "absent"]
-    found = spots(group, scores, image_ids)
-    assert found.total == 3
-    assert [spot.image_id for spot in found.shown] == sorted(
-        group[:3], key=lambda image: order.index(int(image))
-    )
-    for spot in found.shown:
-        assert spot.rank == order.index(int(spot.image_id)) + 1
-        assert spot.score == scores[int(spot.image_id)]
-    many = spots(image_ids, scores, image_ids)
-    assert (len(many.shown), many.total) == (SHOWN, 60)
-    assert [spot.rank for spot in many.shown] == list(range(1, SHOWN + 1))
-    assert spots([], scores, image_ids) == ([], 0)
-
-
-def test_judgements_of_texts_that_nobody_asks_are_counted_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "judgements.csv"
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    rows = [
-        JudgementRow("human", "red shoe", "a", 3, "Ann", ""),
-        JudgementRow("human", "blue shoe", "a", 3, "Ann", ""),
-        JudgementRow(SEARCH, "red shoe", "a", 3, "Ann", ""),
-        JudgementRow(SEARCH, "Red shoe", "a", 0, "Bob", "=1+1"),
-    ]
-    append_judgements(rows, path)
-    assert read_judgements(path) == rows
-    assert uncounted(rows, {"human": {query_id("red shoe")}}) == 2
