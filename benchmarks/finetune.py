@@ -27,8 +27,9 @@ from text2image.collection.manifest import read_gallery, read_groups
 from text2image.encoders.models import describe, load_model
 from text2image.evaluation.comparison import compare
 from text2image.finetuning.checkpoint import Checkpoint
+from text2image.finetuning.data import number_rows
 from text2image.finetuning.report import MEASURES
-from text2image.finetuning.run import Base, Tuned, rows_of, threads, tune
+from text2image.finetuning.run import Base, Data, Tuned, set_threads, tune
 from text2image.params import load_params
 from text2image.queries.asked import ask, join_sources, read_label_queries
 from text2image.queries.judgements import read_judgements
@@ -46,8 +47,8 @@ def fold_of_parts(fold: int) -> dict[str, str]:
 
 def per_query(tuned: Tuned, rows: list[SplitRow]) -> dict[str, np.ndarray]:
     """Return ``{query_id: [[RR, hit] of base, of tuned]}`` of the test part."""
-    queries = [rows_of(rows).queries[row] for row in tuned.test.queries]
-    found = np.stack([[1 / f.rank, f.rank <= 5] for f in (tuned.base, tuned.tuned)]).astype(float)
+    queries = [number_rows(rows).queries[row] for row in tuned.mixed.test.queries]
+    found = np.stack([[1 / f.rank, f.rank <= 5] for f in (tuned.mixed.base, tuned.mixed.tuned)]).astype(float)
     return {query: found[:, :, i] for i, query in enumerate(queries)}
 
 
@@ -55,7 +56,7 @@ def main() -> None:
     params, group_of = load_params(), read_groups(ARTIFACTS.catalog)
     device = torch.device("cpu")
     settings = params.finetune.runs[RUN]
-    threads(settings, device)
+    set_threads(settings, device)
     judgements = read_judgements(ARTIFACTS.judgements)
     queries_of = {source: read_label_queries(ARTIFACTS.labels(source)) for source in settings.sources}
     relevance, texts = join_sources(
@@ -75,18 +76,19 @@ def main() -> None:
             parts = fold_of_parts(fold)
             rows = split_rows(relevance, texts, {q: parts[folds[q]] for q in folds}, group_of)
             base = Base(card, model._replace(network=copy.deepcopy(model.network)))
-            checkpoint = Checkpoint(["benchmark", tempfile.gettempdir(), seed, fold])
-            checkpoint.forget()
-            started = time.perf_counter()
-            tuned = tune(base, run, rows, files, group_of, params.runtime, checkpoint, lambda _: None)
-            seconds.append(time.perf_counter() - started)
-            checkpoint.forget()
+            with tempfile.TemporaryDirectory() as folder:
+                checkpoint = Checkpoint(RUN, [seed, fold], Path(folder))
+                started = time.perf_counter()
+                tuned = tune(
+                    base, run, Data(rows, files, group_of), params.runtime, checkpoint, lambda _: None
+                )
+                seconds.append(time.perf_counter() - started)
             found = per_query(tuned, rows)
             for query, values in found.items():
                 scores.setdefault(query, []).append(values)
             gains.append(np.mean([v[1] - v[0] for v in found.values()], axis=0))
             print(
-                f"seed {seed} fold {fold}: epochs {tuned.progress.best_epoch}/{tuned.progress.epoch} weight {tuned.chosen.weight} "
+                f"seed {seed} fold {fold}: epochs {tuned.progress.best_epoch}/{tuned.progress.epoch} weight {tuned.mixed.chosen.weight} "
                 f"gain MRR {gains[-1][0]:+.3f} HitRate@5 {gains[-1][1]:+.3f}", file=sys.stderr,
             )  # fmt: skip
     queries = sorted(scores)

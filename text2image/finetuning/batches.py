@@ -20,7 +20,7 @@ class Pair(NamedTuple):
     query: int
 
 
-def apart(pairs: Sequence[Pair], size: int, relevant: Mapping[int, Set[int]]) -> list[list[Pair]]:
+def separate_batches(pairs: Sequence[Pair], size: int, relevant: Mapping[int, Set[int]]) -> list[list[Pair]]:
     """Divide pairs into batches of at most ``size`` in which no two are relevant to each other.
 
     Each pair goes to the first batch with room that it does not collide with, so that batches are full

@@ -12,35 +12,35 @@ from typing import NamedTuple
 
 import torch
 
-from text2image.finetuning.loop import Weights, put_back
-from text2image.finetuning.measure import Found
-from text2image.finetuning.towers import Towers
+from text2image.finetuning.loop import Weights, set_weights
+from text2image.finetuning.measure import PerQuery
+from text2image.finetuning.network.towers import Towers
 
 STEPS = 10
 
 
 class Point(NamedTuple):
-    """One mix: the share of the tuned weights, and what it finds on the validation part."""
+    """One mix: the share of the tuned weights, and how well it does on the validation part."""
 
     weight: float
-    found: Found
+    validation: PerQuery
 
 
 def mix(towers: Towers, base: Weights, tuned: Weights, weight: float) -> None:
     """Set the towers' weights to ``(1 - weight) · base + weight · tuned``, exact at both ends."""
     parameters = {name: towers.parameters()[name] for name in tuned}
-    put_back(parameters, {name: torch.lerp(base[name], tuned[name], weight) for name in tuned})
+    set_weights(parameters, {name: torch.lerp(base[name], tuned[name], weight) for name in tuned})
 
 
-def curve(towers: Towers, base: Weights, tuned: Weights, find: Callable[[], Found]) -> list[Point]:
-    """Return what each mix from the base model (0) to the tuned one (1) finds, in tenths."""
+def curve(towers: Towers, base: Weights, tuned: Weights, validate: Callable[[], PerQuery]) -> list[Point]:
+    """Return how well each mix from the base model (0) to the tuned one (1) does, in tenths."""
     points = []
     for step in range(STEPS + 1):
         mix(towers, base, tuned, step / STEPS)
-        points.append(Point(step / STEPS, find()))
+        points.append(Point(step / STEPS, validate()))
     return points
 
 
 def lowest_loss(points: list[Point]) -> Point:
     """Return the mix with the lowest validation loss; of equals the one nearest to the base model."""
-    return min(points, key=lambda point: (point.found.loss.mean(), point.weight))
+    return min(points, key=lambda point: (point.validation.loss.mean(), point.weight))

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from text2image.finetuning.batches import Pair, apart
+from text2image.base.console import progress
+from text2image.finetuning.batches import Pair, separate_batches
 from text2image.finetuning.checkpoint import Checkpoint
-from text2image.finetuning.inputs import Inputs
-from text2image.finetuning.losses import Loss
-from text2image.finetuning.measure import Questions, measure_part
+from text2image.finetuning.data import LearningData
+from text2image.finetuning.measure import measure_part
+from text2image.finetuning.network.inputs import Inputs
+from text2image.finetuning.network.losses import Loss
 from text2image.finetuning.settings import FinetuneRun
 
 MOMENTUM = 0.9
 
 Weights = dict[str, Tensor]
-Log = Callable[[dict[str, float]], None]
-
-
-class Learning(NamedTuple):
-    """What a run learns from and is stopped by.
-
-    ``relevant``: ``{query: images that answer it}`` of the training part; pairs are among these.
-    """
-
-    pairs: Sequence[Pair]
-    relevant: Mapping[int, set[int]]
-    validation: Questions
+Figures = dict[str, float]
+Log = Callable[[Figures], None]
 
 
 class Progress(NamedTuple):
@@ -43,39 +34,79 @@ class Progress(NamedTuple):
     epoch: int
     best_epoch: int
     best: Weights
-    history: list[dict[str, float]]
+    history: list[Figures]
 
 
-def train(
-    inputs: Inputs,
-    chosen: Mapping[str, nn.Parameter],
-    learning: Learning,
-    run: FinetuneRun,
-    checkpoint: Checkpoint,
-    log: Log,
-) -> Progress:
-    """Train ``chosen`` and return the weights of the epoch with the lowest validation loss.
+class Trainer:
+    """What an epoch needs: the network, the parameters that train, what they learn from, loss and optimiser."""
+
+    def __init__(
+        self, inputs: Inputs, chosen: Mapping[str, nn.Parameter], data: LearningData, run: FinetuneRun
+    ) -> None:
+        self.inputs, self.chosen, self.data, self.run = inputs, chosen, data, run
+        self.loss = Loss(inputs.towers.network, run)
+        self.base = snapshot(chosen)
+        self.optimiser = make_optimiser(chosen, run)
+        self.device = next(iter(chosen.values())).device
+
+    def validate(self) -> Figures:
+        """Return the means over the validation part."""
+        measured = measure_part(
+            self.inputs.all_images, self.inputs.all_texts, self.data.validation, self.loss.scale.item()
+        )
+        return {f"validation/{name}": value for name, value in measured.means().items()}
+
+    def epoch(self, number: int) -> Figures:
+        """Step once for every batch and return the mean loss and the last learning rate."""
+        dealt = [self.data.pairs[i] for i in torch.randperm(len(self.data.pairs)).tolist()]
+        batches = separate_batches(dealt, self.run.batch, self.data.relevant)
+        total, rate = 0.0, 0.0
+        for step, batch in enumerate(batches, start=1):
+            rate = learning_rate(self.run, (number + step / len(batches)) / self.run.epochs)
+            total += self._step(batch, rate) * len(batch)
+        n_pairs = sum(map(len, batches))
+        return {"train/loss": total / max(1, n_pairs), "train/learning_rate": rate}
+
+    def _step(self, batch: list[Pair], rate: float) -> float:
+        """Move the parameters by one batch and return its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        images = self.inputs.image_rows([pair.image for pair in batch], training=True)
+        texts = self.inputs.text_rows([pair.query for pair in batch], training=True)
+        value = self.loss(images, texts)
+        self.optimiser.zero_grad()
+        value.backward()
+        self.optimiser.step()
+        if self.run.weight_decay:
+            _decay_towards(self.chosen, self.base, rate * self.run.weight_decay)
+        return float(value.item())
+
+
+def train(trainer: Trainer, checkpoint: Checkpoint, log: Log) -> Progress:
+    """Train, and return the weights of the epoch with the lowest validation loss.
 
     Epoch 0 is the base model. Training ends after ``run.epochs``, or when ``run.patience`` epochs
     brought no lower validation loss. Weight decay pulls towards the base model's weights, not to zero
-    (L2-SP; Li, Grandvalet and Davoine, 2018, https://arxiv.org/abs/1802.01483).
+    (L2-SP; Li, Grandvalet and Davoine, 2018, https://arxiv.org/abs/1802.01483). A run that is kept as
+    finished is returned as it is; one that was killed goes on. Both log their earlier epochs again.
     """
-    loss = Loss(inputs.towers.network, run)
-    base = snapshot(chosen)
-    optimiser = make_optimiser(chosen, run)
-    state = _resume(checkpoint, chosen, optimiser) or _begin(inputs, learning, loss, base)
+    finished = checkpoint.load_finished()
+    state = _progress(finished, trainer) if finished else _resume(checkpoint, trainer) or _begin(trainer)
     for row in state.history:
         log(row)
-    while state.epoch < run.epochs and state.epoch - state.best_epoch < run.patience:
-        started = time.perf_counter()
-        trained = _epoch(inputs, chosen, base, learning, run, loss, optimiser, state.epoch)
-        seconds = time.perf_counter() - started
-        found = measure_part(inputs.all_images, inputs.all_texts, learning.validation, loss.scale.item())
-        row = trained | {f"validation/{name}": value for name, value in found.means().items()}
-        row |= {"train/pairs_per_second": len(learning.pairs) / seconds}
-        state = _next(state, row, chosen)
-        _keep(checkpoint, state, chosen, optimiser)
-        log(row)
+    if finished:
+        return state
+    run, pairs = trainer.run, len(trainer.data.pairs)
+    title, done = f"finetune {checkpoint.run}", state.epoch * pairs
+    with progress(total=run.epochs * pairs, done=done, unit="pair", title=title) as bar:
+        while state.epoch < run.epochs and state.epoch - state.best_epoch < run.patience:
+            row = trainer.epoch(state.epoch) | trainer.validate()
+            state = _next(state, row, trainer.chosen)
+            now = {"now": snapshot(trainer.chosen), "optimiser": trainer.optimiser.state_dict()}
+            checkpoint.save(state._asdict() | now)
+            log(row)
+            bar.update(pairs)
+    checkpoint.finish(state._asdict())
     return state
 
 
@@ -90,12 +121,11 @@ def make_optimiser(chosen: Mapping[str, nn.Parameter], run: FinetuneRun) -> torc
     return torch.optim.SGD(chosen.values(), lr=run.learning_rate, momentum=MOMENTUM)
 
 
-def _begin(inputs: Inputs, learning: Learning, loss: Loss, base: Weights) -> Progress:
-    found = measure_part(inputs.all_images, inputs.all_texts, learning.validation, loss.scale.item())
-    return Progress(0, 0, base, [{f"validation/{name}": value for name, value in found.means().items()}])
+def _begin(trainer: Trainer) -> Progress:
+    return Progress(0, 0, trainer.base, [trainer.validate()])
 
 
-def _next(state: Progress, row: dict[str, float], chosen: Mapping[str, nn.Parameter]) -> Progress:
+def _next(state: Progress, row: Figures, chosen: Mapping[str, nn.Parameter]) -> Progress:
     """Return the progress after one more epoch."""
     lowest = min(earlier["validation/loss"] for earlier in state.history)
     better = row["validation/loss"] < lowest
@@ -107,39 +137,23 @@ def _next(state: Progress, row: dict[str, float], chosen: Mapping[str, nn.Parame
     )
 
 
-def _epoch(
-    inputs: Inputs,
-    chosen: Mapping[str, nn.Parameter],
-    base: Weights,
-    learning: Learning,
-    run: FinetuneRun,
-    loss: Loss,
-    optimiser: torch.optim.Optimizer,
-    epoch: int,
-) -> dict[str, float]:
-    """Step once for every batch and return the mean loss and the last learning rate."""
-    dealt = [learning.pairs[i] for i in torch.randperm(len(learning.pairs)).tolist()]
-    batches = apart(dealt, run.batch, learning.relevant)
-    total, rate = 0.0, 0.0
-    for number, batch in enumerate(batches):
-        rate = learning_rate(run, (epoch + (number + 1) / len(batches)) / run.epochs)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        images = inputs.image_rows([pair.image for pair in batch], training=True)
-        texts = inputs.text_rows([pair.query for pair in batch], training=True)
-        value = loss(images, texts)
-        optimiser.zero_grad()
-        value.backward()
-        optimiser.step()
-        if run.weight_decay:
-            _towards(chosen, base, rate * run.weight_decay)
-        total += value.item() * len(batch)
-    n_pairs = sum(map(len, batches))
-    return {"train/loss": total / max(1, n_pairs), "train/learning_rate": rate}
+def _resume(checkpoint: Checkpoint, trainer: Trainer) -> Progress | None:
+    """Set weights and optimiser back to the last checkpoint; None if there is none."""
+    kept = checkpoint.load(trainer.device)
+    if kept is None:
+        return None
+    set_weights(trainer.chosen, kept["now"])
+    trainer.optimiser.load_state_dict(kept["optimiser"])
+    return _progress(kept, trainer)
+
+
+def _progress(kept: Mapping[str, Any], trainer: Trainer) -> Progress:
+    best = {name: value.to(trainer.device) for name, value in kept["best"].items()}
+    return Progress(kept["epoch"], kept["best_epoch"], best, kept["history"])
 
 
 @torch.no_grad()
-def _towards(chosen: Mapping[str, nn.Parameter], base: Weights, share: float) -> None:
+def _decay_towards(chosen: Mapping[str, nn.Parameter], base: Weights, share: float) -> None:
     for name, parameter in chosen.items():
         parameter.lerp_(base[name], min(1.0, share))
 
@@ -158,24 +172,7 @@ def snapshot(chosen: Mapping[str, nn.Parameter]) -> Weights:
 
 
 @torch.no_grad()
-def put_back(chosen: Mapping[str, nn.Parameter], weights: Mapping[str, Tensor]) -> None:
+def set_weights(chosen: Mapping[str, nn.Parameter], weights: Mapping[str, Tensor]) -> None:
     """Set the weights."""
     for name, parameter in chosen.items():
         parameter.copy_(weights[name])
-
-
-def _keep(
-    checkpoint: Checkpoint, state: Progress, chosen: Mapping[str, nn.Parameter], optimiser: Any
-) -> None:
-    checkpoint.save(state._asdict() | {"now": snapshot(chosen), "optimiser": optimiser.state_dict()})
-
-
-def _resume(checkpoint: Checkpoint, chosen: Mapping[str, nn.Parameter], optimiser: Any) -> Progress | None:
-    device = next(iter(chosen.values())).device
-    kept = checkpoint.load(device)
-    if kept is None:
-        return None
-    put_back(chosen, kept["now"])
-    optimiser.load_state_dict(kept["optimiser"])
-    best = {name: value.to(device) for name, value in kept["best"].items()}
-    return Progress(kept["epoch"], kept["best_epoch"], best, kept["history"])

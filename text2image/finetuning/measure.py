@@ -19,8 +19,8 @@ Integers = npt.NDArray[np.int64]
 HIT_K = 5
 
 
-class Found(NamedTuple):
-    """What a model finds for the queries of a part: ``(n_queries,)`` each.
+class PerQuery(NamedTuple):
+    """How well a model retrieves for each query of a part: ``(n_queries,)`` each.
 
     Attributes:
         loss: minus the log of the probability that a softmax over the gallery gives the relevant images.
@@ -55,7 +55,7 @@ class Questions(NamedTuple):
     columns: Integers
 
 
-def measure(images: Tensor, texts: Tensor, asked: Questions, scale: float) -> Found:
+def measure(images: Tensor, texts: Tensor, asked: Questions, scale: float) -> PerQuery:
     """Rank the gallery for every query by the project's own rule.
 
     Args:
@@ -68,15 +68,15 @@ def measure(images: Tensor, texts: Tensor, asked: Questions, scale: float) -> Fo
     relevant[torch.from_numpy(asked.rows), torch.from_numpy(asked.columns)] = True
     logits = scores * scale
     loss = logits.logsumexp(1) - logits.masked_fill(~relevant, -torch.inf).logsumexp(1)
-    found = ranks(scores.cpu().numpy(), asked.rows, asked.columns)
+    pair_ranks = ranks(scores.cpu().numpy(), asked.rows, asked.columns)
     starts = np.searchsorted(asked.rows, np.arange(len(asked.queries)))
-    return Found(loss.double().cpu().numpy(), best_rank(found, starts))
+    return PerQuery(loss.double().cpu().numpy(), best_rank(pair_ranks, starts))
 
 
 Embed = Callable[[Sequence[int]], Tensor]
 
 
-def measure_part(embed_images: Embed, embed_texts: Embed, asked: Questions, scale: float) -> Found:
+def measure_part(embed_images: Embed, embed_texts: Embed, asked: Questions, scale: float) -> PerQuery:
     """Embed a part and measure it."""
     with torch.no_grad():
         return measure(embed_images(asked.images), embed_texts(asked.queries), asked, scale)

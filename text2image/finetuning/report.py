@@ -10,18 +10,30 @@ import yaml
 
 from text2image.encoders.settings import Model
 from text2image.evaluation.comparison import compare
-from text2image.finetuning.measure import HIT_K, Found
+from text2image.finetuning.measure import HIT_K, PerQuery
 from text2image.finetuning.run import Tuned
 from text2image.finetuning.settings import FinetuneRun
 
 MEASURES = ("mrr", f"hit_rate@{HIT_K}")
+CURVE_COLUMNS = ("model", "weight", "loss", *MEASURES, "chosen")
 UNKNOWN_LICENCE = "unknown"
+
+USE = """From the folder that `data/` lies in:
+
+```python
+import open_clip
+import text2image.encoders.builtin.efficientnet_lite  # only for models made from `builtin`: names its image tower to timm
+
+model, _, preprocess = open_clip.create_model_and_transforms("local-dir:data/tuned/{name}")
+tokenizer = open_clip.get_tokenizer("local-dir:data/tuned/{name}")
+```"""
 
 
 def figures(tuned: Tuned, split: Mapping[str, Any], *, resamples: int, seed: int) -> dict[str, Any]:
-    """Return the metrics of a run: the split's sizes, how it went, and both models on both held parts."""
+    """Return the metrics of a run: the split's sizes, how it went, and both models on both parts held out."""
+    mixed = tuned.mixed
     compared = compare(
-        _per_query(tuned.tuned), _per_query(tuned.base), tuned.clusters, resamples=resamples, seed=seed
+        _values(mixed.tuned), _values(mixed.base), tuned.clusters, resamples=resamples, seed=seed
     )
     return {
         "split": dict(split),
@@ -29,14 +41,17 @@ def figures(tuned: Tuned, split: Mapping[str, Any], *, resamples: int, seed: int
             "parameters": tuned.n_trained,
             "epochs": tuned.progress.epoch,
             "best_epoch": tuned.progress.best_epoch,
-            "wise_ft_weight": tuned.chosen.weight,
+            "wise_ft_weight": mixed.chosen.weight,
         },
-        "validation": {"base": tuned.points[0].found.means(), "tuned": tuned.chosen.found.means()},
+        "validation": {
+            "base": mixed.points[0].validation.means(),
+            "tuned": mixed.chosen.validation.means(),
+        },
         "test": {
-            "n_queries": len(tuned.test.queries),
-            "n_images": len(tuned.test.images),
-            "base": tuned.base.means(),
-            "tuned": tuned.tuned.means(),
+            "n_queries": len(mixed.test.queries),
+            "n_images": len(mixed.test.images),
+            "base": mixed.base.means(),
+            "tuned": mixed.tuned.means(),
             "difference": {
                 name: {"mean": one.difference, "low": one.low, "high": one.high}
                 for name, one in zip(MEASURES, compared, strict=True)
@@ -45,21 +60,30 @@ def figures(tuned: Tuned, split: Mapping[str, Any], *, resamples: int, seed: int
     }
 
 
-def _per_query(found: Found) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.stack([1.0 / found.rank, (found.rank <= HIT_K).astype(np.float64)], axis=1)
+def _values(measured: PerQuery) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return ``MEASURES`` of each query: ``(n_queries, 2)``."""
+    return np.stack([1.0 / measured.rank, (measured.rank <= HIT_K).astype(np.float64)], axis=1)
 
 
-def card(name: str, run: FinetuneRun, base: Model, found: Mapping[str, Any], changed: list[str]) -> str:
+def curve_rows(name: str, tuned: Tuned) -> list[tuple[str, ...]]:
+    """Return the rows of the chart of mixes, by ``CURVE_COLUMNS``."""
+    return [
+        (
+            name,
+            str(point.weight),
+            *(f"{value:.6f}" for value in point.validation.means().values()),
+            str(point is tuned.mixed.chosen).lower(),
+        )
+        for point in tuned.mixed.points
+    ]
+
+
+def card(name: str, run: FinetuneRun, base: Model, metrics: Mapping[str, Any], changed: list[str]) -> str:
     """Return the model card, in the form that the Hugging Face hub reads."""
     licence = base.licence or UNKNOWN_LICENCE
-    head = {
-        "library_name": "open_clip",
-        "tags": ["clip", "retrieval"],
-        "base_model": base.name,
-        "license": licence.lower(),
-    }
+    sizes = [(part, *row.values()) for part, row in metrics["split"].items()]
     return f"""---
-{yaml.safe_dump(head, sort_keys=False, allow_unicode=True).strip()}
+{_front_matter(base.name, licence)}
 ---
 
 # {name}
@@ -70,45 +94,57 @@ Licence of the base model: {licence}. The training data's own terms may bind too
 
 ## Use
 
-From the folder that `data/` lies in:
-
-```python
-import open_clip
-import text2image.encoders.builtin.efficientnet_lite  # only for models made from `builtin`: names its image tower to timm
-
-model, _, preprocess = open_clip.create_model_and_transforms("local-dir:data/tuned/{name}")
-tokenizer = open_clip.get_tokenizer("local-dir:data/tuned/{name}")
-```
+{USE.format(name=name)}
 
 ## Data and split
 
 Labels: {", ".join(run.sources)}. Near-duplicate images and all images of one text are in one part.
 
-{_table(("part", "images", "queries", "pairs", "components", "largest component"), [(part, *row.values()) for part, row in found["split"].items()])}
+{_table(("part", "images", "queries", "pairs", "components", "largest component"), sizes)}
 
 ## Result
 
-{_results(found)}
-
-On the test part the MRR differs by {_difference(found, MEASURES[0])} and HitRate@{HIT_K} by {_difference(found, MEASURES[1])} (paired, 95 % interval).
+{_results(metrics)}
 
 ## Training
 
 {_table(("setting", "value"), _settings(run))}
 
-{found["training"]["parameters"]:,} figures trained for {found["training"]["epochs"]} epochs, the best after {found["training"]["best_epoch"]}; the
-weights are {found["training"]["wise_ft_weight"]:.1f} tuned and {1 - found["training"]["wise_ft_weight"]:.1f} base (WiSE-FT, chosen on the validation part).
+{_training(metrics["training"])}
 Parameters that differ from the base model's: {_listed(changed)}.
 """
 
 
-def _results(found: Mapping[str, Any]) -> str:
+def _front_matter(base: str, licence: str) -> str:
+    head = {
+        "library_name": "open_clip",
+        "tags": ["clip", "retrieval"],
+        "base_model": base,
+        "license": licence.lower(),
+    }
+    return yaml.safe_dump(head, sort_keys=False, allow_unicode=True).strip()
+
+
+def _results(metrics: Mapping[str, Any]) -> str:
     rows = [
-        (part, which, *(f"{found[part][which][name]:.3f}" for name in MEASURES))
+        (part, which, *(f"{metrics[part][which][name]:.3f}" for name in MEASURES))
         for part in ("validation", "test")
         for which in ("base", "tuned")
     ]
-    return _table(("part", "model", "MRR", f"HitRate@{HIT_K}"), rows)
+    mrr, hit_rate = (_interval(metrics["test"]["difference"][name]) for name in MEASURES)
+    return (
+        f"{_table(('part', 'model', 'MRR', f'HitRate@{HIT_K}'), rows)}\n\n"
+        f"On the test part the MRR differs by {mrr} and HitRate@{HIT_K} by {hit_rate} (paired, 95 % interval)."
+    )
+
+
+def _training(training: Mapping[str, Any]) -> str:
+    weight = training["wise_ft_weight"]
+    return (
+        f"{training['parameters']:,} figures trained for {training['epochs']} epochs, "
+        f"the best after {training['best_epoch']}; the\n"
+        f"weights are {weight:.1f} tuned and {1 - weight:.1f} base (WiSE-FT, chosen on the validation part)."
+    )
 
 
 def _settings(run: FinetuneRun) -> list[tuple[str, object]]:
@@ -118,9 +154,8 @@ def _settings(run: FinetuneRun) -> list[tuple[str, object]]:
     return [(name, value) for name, value in settings.items() if kinds.get(name, run.train) == run.train]
 
 
-def _difference(found: Mapping[str, Any], measure: str) -> str:
-    one = found["test"]["difference"][measure]
-    return f"{one['mean']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
+def _interval(difference: Mapping[str, float]) -> str:
+    return f"{difference['mean']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}]"
 
 
 def _listed(names: list[str], most: int = 12) -> str:

@@ -1,8 +1,7 @@
-"""One fine-tuning run from the split to the mixed weights; what it found is returned, nothing is written."""
+"""One fine-tuning run from the split to the mixed weights; what it gives is returned, nothing is written."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,19 +12,19 @@ from torch import nn
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models import EmbeddingModel
-from text2image.finetuning.batches import Pair
+from text2image.encoders.vectors import image_determinants, text_determinants
 from text2image.finetuning.checkpoint import Checkpoint
-from text2image.finetuning.inputs import Inputs, trunk_features
+from text2image.finetuning.data import Rows, learning_data, number_rows, questions
 from text2image.finetuning.interpolate import Point, curve, lowest_loss, mix
-from text2image.finetuning.loop import Learning, Log, Progress, Weights, put_back, snapshot, train
-from text2image.finetuning.losses import Loss
-from text2image.finetuning.measure import Found, Questions, measure_part
-from text2image.finetuning.parts import choose, merge_low_rank
+from text2image.finetuning.loop import Log, Progress, Trainer, Weights, set_weights, snapshot, train
+from text2image.finetuning.measure import PerQuery, Questions, measure_part
+from text2image.finetuning.network.inputs import PRECISION, Inputs, trunk_features
+from text2image.finetuning.network.losses import Loss
+from text2image.finetuning.network.parts import choose_parameters, merge_low_rank
+from text2image.finetuning.network.towers import Towers
 from text2image.finetuning.settings import FinetuneRun
-from text2image.finetuning.towers import Towers
 from text2image.queries.clusters import query_clusters
-from text2image.queries.relevance import LABELLED
-from text2image.queries.split import TEST, TRAIN, VALIDATION, SplitRow
+from text2image.queries.split import TEST, VALIDATION, SplitRow
 
 
 class Base(NamedTuple):
@@ -35,160 +34,127 @@ class Base(NamedTuple):
     model: EmbeddingModel
 
 
+class Data(NamedTuple):
+    """What a run reads: the rows of the split, a file of each of its images, and their near-duplicate groups."""
+
+    split: Sequence[SplitRow]
+    files: Mapping[str, ImageFile]
+    group_of: Mapping[str, int]
+
+
+class Mixed(NamedTuple):
+    """The tuned weights mixed with the base model's.
+
+    Attributes:
+        points: the curve of mixes; ``chosen`` is the one taken.
+        base, tuned: how well both models do on the test part, query by query.
+        test: the test part, as rows of images and texts.
+    """
+
+    points: list[Point]
+    chosen: Point
+    base: PerQuery
+    tuned: PerQuery
+    test: Questions
+
+
 class Tuned(NamedTuple):
     """What a run made.
 
     Attributes:
-        network: whole again, with the mixed weights.
+        network: in one piece again, with the mixed weights.
         changed: names of the parameters that differ from the base model's.
         n_trained: how many figures were trained.
         progress: epochs and their history.
-        points: the curve of mixes; ``chosen`` is the one taken.
-        base, tuned: what both find on the test part, query by query.
+        mixed: how it was mixed, and the measures.
         clusters: ``(n_test_queries,)`` int64, the same for queries that share an image or a copy of it.
-        test: the test part, as rows of images and texts.
     """
 
     network: nn.Module
     changed: list[str]
     n_trained: int
     progress: Progress
-    points: list[Point]
-    chosen: Point
-    base: Found
-    tuned: Found
+    mixed: Mixed
     clusters: np.ndarray[Any, np.dtype[np.int64]]
-    test: Questions
 
 
-class Rows(NamedTuple):
-    """The split by row: images sorted by id, queries sorted by id with their texts."""
+def determinants(
+    card: dict[str, Any], run: FinetuneRun, split: Sequence[SplitRow], device: torch.device
+) -> Any:
+    """Return all that determines a run besides the code: settings, base model, pixels, data and rounding.
 
-    images: list[str]
-    queries: list[str]
-    texts: list[str]
-
-
-def rows_of(split: Sequence[SplitRow]) -> Rows:
-    """Number the images and queries of a split."""
-    texts = {row.query_id: row.text for row in split if row.query_id}
-    return Rows(sorted({row.image_id for row in split}), sorted(texts), [texts[q] for q in sorted(texts)])
-
-
-def questions(split: Sequence[SplitRow], part: str, rows: Rows) -> Questions:
-    """Return a part as something to measure on."""
-    mine = [row for row in split if row.part == part]
-    images, queries = sorted({row.image_id for row in mine}), sorted({r.query_id for r in mine if r.query_id})
-    column = {image: i for i, image in enumerate(images)}
-    line = {query: i for i, query in enumerate(queries)}
-    pairs = sorted((line[row.query_id], column[row.image_id]) for row in mine if row.query_id)
-    table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    image_row = {image: i for i, image in enumerate(rows.images)}
-    query_row = {query: i for i, query in enumerate(rows.queries)}
-    return Questions(
-        [image_row[i] for i in images], [query_row[q] for q in queries], table[:, 0], table[:, 1]
-    )
-
-
-def learning(split: Sequence[SplitRow], rows: Rows) -> Learning:
-    """Return what is learned from: training pairs; only marginally relevant ones are not pulled together."""
-    image_row = {image: i for i, image in enumerate(rows.images)}
-    query_row = {query: i for i, query in enumerate(rows.queries)}
-    relevant: dict[int, set[int]] = defaultdict(set)
-    pairs = []
-    for row in split:
-        if row.part == TRAIN and row.query_id:
-            pair = Pair(image_row[row.image_id], query_row[row.query_id])
-            relevant[pair.query].add(pair.image)
-            if row.relevance >= LABELLED:
-                pairs.append(pair)
-    return Learning(sorted(pairs), relevant, questions(split, VALIDATION, rows))
+    The number of threads is set here; see :func:`set_threads`.
+    """
+    versions = image_determinants(card, PRECISION), text_determinants(card, PRECISION)
+    return [run.model_dump(), *versions, list(split), device.type, set_threads(run, device)]
 
 
 def tune(
-    base: Base,
-    run: FinetuneRun,
-    split: Sequence[SplitRow],
-    files: Mapping[str, ImageFile],
-    group_of: Mapping[str, int],
-    runtime: Runtime,
-    checkpoint: Checkpoint,
-    log: Log,
+    base: Base, run: FinetuneRun, data: Data, runtime: Runtime, checkpoint: Checkpoint, log: Log
 ) -> Tuned:
     """Train, mix with the base model, and measure both on the test part.
 
     Args:
         base: the base model.
         run: settings.
-        split: all rows of the split.
-        files: ``{image_id: file}`` of all images of the split.
-        group_of: ``{image_id: near-duplicate group}``.
+        data: what it learns from and is measured on.
         runtime: batch size and workers for features that are computed once.
-        checkpoint: where the run is kept; one that is there is gone on with.
+        checkpoint: where the run is kept; one that is there is gone on with, a finished one is not trained again.
         log: called with the figures of every epoch, those before a resume included.
     """
     torch.manual_seed(run.seed)
-    rows = rows_of(split)
+    rows = number_rows(data.split)
     towers = Towers(base.model.network, run.dropout)
     original = snapshot(towers.parameters())
-    images = [files[image] for image in rows.images]
-    chosen = choose(towers, run)
+    chosen = choose_parameters(towers, run)
+    inputs = _inputs(towers, base, run, data, rows, runtime)
+    progress = train(Trainer(inputs, chosen, learning_data(data.split, rows), run), checkpoint, log)
+    set_weights(chosen, progress.best)
+    merge_low_rank(towers.network)
+    tuned = {k: v for k, v in snapshot(towers.parameters()).items() if not torch.equal(v, original[k])}
+    mixed = _mix(inputs, run, data, rows, original, tuned)
+    test = mixed.test
+    groups = np.array([data.group_of[inputs.images[test.images[c]].image_id] for c in test.columns])
+    return Tuned(
+        network=towers.rejoined(),
+        changed=sorted(tuned),
+        n_trained=sum(parameter.numel() for parameter in chosen.values()),
+        progress=progress,
+        mixed=mixed,
+        clusters=query_clusters(test.rows, groups, len(test.queries)),
+    )
+
+
+def _inputs(towers: Towers, base: Base, run: FinetuneRun, data: Data, rows: Rows, runtime: Runtime) -> Inputs:
+    """Return what goes into the towers; where only heads train, what the trunks make of it, computed once."""
+    images = [data.files[image] for image in rows.images]
     features = (
         trunk_features(towers, base.model, images, rows.texts, base.card, runtime)
         if run.train == "head"
         else None
     )
-    inputs = Inputs(towers, base.model, images, rows.texts, features)
-    learn = learning(split, rows)
-    progress = train(inputs, chosen, learn, run, checkpoint, log)
-    put_back(chosen, progress.best)
-    merge_low_rank(towers.network)
-    tuned = {k: v for k, v in snapshot(towers.parameters()).items() if not torch.equal(v, original[k])}
-    n_trained = sum(parameter.numel() for parameter in chosen.values())
-    return _mixed(
-        inputs, run, learn, original, tuned, progress, n_trained, questions(split, TEST, rows), group_of
-    )
+    return Inputs(towers, base.model, images, rows.texts, features)
 
 
-def _mixed(
-    inputs: Inputs,
-    run: FinetuneRun,
-    learn: Learning,
-    original: Weights,
-    tuned: Weights,
-    progress: Progress,
-    n_trained: int,
-    test: Questions,
-    group_of: Mapping[str, int],
-) -> Tuned:
+def _mix(
+    inputs: Inputs, run: FinetuneRun, data: Data, rows: Rows, original: Weights, tuned: Weights
+) -> Mixed:
     """Choose the mix on the validation part, then look at the test part once."""
     scale = Loss(inputs.towers.network, run).scale.item()
+    validation, test = (questions(data.split, part, rows) for part in (VALIDATION, TEST))
 
-    def find(part: Questions) -> Found:
+    def measured(part: Questions) -> PerQuery:
         return measure_part(inputs.all_images, inputs.all_texts, part, scale)
 
-    points = curve(inputs.towers, original, tuned, lambda: find(learn.validation))
-    best = lowest_loss(points)
+    points = curve(inputs.towers, original, tuned, lambda: measured(validation))
+    chosen = lowest_loss(points)
     mix(inputs.towers, original, tuned, 0.0)
-    before = find(test)
-    mix(inputs.towers, original, tuned, best.weight)
-    after = find(test)
-    groups = np.array([group_of[inputs.images[test.images[c]].image_id] for c in test.columns])
-    return Tuned(
-        network=inputs.towers.whole(),
-        changed=sorted(tuned),
-        n_trained=n_trained,
-        progress=progress,
-        points=points,
-        chosen=best,
-        base=before,
-        tuned=after,
-        clusters=query_clusters(test.rows, groups, len(test.queries)),
-        test=test,
-    )
+    before = measured(test)
+    mix(inputs.towers, original, tuned, chosen.weight)
+    return Mixed(points, chosen, before, measured(test), test)
 
 
-def threads(run: FinetuneRun, device: torch.device) -> int:
+def set_threads(run: FinetuneRun, device: torch.device) -> int:
     """Let heads train on one core, which is faster for matrices so small; return the number in use.
 
     Sums are rounded by the number of cores that share them: it is one of a run's determinants.

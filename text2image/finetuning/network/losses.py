@@ -39,9 +39,9 @@ class Loss:
 
     def __call__(self, images: Tensor, texts: Tensor) -> Tensor:
         """Return the loss, ``()``."""
-        found: Tensor = (
+        loss: Tensor = (
             self._pairwise(images, texts, self.scale, self._bias)
             if self._sigmoid
             else self._contrastive(images, texts, self.scale)
         )
-        return found
+        return loss

@@ -22,7 +22,7 @@ from text2image.collection.manifest import ImageFile
 from text2image.encoders.forward import forward_images
 from text2image.encoders.models import EmbeddingModel
 from text2image.encoders.vectors import gather, image_determinants, text_determinants
-from text2image.finetuning.towers import Towers, device_of
+from text2image.finetuning.network.towers import Towers, device_of
 
 PRECISION = "fp32"
 """Of weights and features, whatever ``embed.precision`` says: gradients need it."""

@@ -1,7 +1,7 @@
 """An open_clip model as two towers, each a trunk and a head: the last linear map into the common space.
 
 The heads are taken off, so that a trunk's output can be computed once and kept while only heads train,
-and so that dropout can act between the two. :func:`Towers.whole` puts them back.
+and so that dropout can act between the two. :func:`Towers.rejoined` puts them back.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Slot(NamedTuple):
     @property
     def head(self) -> nn.Module | nn.Parameter:
         """The head as it is now."""
-        found: nn.Module | nn.Parameter = getattr(self.owner, self.attribute)
-        return found
+        head: nn.Module | nn.Parameter = getattr(self.owner, self.attribute)
+        return head
 
 
 class Towers:
@@ -55,7 +55,7 @@ class Towers:
             skipped = slot.attribute in {"proj", "text_projection"} and not _is_called(slot)
             setattr(slot.owner, slot.attribute, None if skipped else nn.Identity())
 
-    def whole(self) -> nn.Module:
+    def rejoined(self) -> nn.Module:
         """Put the heads back and return the network."""
         for slot, head in zip(self.slots, self.heads(), strict=True):
             delattr(slot.owner, slot.attribute)
@@ -68,13 +68,13 @@ class Towers:
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Return all parameters by the names that they have in the whole network."""
-        found = dict(self.network.named_parameters())
+        parameters = dict(self.network.named_parameters())
         for slot, head in zip(self.slots, self.heads(), strict=True):
             if isinstance(head, nn.Parameter):
-                found[slot.name] = head
+                parameters[slot.name] = head
             else:
-                found |= {f"{slot.name}.{key}": value for key, value in head.named_parameters()}
-        return found
+                parameters |= {f"{slot.name}.{key}": value for key, value in head.named_parameters()}
+        return parameters
 
     def image_rows(self, features: Tensor, *, training: bool = False) -> Tensor:
         """Return unit rows ``(n, dim)`` of what the image trunk gave, ``(n, width)``."""

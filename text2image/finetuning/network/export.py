@@ -20,7 +20,8 @@ NOT_COPIED = {".safetensors", ".bin", ".pt", ".pth", ".md"}
 
 
 def write_model(folder: Path, network: nn.Module, base: Model, card: str) -> None:
-    """Write weights, config, tokenizer and card into ``folder``, which must not be there yet."""
+    """Write weights, config, tokenizer and card into ``folder``; what is there already goes."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if base.name.startswith(LOCAL_DIR):
         _copy_config(folder, Path(base.name.removeprefix(LOCAL_DIR)))

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from text2image.base.console import InputError
+from text2image.finetuning.network.towers import Towers, check_heads
 from text2image.finetuning.settings import FinetuneRun
-from text2image.finetuning.towers import Towers, check_heads
 
 BLOCKS = (
     "visual.transformer.resblocks",
@@ -47,7 +47,7 @@ class LowRank(nn.Module):
         return weight + self.scale * self.b @ self.a
 
 
-def choose(towers: Towers, run: FinetuneRun) -> dict[str, nn.Parameter]:
+def choose_parameters(towers: Towers, run: FinetuneRun) -> dict[str, nn.Parameter]:
     """Freeze all parameters but those that ``run.train`` names, and return these by name.
 
     Raises:

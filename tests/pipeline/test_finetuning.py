@@ -70,7 +70,7 @@ def test_a_tuned_model_is_made_measured_on_what_it_has_not_seen_and_refused_othe
     live = root / "plots" / "finetune" / "builtin-tuned" / "live" / "plots" / "metrics"
     logged = {path.relative_to(live).as_posix() for path in live.rglob("*.tsv")}
     assert logged == {
-        "train/loss.tsv", "train/learning_rate.tsv", "train/pairs_per_second.tsv",
+        "train/loss.tsv", "train/learning_rate.tsv",
         "validation/loss.tsv", "validation/mrr.tsv", "validation/hit_rate@5.tsv",
     }  # fmt: skip
 
