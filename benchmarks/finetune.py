@@ -18,6 +18,7 @@ import copy
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
