@@ -13,7 +13,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 HEAD_LINES = 14
-SHOWN = ("cat ", "head ", "dvc metrics diff ", "python -m text2image.commands.search ")
+SHOWN = ("cat ", "head ", "dvc metrics diff ", "t2i search ")
 BLOCK = re.compile(
     r"(?:^<!-- needs: (?P<needs>[^\n]*) -->\n)?^```console\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
 )
