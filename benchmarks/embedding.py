@@ -74,9 +74,9 @@ def random_model(name: str, directory: Path) -> None:
 
 def make_project(root: Path, models: Sequence[str], count: int) -> None:
     """Make the folder that the stage runs in: photographs, manifest, models with their cards, params."""
-    from stages.builtin_model import build
     from text2image.collection.images import image_id
-    from text2image.encoders.models import describe
+    from text2image.encoders.builtin.assemble import build
+    from text2image.encoders.models.card import describe
     from text2image.encoders.settings import Model
 
     (root / "data/images").mkdir(parents=True)
@@ -154,7 +154,7 @@ def loader(directory: Path, count: int) -> None:
     import torch
     from torch.utils.data import DataLoader
 
-    from text2image.encoders.local_dir import load_local_dir
+    from text2image.encoders.models.local_dir import load_local_dir
 
     network, transform, _ = load_local_dir(directory)
 
@@ -176,7 +176,7 @@ def worker(directory: Path, count: int) -> None:
     import torch
     from torch.utils.data import DataLoader
 
-    from text2image.encoders.local_dir import load_local_dir
+    from text2image.encoders.models.local_dir import load_local_dir
 
     for _ in range(2):
         network, transform, _ = load_local_dir(directory)
@@ -201,7 +201,7 @@ def bound(directory: Path, count: int, precision: str, started: float) -> None:
 
     from text2image.encoders.device import DTYPES, keep_freed_memory
     from text2image.encoders.linear import use_onednn
-    from text2image.encoders.local_dir import load_local_dir
+    from text2image.encoders.models.local_dir import load_local_dir
 
     network, transform, _ = load_local_dir(directory)
     network = network.to(DTYPES[precision], memory_format=torch.channels_last)
@@ -307,7 +307,8 @@ def quality(name: str = "builtin") -> list[Quality]:
     from text2image.artifacts import ARTIFACTS
     from text2image.collection.manifest import read_gallery
     from text2image.encoders.embedding import embed_images, embed_texts
-    from text2image.encoders.models import load_card, load_model
+    from text2image.encoders.models.card import load_card
+    from text2image.encoders.models.load import load_model
     from text2image.evaluation.measures import hit_rate, query_starts, reciprocal_rank
     from text2image.formats.trec import read_qrels, read_queries
     from text2image.params import load_params
@@ -317,7 +318,7 @@ def quality(name: str = "builtin") -> list[Quality]:
     params, device, found = load_params(), torch.device("cpu"), []
     files = read_gallery(ARTIFACTS.manifest, params.data.images)
     for precision in ("fp32", "bf16"):
-        model = load_model(name, load_card(name), device, precision)
+        model = load_model(name, load_card(ARTIFACTS.card(name)), device, precision)
         images = np.concatenate([rows for _, rows in embed_images(model, files, device, params.runtime)])
         for source in params.label.sources:
             texts = read_queries(Path(f"data/queries/{source}.tsv"))

@@ -14,7 +14,7 @@ from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.collection.manifest import read_gallery, read_groups
 from text2image.encoders.device import pick_device
-from text2image.encoders.models import load_model
+from text2image.encoders.models.load import load_model
 from text2image.encoders.settings import Model
 from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.live import live_log

@@ -13,7 +13,8 @@ import numpy as np
 
 from stages import run
 from stages.compare import headline
-from text2image.encoders.models import load_card
+from text2image.artifacts import ARTIFACTS
+from text2image.encoders.models.card import load_card
 from text2image.encoders.throughput import COLUMNS as SPEED
 from text2image.evaluation.pareto import pareto_front
 from text2image.formats.tables import read_csv, write_csv
@@ -27,7 +28,7 @@ COLUMNS = ("model", "source", "n_queries", "n_images", "k", *FIGURES, *COST, "on
 def cost(model: str) -> tuple[object, ...]:
     """Return what a model costs: the columns ``COST``; what is not known is empty."""
     speed = {row["what"]: row for row in read_csv(Path(f"data/throughput/{model}.csv"), SPEED)}
-    size = load_card(model)["size"]
+    size = load_card(ARTIFACTS.card(model))["size"]
     return (
         speed["images"]["device"],
         speed["images"]["per_second"],

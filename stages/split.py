@@ -10,7 +10,7 @@ from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, say
 from text2image.collection.manifest import read_groups
-from text2image.encoders.models import describe
+from text2image.encoders.models.card import describe
 from text2image.formats.files import write_json
 from text2image.params import Params
 from text2image.queries.asked import ask, join_sources, read_label_queries

@@ -10,9 +10,11 @@ import tempfile
 from pathlib import Path
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.encoders.device import pick_device
-from text2image.encoders.models import load_card, load_model
+from text2image.encoders.models.card import load_card
+from text2image.encoders.models.load import load_model
 from text2image.encoders.throughput import COLUMNS, measure
 from text2image.formats.tables import write_csv
 from text2image.params import Params
@@ -20,7 +22,7 @@ from text2image.params import Params
 
 def main(params: Params, name: str) -> None:
     device = pick_device(params.runtime.device)
-    model = load_model(name, load_card(name), device, params.embed.precision)
+    model = load_model(name, load_card(ARTIFACTS.card(name)), device, params.embed.precision)
     with tempfile.TemporaryDirectory() as folder:
         rates = measure(model, device, params.runtime, Path(folder))
     rows = [(what, device.type, *(f"{value:.4g}" for value in rate)) for what, rate in rates.items()]

@@ -22,23 +22,24 @@ import pytest
 import yaml
 from PIL import Image, ImageDraw
 
-from stages.embed_images import embed_here
-from stages.label import answers, with_engine
+from stages.label import answers, load_source, with_engine
 from tests.pipeline.test_pipeline import tiny_model
 from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime
 from text2image.base.store import Store
 from text2image.cluster import pipeline
+from text2image.cluster.actor import Outcome, Work
 from text2image.cluster.connection import connected
-from text2image.cluster.pipeline import Outcome, TaskSize, Work, map_images
+from text2image.cluster.pipeline import TaskSize, map_images
 from text2image.cluster.pool import Pool, choose_pool
 from text2image.cluster.workers import embed_on_cluster
 from text2image.collection.images import image_id, open_image
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.models import describe
+from text2image.encoders.models.card import describe
 from text2image.encoders.settings import Model
-from text2image.labels.protocol.source import load
+from text2image.encoders.stored import embed_images_here
+from text2image.formats.tables import write_csv
 from text2image.params import Params, load_params
 
 needs_ray = pytest.mark.skipif(
@@ -146,7 +147,9 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
     model = Model(name="local-dir:tiny", pretrained=None, context_length=None)
     card = describe("tiny", model)
     files = [picture(Path(f"{number}.jpg"), number, 1400) for number in range(10)]
-    here = dict(row for batch in embed_here("tiny", card, files, params) for row in batch)
+    here = dict(
+        row for batch in embed_images_here("tiny", card, "fp32", params.runtime, files) for row in batch
+    )
     many = [
         ImageFile(f"{file.image_id}-{copy}", Path("sub", "..", file.path))
         for copy in range(10)
@@ -165,7 +168,7 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
 
     watch(monkeypatch, seen)
     small = with_runtime(params, images_per_task=2)
-    there = [row for batch in embed_on_cluster("tiny", card, many, small) for row in batch]
+    there = [row for batch in embed_on_cluster("tiny", card, "fp32", small.runtime, many) for row in batch]
     assert before[dead] == 3, "the node had worked"
     assert sum(before.values()) < len(many) / 4, "it was killed in the middle"
     assert after[dead] <= 4, "what it had finished may still have been on its way"
@@ -178,12 +181,14 @@ def test_labels_are_those_of_one_machine(
     nodes: Nodes, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = [picture(tmp_path / f"{number}.png", number, 320) for number in range(6)]
+    write_csv(tmp_path / "data" / "manifest.csv", ("image_id", "path"), [])
+    monkeypatch.chdir(tmp_path)
     kept = {}
     for engine in ("local", "ray"):
         monkeypatch.setenv("DVC_ROOT", str(tmp_path / engine))
         runtime = params.runtime.model_copy(update={"engine": engine})
         changed = params.model_copy(update={"runtime": runtime})
-        labeler = with_engine(load("ocr", changed), "ocr", changed)
+        labeler = with_engine(load_source("ocr", changed), "ocr", changed)
         assert len(answers(labeler, "ocr", images)) == len(images)
         with Store("labels/ocr", dict(labeler.determinants or {})) as store:
             kept[engine] = sorted(store.get(image.image_id for image in images))
@@ -322,7 +327,7 @@ def test_an_interrupted_stage_ends_cleanly_and_keeps_what_is_done(
     card = json.loads((stage / "data" / "models" / "tiny.json").read_text())
     card["name"] = f"local-dir:{stage / 'tiny'}"
     first = ImageFile("first", stage / "pictures" / "0.jpg")
-    ((_, row),) = next(embed_here("tiny", card, [first], params))
+    ((_, row),) = next(embed_images_here("tiny", card, "fp32", params.runtime, [first]))
     assert set(finished.values()) == {row}, "one picture under many ids"
 
 

@@ -29,7 +29,7 @@ from text2image.collection.manifest import gallery, read_manifest
 from text2image.collection.pins import read_pin
 from text2image.collection.scan import ListedFile, pin_of, scan
 from text2image.commands import catalog as catalog_command
-from text2image.encoders.models import describe
+from text2image.encoders.models.card import describe
 from text2image.formats.files import write_json
 from text2image.params import load_params
 

@@ -22,12 +22,12 @@ from timm.data import ImageNetInfo
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.builtin_model import build
 from text2image.base.console import InputError
 from text2image.encoders.builtin import assemble as builtin
 from text2image.encoders.builtin import efficientnet_lite as lite
+from text2image.encoders.builtin.assemble import build
 from text2image.encoders.builtin.conse import class_texts, head_weight, mean_by_class, ridge_map, unit
-from text2image.encoders.local_dir import load_local_dir
+from text2image.encoders.models.local_dir import load_local_dir
 
 TEXTS = [
     "a red car",
@@ -45,7 +45,7 @@ def refuse(*args, **kwargs):
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
 import torch
 from pathlib import Path
-from text2image.encoders.local_dir import load_local_dir
+from text2image.encoders.models.local_dir import load_local_dir
 out = []
 for directory in sys.argv[2:]:
     model, preprocess, tokenizer = load_local_dir(Path(directory))

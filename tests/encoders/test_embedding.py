@@ -24,7 +24,7 @@ from text2image.encoders.batches import CPU_REFERENCE, FILE, Probe, pick_batch_s
 from text2image.encoders.device import pick_dtype
 from text2image.encoders.embedding import embed_images
 from text2image.encoders.forward import Halving, forward_images
-from text2image.encoders.models import EmbeddingModel, load_model
+from text2image.encoders.models.load import EmbeddingModel, load_model
 from text2image.encoders.preprocessing import TOLERANCE, fast
 
 CPU = torch.device("cpu")

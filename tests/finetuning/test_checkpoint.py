@@ -20,7 +20,7 @@ from tests.finetuning.tiny import CLIP, REPOSITORY, base, pictures, run_once, se
 from text2image.artifacts import ARTIFACTS
 from text2image.collection import images
 from text2image.encoders import vectors
-from text2image.encoders.models import describe
+from text2image.encoders.models.card import describe
 from text2image.finetuning import checkpoint
 from text2image.finetuning.loop import Trainer
 from text2image.formats.files import write_json

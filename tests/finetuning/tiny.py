@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.models import describe, load_model
+from text2image.encoders.models.card import describe
+from text2image.encoders.models.load import load_model
 from text2image.encoders.settings import Model
 from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.loop import Log

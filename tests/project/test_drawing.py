@@ -11,9 +11,23 @@ import yaml
 
 from tests.support.pipeline import REPOSITORY
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8").split("## What each stage does")[1].split("\n## ")[0]
-ITEMS = {"embed.models": "MODEL", "index.models": "MODEL", "label.sources": "SOURCE", "finetune.models": "NAME"}
-INPUTS = {"${data.images}": "your images", "${label.human.path}": "your texts", "data/judgements.csv": "judgements"}
+README = (
+    (REPOSITORY / "README.md")
+    .read_text(encoding="utf-8")
+    .split("## What each stage does")[1]
+    .split("\n## ")[0]
+)
+ITEMS = {
+    "embed.models": "MODEL",
+    "index.models": "MODEL",
+    "label.sources": "SOURCE",
+    "finetune.models": "NAME",
+}
+INPUTS = {
+    "${data.images}": "your images",
+    "${label.human.path}": "your texts",
+    "data/judgements.csv": "judgements",
+}
 
 
 def stages() -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -18,11 +18,12 @@ from tests.support.pipeline import Project
 from text2image.base.console import InputError
 from text2image.commands.zoo import blamed
 from text2image.encoders.builtin.assemble import MODEL_CARD
-from text2image.encoders.licence import licence_of
-from text2image.encoders.memory import free_memory, require_memory
-from text2image.encoders.models import copies_of_weights, describe
+from text2image.encoders.models.card import describe
+from text2image.encoders.models.licence import licence_of
+from text2image.encoders.models.load import copies_of_weights
+from text2image.encoders.models.memory import free_memory, require_memory
+from text2image.encoders.models.size import Size, measure_size
 from text2image.encoders.settings import Model
-from text2image.encoders.size import Size, measure_size
 from text2image.encoders.vectors import image_determinants
 from text2image.evaluation.leaderboard import markdown, table
 from text2image.evaluation.pareto import pareto_front

@@ -1,1 +1,4 @@
-"""The costly stages on several machines: ``runtime.engine: ray`` in params.yaml; see docs/cluster.md."""
+"""The costly stages on several machines: ``runtime.engine: ray`` in params.yaml; see docs/cluster.md.
+
+Imports ``base``, ``formats``, ``collection``, ``encoders`` and ``labels``.
+"""

@@ -13,15 +13,14 @@ from typing import Any
 from text2image.base.console import InputError, one_line
 
 OBJECT_STORE = 256 * 1024**2  # bytes of a cluster of our own: paths go out and vectors come back, no pixels
-
-PATIENCE = 10.0  # seconds until an address counts as not there
+ANSWER_SECONDS = 10.0  # until an address counts as not there
 
 
 @contextmanager
 def connected() -> Iterator[None]:
     """Be connected to Ray, unless the process is already.
 
-    Workers run this process's own copy of the package ``stages``, wherever they are. A cluster
+    Workers run this process's own copy of the package ``text2image``, wherever they are. A cluster
     started here listens on loopback alone and ends with the process; none that is started or joined here
     reports its usage to anybody.
 
@@ -29,42 +28,62 @@ def connected() -> Iterator[None]:
         InputError: Ray is not installed, or the cluster cannot be reached.
     """
     address = os.environ.get("RAY_ADDRESS", "").strip() or "local"
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    if address == "local":
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = (
-            "0"  # on any system: bind to loopback; read on import
-        )
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise InputError(
-            f"expected Ray for runtime.engine: ray in params.yaml, found {one_line(error)}; run "
-            "pip install 'text2image-retrieval[ray]', or in this repository: pip install -e '.[ray]'"
-        ) from None
+    _import_ray(address)
+    import ray
+
     if ray.is_initialized():
         yield
         return
-    if address.startswith("ray://"):
-        raise InputError(
-            f"expected RAY_ADDRESS to be host:port or auto, on a machine of the cluster, found {one_line(address)}: "
-            "the results come to this machine's disk, and Ray's client protocol does not carry them"
-        )
-    try:
-        _knock(address)
-        ray.init(**_options(address))
-    except Exception as error:  # OSError, RuntimeError, ValueError … by version and cause
-        raise InputError(
-            f"expected a Ray cluster for runtime.engine: ray in params.yaml (RAY_ADDRESS: {one_line(address)}), "
-            f"found: {one_line(error) or type(error).__name__}"
-        ) from None
+    _connect(address)
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def _knock(address: str) -> None:
+def _import_ray(address: str) -> None:
+    """Import Ray with the settings that it reads when it is imported.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if address == "local":
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on any system: bind to loopback
+    try:
+        import ray
+        import ray.data  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"expected Ray for runtime.engine: ray in params.yaml, found {one_line(error)}; run "
+            "pip install 'text2image-retrieval[ray]', or in this repository: pip install -e '.[ray]'"
+        ) from None
+
+
+def _connect(address: str) -> None:
+    """Join the cluster at an address, or start one for ``local``.
+
+    Raises:
+        InputError: it cannot be reached.
+    """
+    import ray
+
+    if address.startswith("ray://"):
+        raise InputError(
+            f"expected RAY_ADDRESS to be host:port or auto, on a machine of the cluster, found {one_line(address)}: "
+            "the results come to this machine's disk, and Ray's client protocol does not carry them"
+        )
+    try:
+        _require_answer(address)
+        ray.init(**_options(address))
+    except Exception as error:  # OSError, RuntimeError, ValueError … by version and cause
+        raise InputError(
+            f"expected a Ray cluster for runtime.engine: ray in params.yaml (RAY_ADDRESS: {one_line(address)}), "
+            f"found: {one_line(error) or type(error).__name__}"
+        ) from None
+
+
+def _require_answer(address: str) -> None:
     """Find out within seconds whether anybody answers at ``host:port``, for which Ray would wait for minutes.
 
     Raises:
@@ -72,7 +91,7 @@ def _knock(address: str) -> None:
     """
     host, _, port = address.rpartition(":")
     if port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
 
 
 def _options(address: str) -> dict[str, Any]:

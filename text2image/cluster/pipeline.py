@@ -9,27 +9,18 @@ a missing model) comes back as a result that says so, since Ray would take an ex
 
 from __future__ import annotations
 
-import os
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import Runtime
+from text2image.cluster.actor import Outcome, Start, Worker
 from text2image.cluster.connection import connected
 from text2image.cluster.pool import Pool, choose_pool
 from text2image.collection.manifest import ImageFile
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 TASKS_AN_ACTOR = 4  # at least, so that a slow machine does not hold up the end
-
-Work = Callable[[Sequence[ImageFile]], Iterable[tuple[str, bytes]]]
-"""A loaded model: yields ``(image_id, result)`` for images."""
-Start = Callable[[Runtime], Work]
-"""Loads a model on a worker, given how it computes there; defined in a module, so that it can be sent."""
 
 
 class TaskSize(NamedTuple):
@@ -42,22 +33,6 @@ class TaskSize(NamedTuple):
 
     on_cpu: int
     on_gpu: int | None
-
-
-class Outcome(NamedTuple):
-    """What a worker made of a chunk: its results, up to an error if there was one.
-
-    Attributes:
-        node: Ray's id of the machine.
-        results: ``(image_id, result)``.
-        error: what was wrong, in one sentence; empty if nothing.
-        unseen: a file that this machine does not see; empty if none.
-    """
-
-    node: str
-    results: list[tuple[str, bytes]]
-    error: str = ""
-    unseen: str = ""
 
 
 def map_images(
@@ -82,10 +57,7 @@ def map_images(
         on_gpu = most.on_gpu if wants_gpus(runtime, machines) else None
         pool = choose_pool(machines, runtime.ray.actors, on_gpus=on_gpu is not None)
         size = runtime.ray.images_per_task or chunk_size(len(images), pool.actors, on_gpu or most.on_cpu)
-        chunks = [
-            [image._replace(path=everywhere(image.path)) for image in images[first : first + size]]
-            for first in range(0, len(images), size)
-        ]
+        chunks = cut(images, size)
         say(
             f"ray: {len(images)} images in {len(chunks)} tasks for {pool.actors} workers, {len(machines)} machines"
         )
@@ -100,6 +72,15 @@ def map_images(
             raise InputError(
                 f"expected the Ray cluster to finish the work, found {type(error).__name__}: {one_line(error, 500)}"
             ) from None
+
+
+def cut(images: Sequence[ImageFile], size: int) -> list[list[ImageFile]]:
+    """Cut images into chunks, with paths that other machines and processes can use."""
+    absolute = [
+        image._replace(path=image.path.absolute()) if isinstance(image.path, Path) else image
+        for image in images
+    ]
+    return [absolute[first : first + size] for first in range(0, len(absolute), size)]
 
 
 def outcomes(
@@ -130,54 +111,6 @@ def outcomes(
             yield cloudpickle.loads(value.as_py())
 
 
-class Worker:
-    """An actor: loads its model with its first chunk and works through one chunk after the other."""
-
-    def __init__(self, start: Start, runtime: Runtime, pool: Pool) -> None:
-        os.environ.pop(
-            "OMP_NUM_THREADS", None
-        )  # Ray sets it to the CPUs claimed, which say nothing of threads
-        self._start = start
-        self._runtime = there(runtime, pool)
-        self._work: Work | None = None
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """Return a table with one outcome for a table with one chunk."""
-        import pyarrow as pa
-        from ray import cloudpickle
-
-        outcomes = [self._outcome(cloudpickle.loads(value.as_py())) for value in table["images"]]
-        return pa.table({"outcome": [cloudpickle.dumps(outcome) for outcome in outcomes]})
-
-    def _outcome(self, images: Sequence[ImageFile]) -> Outcome:
-        import ray
-
-        outcome = Outcome(ray.get_runtime_context().get_node_id(), [])
-        try:
-            self._work = self._work or self._start(self._runtime)
-            for result in self._work(images):
-                outcome.results.append(result)
-        except InputError as error:
-            unseen = [str(image.path) for image in images if not visible(image.path)]
-            return outcome._replace(error=str(error), unseen=unseen[0] if unseen else "")
-        except Exception as error:  # a defect: where it is says more than Ray's traceback of a traceback
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(frame.filename).name}, line {frame.lineno}"
-            return outcome._replace(
-                error=f"expected a worker to finish its images, found {type(error).__name__}: "
-                f"{one_line(error)} ({where})"
-            )
-        return outcome
-
-
-def there(runtime: Runtime, pool: Pool) -> Runtime:
-    """Return how a worker computes on its machine, whose cores it shares with others."""
-    changes: dict[str, Any] = {"device": "cuda"} if pool.gpus else {}
-    if pool.sharing > 1 and runtime.workers is None:
-        changes["workers"] = max(1, (os.cpu_count() or 1) // pool.sharing)
-    return runtime.model_copy(update=changes)
-
-
 def wants_gpus(runtime: Runtime, machines: Sequence[dict[str, float]]) -> bool:
     """Say whether to compute on GPUs: asked for, or there and not declined."""
     some = any(machine.get("GPU", 0.0) >= 1 for machine in machines)
@@ -189,22 +122,12 @@ def chunk_size(images: int, actors: int, most: int) -> int:
     return max(1, min(most, images // (actors * TASKS_AN_ACTOR)))
 
 
-def everywhere(path: Any) -> Any:
-    """Return a path as other machines and processes can use it; what is no path of a file system, as it is."""
-    return path.absolute() if isinstance(path, Path) else path
-
-
-def visible(path: Any) -> bool:
-    """Say whether this machine sees a file; what is no path of a file system counts as seen."""
-    return not isinstance(path, Path) or path.exists()
-
-
 def _sentence(outcome: Outcome, nodes: Sequence[dict[str, Any]]) -> str:
     """Say in one sentence what went wrong, and on which machine."""
-    named = {
+    name_of = {
         node["NodeID"]: f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})" for node in nodes
     }
-    machine = named.get(outcome.node, outcome.node)
+    machine = name_of.get(outcome.node, outcome.node)
     if outcome.unseen and Path(outcome.unseen).exists():
         return (
             f"expected every machine of the Ray cluster to see {one_line(outcome.unseen)}, found that {machine} does "

@@ -10,18 +10,18 @@ from typing import Any
 
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime, Section
-from text2image.cluster.pipeline import TaskSize, Work, map_images
+from text2image.cluster.actor import Work
+from text2image.cluster.pipeline import TaskSize, map_images
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.settings import Model
+from text2image.encoders.settings import LOCAL_DIR, Model, checkpoint_directory
 from text2image.labels.protocol.source import Answer, Context, load
 
-LOCAL_DIR = "local-dir:"
 FAST = TaskSize(on_cpu=64, on_gpu=512)
 SLOW = {"caption": TaskSize(on_cpu=4, on_gpu=32), "ocr": TaskSize(on_cpu=32, on_gpu=None)}
 
 
 def embed_on_cluster(
-    name: str, card: dict[str, Any], images: Sequence[ImageFile], precision: str, runtime: Runtime
+    name: str, card: dict[str, Any], precision: str, runtime: Runtime, images: Sequence[ImageFile]
 ) -> Iterator[list[tuple[str, bytes]]]:
     """Yield ``[(image_id, row), …]``, rows as the store keeps them, in any order."""
     start = partial(embedder, name, card | {"name": shared(card["name"])}, precision)
@@ -36,7 +36,8 @@ def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) 
     """
     from text2image.encoders.device import pick_device
     from text2image.encoders.embedding import embed_images
-    from text2image.encoders.models import describe, load_model
+    from text2image.encoders.models.card import describe
+    from text2image.encoders.models.load import load_model
 
     entry = Model(**{key: card[key] for key in Model.model_fields if key in card})
     if describe(name, entry)["files"] != card["files"]:
@@ -77,9 +78,9 @@ def labeller(
         InputError: the model is not there, or is not the one that answers are stored under.
     """
     labeler = load(source, settings, context._replace(runtime=runtime))
-    found = labeler.determinants or {}
+    here = labeler.determinants or {}
     others = sorted(
-        key for key in found.keys() | determinants.keys() if found.get(key) != determinants.get(key)
+        key for key in here.keys() | determinants.keys() if here.get(key) != determinants.get(key)
     )
     if others or labeler.start is None:
         raise InputError(
@@ -97,9 +98,8 @@ def labeller(
 
 def shared(name: str) -> str:
     """Return a model's name; a ``local-dir:`` with the path that every machine uses."""
-    if not name.startswith(LOCAL_DIR):
-        return name
-    return f"{LOCAL_DIR}{Path(name.removeprefix(LOCAL_DIR)).absolute()}"
+    directory = checkpoint_directory(name)
+    return name if directory is None else f"{LOCAL_DIR}{directory.absolute()}"
 
 
 def shared_settings(settings: Section) -> Section:

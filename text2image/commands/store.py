@@ -15,11 +15,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from stages.label import load_source
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
 from text2image.collection.facts import determinants as catalog_determinants
 from text2image.collection.locations import location
-from text2image.encoders.models import load_card
+from text2image.encoders.models.card import load_card
 from text2image.encoders.vectors import image_determinants, text_determinants
 from text2image.params import Params, load_params
 from text2image.queries.judging.model import judge_determinants, judge_settings
@@ -49,7 +50,7 @@ def current_use(params: Params) -> Use:
     use = Use(set(), {})
     for name in params.embed.models:
         try:
-            card = load_card(name)
+            card = load_card(ARTIFACTS.card(name))
         except FileNotFoundError:
             use.doubts["embeddings"] = f"model '{name}' has no card yet; run `dvc repro`"
             continue

@@ -21,10 +21,12 @@ from urllib.request import Request, urlopen
 from stages.leaderboard import COLUMNS
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.encoders.device import pick_device
-from text2image.encoders.licence import licence_of
-from text2image.encoders.memory import require_memory
-from text2image.encoders.models import LOCAL_DIR, copies_of_weights, describe
-from text2image.encoders.size import measure_size
+from text2image.encoders.models.card import describe
+from text2image.encoders.models.licence import licence_of
+from text2image.encoders.models.load import copies_of_weights
+from text2image.encoders.models.memory import require_memory
+from text2image.encoders.models.size import measure_size
+from text2image.encoders.settings import LOCAL_DIR
 from text2image.evaluation.leaderboard import markdown
 from text2image.formats.files import write_text
 from text2image.formats.tables import Row, read_csv

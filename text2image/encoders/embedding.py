@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from text2image.base.parallel import in_threads, thread_count
@@ -16,17 +15,16 @@ from text2image.collection.manifest import ImageFile
 from text2image.encoders.batches import Probe, pick_batch_size
 from text2image.encoders.device import one_torch_thread
 from text2image.encoders.forward import forward_images
-from text2image.encoders.models import EmbeddingModel
+from text2image.encoders.models.load import EmbeddingModel
 from text2image.encoders.preprocessing import fast
-
-Floats = npt.NDArray[np.float32]
+from text2image.encoders.vectors import Vectors
 
 TEXTS = 32  # a batch; its shape is fixed, since kernels may round differently for another
 
 
 def embed_images(
     model: EmbeddingModel, images: Sequence[ImageFile], device: torch.device, runtime: Runtime
-) -> Iterator[tuple[Sequence[ImageFile], Floats]]:
+) -> Iterator[tuple[Sequence[ImageFile], Vectors]]:
     """Yield ``(images, rows)`` batch by batch, in order: ``(len(images), dim)`` float32 unit rows."""
     if not images:
         return
@@ -49,7 +47,7 @@ def embed_images(
 
 def embed_texts(
     model: EmbeddingModel, texts: Sequence[str], device: torch.device, runtime: Runtime
-) -> Iterator[tuple[list[str], Floats]]:
+) -> Iterator[tuple[list[str], Vectors]]:
     """Yield ``(texts, rows)`` batch by batch, texts of one token length together.
 
     ``rows``: ``(len(texts), dim)`` float32 unit rows.
@@ -74,7 +72,7 @@ def embed_texts(
         yield batch, unit_rows(features)[: len(batch)]
 
 
-def unit_rows(features: torch.Tensor) -> Floats:
+def unit_rows(features: torch.Tensor) -> Vectors:
     """Return ``features``, ``(n, dim)``, as float32 rows of length 1.
 
     Raises:
@@ -84,5 +82,5 @@ def unit_rows(features: torch.Tensor) -> Floats:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
         raise ValueError("expected finite embeddings other than zero, found one that is not")
-    unit: Floats = (rows / lengths).astype(np.float32)
+    unit: Vectors = (rows / lengths).astype(np.float32)
     return unit

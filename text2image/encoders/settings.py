@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from text2image.base.settings import Count, Section
 
-TUNED = "local-dir:data/tuned/"
+LOCAL_DIR, HF_HUB = "local-dir:", "hf-hub:"
+"""How the names of models begin that are a directory here, or a repository of the Hugging Face hub."""
+
+TUNED = f"{LOCAL_DIR}data/tuned/"
 """How the name of a model begins that ``finetune@NAME`` makes; NAME follows."""
 
 
@@ -18,3 +23,8 @@ class Model(Section):
     def run(self) -> str | None:
         """The name of the fine-tuning run that makes this model; None if none does."""
         return self.name.removeprefix(TUNED) if self.name.startswith(TUNED) else None
+
+
+def checkpoint_directory(name: str) -> Path | None:
+    """Return the directory that the name of a model is; None for models of open_clip's registry and the hub."""
+    return Path(name.removeprefix(LOCAL_DIR)) if name.startswith(LOCAL_DIR) else None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from text2image.base.settings import Runtime
-    from text2image.encoders.models import EmbeddingModel
+    from text2image.encoders.models.load import EmbeddingModel
 
 Item = TypeVar("Item")
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from text2image.base.store import Store
 from text2image.collection.images import decoding_determinants
 
-Floats = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float32]
 
 PREPROCESSING = 2
 """Version of how decoded pixels become a network's input (text2image/encoders/preprocessing.py). Raise it with
@@ -38,14 +38,14 @@ def text_key(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:24]
 
 
-def gather(store: Store, keys: Sequence[str]) -> Floats:
+def gather(store: Store, keys: Sequence[str]) -> Vectors:
     """Return the vectors of ``keys`` in their order: ``(len(keys), dim)`` float32, C order.
 
     Raises:
         KeyError: a key is not in the store.
     """
     row_of = {key: row for row, key in enumerate(keys)}
-    matrix: Floats | None = None
+    matrix: Vectors | None = None
     found = 0
     for key, value in store.get(keys):
         vector = np.frombuffer(value, dtype=np.float32)

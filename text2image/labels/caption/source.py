@@ -23,7 +23,7 @@ from text2image.base.parallel import in_threads
 from text2image.base.settings import Runtime
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.models import sha256
+from text2image.formats.files import sha256
 from text2image.labels.caption.settings import Settings
 from text2image.labels.protocol.source import Answer, Ask, Context, Label, Labeler, NoLabel
 

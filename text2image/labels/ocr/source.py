@@ -30,7 +30,7 @@ from text2image.base.parallel import in_threads
 from text2image.base.settings import Count, Section, Share
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.models import sha256
+from text2image.formats.files import sha256
 from text2image.labels.ocr.reading import Line, most_prominent, phrases, reading_order
 from text2image.labels.protocol.source import Answer, Ask, Context, Label, Labeler, NoLabel
 

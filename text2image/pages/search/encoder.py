@@ -18,7 +18,7 @@ from text2image.formats.texts import normalise_text
 from text2image.params import Params
 
 if TYPE_CHECKING:
-    from text2image.encoders.models import EmbeddingModel
+    from text2image.encoders.models.load import EmbeddingModel
 
 Vectors = npt.NDArray[np.float32]
 
@@ -82,7 +82,7 @@ class QueryEncoder:
     def _loaded(self) -> EmbeddingModel:
         if self._model is None:
             from text2image.encoders.device import pick_device
-            from text2image.encoders.models import load_model
+            from text2image.encoders.models.load import load_model
 
             say(f"loading {self.name} …")
             device = pick_device(self.params.runtime.device)

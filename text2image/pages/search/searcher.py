@@ -16,7 +16,7 @@ from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, one_line
 from text2image.collection.locations import location
 from text2image.collection.manifest import read_manifest
-from text2image.encoders.models import load_card
+from text2image.encoders.models.card import load_card
 from text2image.pages.search.encoder import QueryEncoder, Vectors, picture_id
 from text2image.params import Params
 from text2image.retrieval.index import Index
@@ -57,7 +57,7 @@ class Searcher:
         for path in (ARTIFACTS.manifest, card, vectors):
             if not path.is_file():
                 raise InputError(f"expected {path}, found no such file; run `dvc repro`")
-        self._encoder = QueryEncoder(self.name, load_card(self.name), params)
+        self._encoder = QueryEncoder(self.name, load_card(ARTIFACTS.card(self.name)), params)
         self.root = location(params.data.images)
         self.path_of: dict[str, str] = {}
         for entry in read_manifest(ARTIFACTS.manifest):  # as `gallery` does it, without the cost of its paths

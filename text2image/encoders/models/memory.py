@@ -21,7 +21,7 @@ def require_memory(name: str, size: dict[str, Any], device: torch.device, *, cop
 
     Args:
         name: the model.
-        size: a :class:`text2image.encoders.size.Size` as a dictionary, or what is known of one.
+        size: a :class:`text2image.encoders.models.size.Size` as a dictionary, or what is known of one.
         device: where the model will compute.
         copies: of the weights in memory while they are loaded: 1 from safetensors, which are mapped, else 2.
 

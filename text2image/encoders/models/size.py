@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from text2image.encoders.settings import Model
+from text2image.encoders.settings import Model, checkpoint_directory
 
 if TYPE_CHECKING:
     import torch
@@ -37,14 +36,14 @@ def measure_size(model: Model) -> Size | None:
     import open_clip
     import torch
 
-    from text2image.encoders.local_dir import (
+    from text2image.encoders.models.local_dir import (
         text_tower_here,  # registers the built-in model's image tower too
     )
 
     logging.getLogger().setLevel(logging.ERROR)  # open_clip narrates every step at INFO and WARNING
     try:
-        kind, place = open_clip.factory.parse_model_name(model.name)
-        overrides = text_tower_here(Path(place)) if kind == "local-dir" else {}
+        directory = checkpoint_directory(model.name)
+        overrides = {} if directory is None else text_tower_here(directory)
         with torch.device("meta"):
             network = open_clip.create_model(
                 model.name, load_weights=False, pretrained_text=False, device="meta", **overrides

@@ -7,8 +7,7 @@ from pathlib import Path
 import yaml
 
 from text2image.base.console import one_line
-from text2image.encoders.models import HF_HUB, LOCAL_DIR
-from text2image.encoders.settings import Model
+from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
 
 UNKNOWN = "unknown"
 
@@ -19,13 +18,13 @@ def licence_of(model: Model) -> str:
     The card is README.md in the checkpoint directory, or in the hub's repository that the weights come
     from. A directory without one may have a file LICENSE, whose first line then stands for it.
     """
-    if not model.name.startswith(LOCAL_DIR):
+    directory = checkpoint_directory(model.name)
+    if directory is None:
         card = _hub_card(model)
         return UNKNOWN if card is None else named_in(card)
-    directory = Path(model.name.removeprefix(LOCAL_DIR))
-    found = named_in(directory / "README.md")
-    if found != UNKNOWN or not directory.is_dir():
-        return found
+    licence = named_in(directory / "README.md")
+    if licence != UNKNOWN or not directory.is_dir():
+        return licence
     texts = [
         path for path in sorted(directory.iterdir()) if path.name.upper().startswith(("LICENSE", "LICENCE"))
     ]
@@ -37,11 +36,11 @@ def named_in(card: Path) -> str:
     """Return the ``license`` (or, where it is "other", ``license_name``) of a model card's front matter."""
     try:
         _, front, _ = card.read_text(encoding="utf-8").split("---\n", 2)
-        said = yaml.safe_load(front)
-        name = said["license"]
+        fields = yaml.safe_load(front)
+        name = fields["license"]
     except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError, KeyError, TypeError):
         return UNKNOWN  # no card, or one that does not say
-    return one_line(said.get("license_name", name) if name == "other" else name, 40)
+    return one_line(fields.get("license_name", name) if name == "other" else name, 40)
 
 
 def _hub_card(model: Model) -> Path | None:

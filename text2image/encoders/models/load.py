@@ -1,0 +1,102 @@
+"""Load the model of a card: network, preprocessing and tokenizer, on a device and in a precision."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from text2image.base.console import InputError, one_line
+from text2image.base.store import fingerprint
+from text2image.encoders.models.memory import require_memory
+from text2image.encoders.settings import checkpoint_directory
+from text2image.encoders.vectors import image_determinants
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+Transform: TypeAlias = "Callable[[Image.Image], torch.Tensor]"
+Tokenize: TypeAlias = "Callable[[Sequence[str]], torch.Tensor]"
+
+
+class EmbeddingModel(NamedTuple):
+    """A loaded open_clip model, in evaluation mode.
+
+    Attributes:
+        key: names the files and the precision.
+        network: has ``encode_image`` and ``encode_text``, in the precision.
+        transform: an RGB image to ``(3, height, width)`` float32.
+        tokenize: texts to ``(n_texts, length)`` int64; ``length`` may depend on the longest of them.
+    """
+
+    key: str
+    network: torch.nn.Module
+    transform: Transform
+    tokenize: Tokenize
+
+
+def load_model(name: str, card: dict[str, Any], device: torch.device, precision: str) -> EmbeddingModel:
+    """Load the model of a card onto a device, its weights converted to a precision (``embed.precision``).
+
+    Raises:
+        InputError: it cannot be loaded, there is not enough memory for it, or the device cannot compute in
+            that precision.
+    """
+    from text2image.encoders.device import pick_dtype
+    from text2image.encoders.linear import use_onednn
+
+    dtype = pick_dtype(precision, device)
+    if size := card.get("size"):  # cards of earlier versions have none
+        require_memory(name, size, device, copies=copies_of_weights(card["files"]))
+    logging.getLogger().setLevel(logging.ERROR)  # open_clip narrates every step at INFO and WARNING
+    directory = checkpoint_directory(card["name"])
+    with _no_garbage_collection():
+        if directory is None:
+            parts = _load_registry(name, card, device)
+        else:
+            from text2image.encoders.models.local_dir import load_local_dir
+
+            parts = load_local_dir(directory, context_length=card["context_length"], device=device)
+    network, transform, tokenize = parts
+    use_onednn(network)
+    key = fingerprint(image_determinants(card, precision))
+    return EmbeddingModel(key, network.to(dtype).requires_grad_(False), transform, tokenize)
+
+
+def copies_of_weights(files: Iterable[str]) -> int:
+    """Return how often the weights are in memory while they are loaded: safetensors are mapped, not read."""
+    return 1 if any(name.endswith(".safetensors") for name in files) else 2
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Collect no garbage: importing open_clip makes a million objects that stay, and none that go."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _load_registry(
+    name: str, card: dict[str, Any], device: torch.device
+) -> tuple[torch.nn.Module, Transform, Tokenize]:
+    import open_clip
+
+    try:
+        network, transform = open_clip.create_model_from_pretrained(  # others go on with random weights
+            card["name"], pretrained=card["pretrained"], device=device
+        )
+        tokenizer = open_clip.get_tokenizer(card["name"], context_length=card["context_length"])
+    except Exception as error:
+        raise InputError(
+            f"model '{name}' ({card['name']}, pretrained {card['pretrained']}) cannot be loaded ({one_line(error)}); "
+            f"point models.{name}.name in params.yaml to local-dir:PATH of a copy, or HF_HOME to a folder that "
+            "has its weights and tokenizer, or set embed.models to [builtin], which needs no download"
+        ) from None
+    return network.eval(), transform, lambda texts: tokenizer(list(texts))
