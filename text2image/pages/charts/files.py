@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from text2image.base.console import InputError, say
+from text2image.base.console import InputError, one_line, say
 from text2image.formats.files import write_text
 from text2image.pages.charts import data, models, queries
 from text2image.pages.charts.page import libraries, page
@@ -39,7 +37,7 @@ def write_plot_files(dvc_folder: Path) -> None:
     A page of one's own, set as ``plots.html_template`` at any level of DVC's configuration, stays in use.
 
     Raises:
-        InputError: ``dvc_folder`` is no folder, or DVC does not take the setting.
+        InputError: ``dvc_folder`` is no folder, or DVC's configuration is damaged.
     """
     if not dvc_folder.is_dir():
         raise InputError(
@@ -57,19 +55,18 @@ def write_templates(folder: Path) -> None:
 
 
 def _use_page(dvc_folder: Path) -> None:
-    configured = dvc_config(dvc_folder, OPTION).stdout.strip()
-    if configured and configured != PAGE:
-        say(f"plots page: {OPTION} is {configured}, left as it is")
-        return
-    done = dvc_config(dvc_folder, "--local", OPTION, PAGE)
-    if done.returncode != 0:
-        raise InputError(f"expected `dvc config` to set {OPTION}, found: {done.stderr.strip()}")
+    from dvc.config import Config, ConfigError
+
+    try:
+        config = Config(str(dvc_folder))
+        configured = config.get("plots", {}).get("html_template", PAGE)
+        if configured != PAGE:
+            say(f"plots page: {OPTION} is {configured}, left as it is")
+            return
+        with config.edit("local") as local:
+            local.setdefault("plots", {})["html_template"] = PAGE
+    except ConfigError as error:
+        raise InputError(
+            f"expected a configuration of DVC in {dvc_folder}, found: {one_line(error)}"
+        ) from None
     say(f"plots page: `dvc plots show` uses {dvc_folder / PAGE}, which needs no network")
-
-
-def dvc_config(dvc_folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `dvc config` of this environment on the repository that ``dvc_folder`` belongs to."""
-    command = [sys.executable, "-m", "dvc", "config", *arguments]
-    return subprocess.run(  # noqa: S603
-        command, cwd=dvc_folder.parent, capture_output=True, text=True, check=False
-    )

@@ -1,0 +1,154 @@
+"""A vision model as judge, against a server on this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from tests.support.chat_server import KEY, ChatServer
+from tests.support.judging import EVIL, POOL, SHOE, session, three_images
+from tests.support.pipeline import REPOSITORY
+from text2image.base.console import InputError
+from text2image.base.settings import OpenaiRuntime
+from text2image.labels.openai.settings import Settings
+from text2image.params import load_params
+from text2image.queries.judgements import JudgementRow, read_judgements
+from text2image.queries.judging.model import judge_by_model, judge_settings, model_judge
+from text2image.queries.judging.session import Session
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep locks and answers out of the repository's cache."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "judgements.csv"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    return three_images(tmp_path)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with ChatServer() as running:
+        running.script.content = lambda image: 'So: {"x": 1} {"reason": "fits\\nwell", "grade": 2}'
+        yield running
+
+
+class ModelJudge(NamedTuple):
+    """How the model judges, and how fast."""
+
+    settings: Settings
+    runtime: OpenaiRuntime
+
+    @property
+    def name(self) -> str:
+        return model_judge(self.settings)
+
+    def judge(self, session: Session, files: dict[str, Path]) -> None:
+        judge_by_model(session, files, self.settings, self.runtime)
+
+
+def model_of(tmp_path: Path, server: ChatServer, **judge: object) -> ModelJudge:
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    prices = {"price_input_per_million": 0.4, "price_output_per_million": 1.6, "max_tokens": 300}
+    params["label"]["openai"] |= {"model": server.model, "base_url": server.base_url, **prices}
+    params["judge"] |= judge
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    read = load_params(tmp_path / "params.yaml")
+    settings = judge_settings(read.label.openai, read.judge.prompt, read.judge.budget_usd)
+    return ModelJudge(settings, read.runtime.openai)
+
+
+def test_a_model_grades_what_it_has_not_graded(
+    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer
+) -> None:
+    model = model_of(tmp_path, server)
+    judge = session(path, by=model.name)
+    session(path).judge(SHOE, "a", 0)
+    model.judge(judge, files)
+    graded = [
+        JudgementRow("human", q.text, i, 2, "model:test-model", "fits well") for q in POOL for i in q.images
+    ]
+    assert read_judgements(path)[1:] == graded
+    assert len(server.log) == 4
+    model.judge(judge, files)
+    assert len(read_judgements(path)) == 5
+    path.unlink()
+    model.judge(judge, files)
+    assert read_judgements(path) == graded and len(server.log) == 4
+    model_of(tmp_path, server, prompt="Other").judge(judge, files)
+    assert len(server.log) == 4  # what it has judged, it has judged
+    path.unlink()
+    model_of(tmp_path, server, prompt="Other").judge(judge, files)
+    assert len(server.log) == 8
+
+
+def test_the_model_is_told_the_rubric_and_the_query(
+    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+    check = server.check_chat
+
+    def listen(body: dict[str, object]) -> str:
+        text = body["messages"][0]["content"][0]["text"]  # type: ignore[index]
+        asked.append((text, json.dumps(body["response_format"])))
+        return check(body)
+
+    monkeypatch.setattr(server, "check_chat", listen)
+    model = model_of(tmp_path, server, prompt="The rubric.")
+    model.judge(session(path, by=model.name), files)
+    texts = sorted(text for text, _ in asked)
+    queries = (EVIL, EVIL, "red shoe", "red shoe")
+    assert texts == [f"The rubric.\nSearch query: {json.dumps(query)}" for query in queries]
+    assert all('"enum": [0, 1, 2, 3]' in form for _, form in asked)
+
+
+@pytest.mark.parametrize(
+    "said", ['{"reason": "x", "grade": 4}', '{"reason": "x", "grade": true}', "2", {"refusal": "no"}]
+)
+def test_answers_without_a_grade_are_said_and_not_asked_again(
+    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer, said: object,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    server.script.content = lambda image: said
+    model = model_of(tmp_path, server)
+    for _ in range(2):
+        model.judge(session(path, by=model.name), files)
+    assert not path.exists() and len(server.log) == 4
+    assert re.search(
+        r"0 grades by model:test-model, 4 images without one \((refused|malformed answer)\)",
+        capsys.readouterr().err,
+    )
+
+
+def test_the_budget_ends_the_run_and_keeps_what_came(
+    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = model_of(tmp_path, server, budget_usd=0.0012)
+    model.judge(session(path, by=model.name), files)
+    assert 0 < len(read_judgements(path)) < 4
+    assert "stopped before judge.budget_usd 0.0012 would be exceeded" in capsys.readouterr().err
+
+
+def test_an_error_of_the_server_keeps_what_came(
+    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer
+) -> None:
+    server.script.outcome = lambda image, attempt: 400 if len(server.log) > 2 else None
+    model = model_of(tmp_path, server)
+    model = model._replace(runtime=model.runtime.model_copy(update={"concurrency": 1}))
+    with pytest.raises(InputError, match="status 400"):
+        model.judge(session(path, by=model.name), files)
+    assert len(read_judgements(path)) == 3
