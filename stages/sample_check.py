@@ -1,44 +1,33 @@
 """Stage ``sample_check``: how well near-duplicates are found on the sample, whose truth is known.
 
-Writes metrics/near_duplicates.json. Where the pipeline searches other images than the sample, the truth
-says nothing of them: the figures are null.
+Where the pipeline searches other images than the sample, the truth says nothing of them: the figures are null.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.collection.duplicates import pair_quality
 from text2image.formats.files import write_json
 from text2image.formats.tables import read_csv
 from text2image.params import Params
-
-SAME = ("original", "near_duplicate", "copy")
-
-
-def true_groups(truth: Path) -> dict[str, str]:
-    """Return ``{path: group}``: renditions of a campaign that are meant to look alike share one."""
-    return {
-        row["path"]: row["campaign"] if row["kind"] in SAME else f"{row['campaign']} {row['rendition']}"
-        for row in read_csv(truth, ["path", "campaign", "rendition", "kind"])
-    }
+from text2image.sample.groups import true_groups
 
 
 def main(params: Params) -> None:
-    group_of_path = true_groups(Path("data/sample_truth.csv"))
-    images = {
+    group_of_path = true_groups(ARTIFACTS.sample_truth)
+    groups = {
         row["image_id"]: (int(row["near_group"]), group_of_path[row["path"]])
-        for row in read_csv(Path("data/catalog.csv"), ["path", "image_id", "near_group"])
+        for row in read_csv(ARTIFACTS.catalog, ["path", "image_id", "near_group"])
         if row["path"] in group_of_path
     }
-    found = np.array([group for group, _ in images.values()], dtype=np.int64)
-    true = np.unique([group for _, group in images.values()], return_inverse=True)[1]
-    n_pairs, precision, recall = pair_quality(found, true)
-    figures = {"images": len(images), "true_pairs": n_pairs, "precision": precision, "recall": recall}
-    write_json(Path("metrics/near_duplicates.json"), figures)
+    given = np.array([group for group, _ in groups.values()], dtype=np.int64)
+    true = np.unique([group for _, group in groups.values()], return_inverse=True)[1]
+    n_pairs, precision, recall = pair_quality(given, true)
+    figures = {"images": len(groups), "true_pairs": n_pairs, "precision": precision, "recall": recall}
+    write_json(ARTIFACTS.metrics("near_duplicates"), figures)
 
 
 if __name__ == "__main__":

@@ -171,6 +171,10 @@ class Artifacts:
         return self.root / "sample/cutouts"
 
     @property
+    def sample_params(self) -> Path:
+        return self.root / "sample/params.yaml"
+
+    @property
     def sample(self) -> Path:
         return self.root / "data/sample"
 

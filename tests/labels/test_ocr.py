@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from stages.sample import CUTOUTS, Row, write_sample
 from tests.labels.test_reading import line
 from text2image.base.console import InputError
 from text2image.collection.manifest import ImageFile
 from text2image.labels.ocr.source import labeler, model_files
 from text2image.labels.protocol.source import Label, Labeler, NoLabel
 from text2image.params import Params, load_params
+from text2image.sample.compose import Truth, write_sample
 from text2image.sample.text import Face, load_font
 
 REPOSITORY = Path(__file__).parents[2]
@@ -38,9 +38,11 @@ def with_ocr(params: Params, **changed: Any) -> Params:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row]]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Truth]]:
     folder = tmp_path_factory.mktemp("creatives") / "sample"
-    return folder, write_sample(REPOSITORY / CUTOUTS, folder, campaigns=CAMPAIGNS, seed=11, workers=1)
+    return folder, write_sample(
+        REPOSITORY / "sample" / "cutouts", folder, campaigns=CAMPAIGNS, seed=11, workers=1
+    )
 
 
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +58,7 @@ def letters(text: str) -> str:
 
 
 def test_finds_headlines_of_sample_creatives(
-    sample: tuple[Path, list[Row]],
+    sample: tuple[Path, list[Truth]],
     params: Params,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Iterator
 from itertools import combinations
@@ -12,9 +11,10 @@ import imagehash
 import pytest
 from PIL import Image
 
-from stages.sample import TRUTH_COLUMNS, write_sample
 from text2image.base.console import InputError
+from text2image.formats.tables import read_csv
 from text2image.sample.colour import INK, MIN_CONTRAST, PALETTES, WHITE, contrast, readable, worst_contrast
+from text2image.sample.compose import Truth, write_sample
 from text2image.sample.cutouts import Cutout, read_cutouts
 from text2image.sample.layouts import LAYOUTS, SIZES, shape
 from text2image.sample.plan import plan_campaign
@@ -26,8 +26,7 @@ CAMPAIGNS = 10
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_csv(path, [])
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -90,7 +89,7 @@ class TestSample:
     def test_truth_names_every_file_once(self, sample: Path, truth: list[dict[str, str]]) -> None:
         paths = [row["path"] for row in truth]
         assert paths == sorted(set(paths)) == sorted(contents(sample))
-        assert set(truth[0]) == set(TRUTH_COLUMNS)
+        assert set(truth[0]) == set(Truth._fields)
 
     def test_both_folders_hold_every_campaign(self, truth: list[dict[str, str]]) -> None:
         held = {(row["campaign"], row["path"][0]) for row in truth}
@@ -237,7 +236,7 @@ class TestBadInput:
 
     def test_missing_column(self, folder: Path) -> None:
         (folder / "captions.csv").write_text("file,text\nlemon.webp,a lemon\n", encoding="utf-8")
-        with pytest.raises(InputError, match=r"columns cutout,text in .*captions\.csv, found file,text"):
+        with pytest.raises(InputError, match=r"columns cutout, text in .*captions\.csv, found file, text"):
             read_cutouts(folder)
 
     def test_no_rows(self, folder: Path) -> None:

@@ -1,1 +1,4 @@
-"""Advertising creatives composed from cut-outs: plan a campaign, then render its renditions."""
+"""The made-up advertisements that come with the project: plan a campaign, render its renditions, write them all.
+
+Imports ``base`` and ``formats``.
+"""

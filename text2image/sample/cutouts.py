@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from text2image.base.console import InputError, one_line
+from text2image.formats.tables import read_csv
 from text2image.sample.colour import Colour
 from text2image.sample.wording import WORDINGS
 
@@ -42,11 +42,11 @@ def read_cutouts(folder: Path) -> list[Cutout]:
     Raises:
         InputError: a table is missing or lacks a column, or names a file that is not a picture.
     """
-    captions = _read_pairs(folder / "captions.csv", "text")
-    categories = dict(_read_pairs(folder / "categories.csv", "category"))
     texts: dict[str, list[str]] = {}
-    for file, text in captions:
-        texts.setdefault(file, []).append(text)
+    for row in read_csv(folder / "captions.csv", ["cutout", "text"]):
+        texts.setdefault(row["cutout"], []).append(row["text"])
+    rows = read_csv(folder / "categories.csv", ["cutout", "category"])
+    categories = {row["cutout"]: row["category"] for row in rows}
     if not texts:
         raise InputError(f"expected captions in {folder / 'captions.csv'}, found none")
     cutouts = []
@@ -77,18 +77,3 @@ def _measure(path: Path, table: Path) -> tuple[tuple[int, int], Colour]:
 
 def _channel(value: float) -> int:
     return min(255, round(value))
-
-
-def _read_pairs(table: Path, column: str) -> list[tuple[str, str]]:
-    """Return the columns ``cutout`` and ``column`` of a CSV table."""
-    try:
-        with table.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            found = reader.fieldnames or []
-            if not {"cutout", column} <= set(found):
-                raise InputError(f"expected the columns cutout,{column} in {table}, found {','.join(found)}")
-            return [(row["cutout"] or "", row[column] or "") for row in reader]
-    except FileNotFoundError:
-        raise InputError(f"expected the cut-outs' table {table}, found no such file") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"expected UTF-8 CSV in {table}, found: {one_line(error)}") from None
