@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from stages import run
+from text2image.artifacts import ARTIFACTS
 from text2image.formats.files import write_json
 from text2image.formats.texts import query_id
 from text2image.formats.trec import read_run
@@ -67,7 +68,7 @@ def uncounted(rows: Sequence[JudgementRow], asked: Mapping[str, Collection[str]]
 
 
 def main(params: Params) -> None:
-    rows = read_judgements()
+    rows = read_judgements(ARTIFACTS.judgements)
     ks, models = params.evaluate.k, params.embed.models
     results: dict[str, dict[str, Any]] = {model: {} for model in models}
     asked: dict[str, Collection[str]] = {}

@@ -9,6 +9,7 @@ import yaml
 
 from tests.support.judging import EVIL, HAT, SHOE, three_images
 from tests.support.pipeline import REPOSITORY
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
 from text2image.commands.judge import main, person, read_suspicion, summary
 from text2image.formats.texts import query_id
@@ -89,7 +90,7 @@ def test_the_command_pools_what_the_pipeline_left(
         "text2image.pages.judge.terminal.judge_in_terminal.__defaults__", (lambda _: next(typed), print)
     )
     main(["human", "--terminal"])
-    rows = [(row.query, row.image_id, row.relevance, row.by) for row in read_judgements()]
+    rows = [(row.query, row.image_id, row.relevance, row.by) for row in read_judgements(ARTIFACTS.judgements)]
     assert rows == [("red shoe", image, grade, "Ann") for image, grade in zip("abc", (2, 3, 0), strict=True)]
     assert "judge human: 3 images judged for a query, 3 by people, 0 by models" in capsys.readouterr().err
 

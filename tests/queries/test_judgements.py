@@ -69,3 +69,9 @@ def test_two_processes_lose_no_row(path: Path) -> None:
     assert sorted((row.by, int(row.image_id)) for row in rows) == [
         (by, i) for by in ("Ann", "Bo") for i in range(40)
     ]
+
+
+def test_judgements_out_of_range_are_one_sentence(path: Path) -> None:
+    path.write_text("source,query,image_id,relevance,by,note\nhuman,shoe,a,4,me,\n")
+    with pytest.raises(InputError, match=r"0, 1, 2 or 3 in row 2 .*found '4'"):
+        read_judgements(path)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from text2image.base.console import InputError
 from text2image.formats.texts import query_id
-from text2image.queries.judgements import read_judgements
 from text2image.queries.query import make_queries
 from text2image.queries.relevance import (
     GENERIC,
@@ -70,13 +66,6 @@ def test_a_single_image_never_is_too_many() -> None:
 )
 def test_generic(text: str, generic: bool) -> None:
     assert is_generic(text, ["the", "photo"]) is generic
-
-
-def test_judgements_out_of_range_are_one_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "judgements.csv"
-    path.write_text("source,query,image_id,relevance,by,note\nhuman,shoe,a,4,me,\n")
-    with pytest.raises(InputError, match=r"0, 1, 2 or 3 in row 2 .*found '4'"):
-        read_judgements(path)
 
 
 def test_groups_of_two_kinds_join() -> None:

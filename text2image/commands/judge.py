@@ -1,7 +1,7 @@
 """Judge what was found: ``t2i judge SOURCE [--terminal] [--by NAME] [--port N]``.
 
 Not a stage: a person (or a vision model, ``--by openai``) grades the top of every model's ranking and
-the images held relevant, query by query, on a local page. Grades go to data/judgements.csv at once,
+the images counted as relevant, query by query, on a local page. Grades go to data/judgements.csv at once,
 which git tracks; the next ``dvc repro`` counts them. Run it again to go on.
 """
 
@@ -14,7 +14,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stages.judgements import agreement
+from stages.judgements import agreement as judge_agreement
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.collection.manifest import read_gallery
@@ -31,36 +31,35 @@ MODEL = "openai"
 
 
 def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[PooledQuery]:
-    """Return the pool of a source, queries whose labels the search speaks against first.
+    """Return the pool of a source, queries with unlikely labels first.
 
     Raises:
         InputError: something that it is made from is missing, or of another gallery.
     """
-    qrels = read_qrels(_there(Path(f"data/qrels/{source}.qrels")))
-    texts = read_queries(_there(Path(f"data/queries/{source}.tsv")))
+    qrels = read_qrels(_existing(ARTIFACTS.qrels(source)))
+    texts = read_queries(_existing(ARTIFACTS.queries(source)))
     depth = params.judge.depth
-    paths = [_there(Path(f"data/runs/{model}/{source}.run")) for model in params.embed.models]
-    runs = [read_run(path, depth=depth) for path in paths]
+    runs = [read_run(_existing(ARTIFACTS.run(model, source)), depth=depth) for model in params.embed.models]
     labelled = {query.query_id: query.relevant for query in read_label_queries(ARTIFACTS.labels(source))}
     asked = {query: text for query, text in texts.items() if query in qrels}
-    pooled = pool(asked, [qrels, labelled], runs, params.judge.depth)
+    pooled = pool(asked, [qrels, labelled], runs, depth)
     strangers = {image for query in pooled for image in query.images} - set(gallery_ids)
     if strangers:
         raise InputError(
             f"expected images of data/manifest.csv in data/runs and data/qrels of '{source}', "
             f"found {one_line(min(strangers))}; run `dvc repro`"
         )
-    return most_suspicious_first(pooled, read_suspicion(Path(f"data/audit/{source}.csv")))
+    return most_suspicious_first(pooled, read_suspicion(ARTIFACTS.audit(source)))
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     if not path.exists():
         raise InputError(f"expected {path}, found no such file; run `dvc repro`")
     return path
 
 
 def read_suspicion(path: Path) -> dict[str, float]:
-    """Return ``{query_id: suspicion}`` of the queries whose label the search speaks against, if audited."""
+    """Return ``{query_id: suspicion}`` of the queries that an audit says have an unlikely label; {} without one."""
     suspicion: dict[str, float] = {}
     for row in read_csv(path, ["text", "suspicion", "speaks_against"]) if path.exists() else []:
         if row["speaks_against"] == "label":
@@ -93,12 +92,12 @@ def _git_user() -> str:
 
 def summary(source: str, rows: Sequence[JudgementRow]) -> str:
     """Say how many judgements a source has and how far people and models agree."""
-    found = agreement(source, rows)
-    people, models, both = found["by_people"], found["by_models"], found["by_both"]
+    judged = judge_agreement(source, rows)
+    people, models, both = judged["by_people"], judged["by_models"], judged["by_both"]
     text = f"judge {source}: {people + models - both} images judged for a query, {people} by people, {models} by models"
     if not both:
         return text
-    kappa = found["kappa_quadratic"]
+    kappa = judged["kappa_quadratic"]
     agreed = "not defined: one grade throughout" if kappa is None else f"{kappa:.2f}"
     return f"{text}; agreement on the {both} judged by both (Cohen's kappa, quadratic weights): {agreed}"
 
@@ -136,17 +135,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         from text2image.queries.judging.model import judge_by_model, judge_settings, model_judge
 
         settings = judge_settings(params.label.openai, params.judge.prompt, params.judge.budget_usd)
-        session = Session(options.source, model_judge(settings), pooled)
+        session = Session(options.source, model_judge(settings), pooled, ARTIFACTS.judgements)
         judge_by_model(session, files, settings, params.runtime.openai)
     elif options.terminal:
         from text2image.pages.judge.terminal import judge_in_terminal
 
-        judge_in_terminal(Session(options.source, person(named), pooled), files)
+        session = Session(options.source, person(named), pooled, ARTIFACTS.judgements)
+        judge_in_terminal(session, files)
     else:
         from text2image.pages.judge.page import judge_on_page
 
-        judge_on_page(Session(options.source, person(named), pooled), files, options.host, options.port)
-    say(summary(options.source, [row for row in read_if_any() if row.source == options.source]))
+        session = Session(options.source, person(named), pooled, ARTIFACTS.judgements)
+        judge_on_page(session, files, options.host, options.port)
+    say(summary(options.source, read_if_any(ARTIFACTS.judgements)))
 
 
 if __name__ == "__main__":

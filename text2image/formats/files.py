@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and JSON whose figures another machine writes the same."""
+"""Atomic writes: a file is written in full or not at all. And JSON whose figures another machine writes the same."""
 
 from __future__ import annotations
 

@@ -13,6 +13,12 @@ from text2image.formats.files import write_text
 from text2image.formats.tables import guard, unguard
 from text2image.formats.texts import Query
 
+Qrels = dict[str, dict[str, int]]
+"""``{query_id: {image_id: relevance}}``"""
+
+Run = dict[str, list[tuple[str, float]]]
+"""``{query_id: [(image_id, score), …]}``, best first"""
+
 
 def write_queries(path: Path, queries: Sequence[Query]) -> None:
     """Write the queries as ``query_id <tab> text``."""
@@ -38,9 +44,9 @@ def read_queries(path: Path) -> dict[str, str]:
     return {query: unguard(text) for query, text in rows}
 
 
-def read_qrels(path: Path) -> dict[str, dict[str, int]]:
-    """Read TREC qrels as ``{query_id: {image_id: relevance}}``, relevant images only."""
-    qrels: dict[str, dict[str, int]] = defaultdict(dict)
+def read_qrels(path: Path) -> Qrels:
+    """Read TREC qrels, relevant images only."""
+    qrels: Qrels = defaultdict(dict)
     for line in path.read_text(encoding="utf-8").splitlines():
         query, _, image, relevance = line.split()
         if int(relevance) > 0:
@@ -64,26 +70,24 @@ def run_lines(
         yield f"{query_id} Q0 {image_id} {rank} {score:.9g} {model}\n"
 
 
-def read_run(
-    path: Path, *, depth: int | None = None, queries: Container[str] | None = None
-) -> dict[str, list[tuple[str, float]]]:
-    """Read a TREC run as ``{query_id: [(image_id, score), …]}``, best first.
+def read_run(path: Path, *, depth: int | None = None, queries: Container[str] | None = None) -> Run:
+    """Read a TREC run.
 
     Args:
         path: data/runs/MODEL/SOURCE.run.
         depth: the first so many images of each query; None for all.
         queries: the ids of those that are wanted; None for all.
     """
-    run: dict[str, list[tuple[str, float]]] = {}
-    found: list[tuple[str, float]] = []
+    run: Run = {}
+    ranking: list[tuple[str, float]] = []
     start, wanted = "\n", True
     with path.open(encoding="utf-8") as file:
         for line in file:  # there may be a million: those that are not wanted are not taken apart
             if not line.startswith(start):
                 query = line.partition(" ")[0]
                 start, wanted = f"{query} ", queries is None or query in queries
-                found = run.setdefault(query, []) if wanted else []
-            if wanted and len(found) != depth:
+                ranking = run.setdefault(query, []) if wanted else []
+            if wanted and len(ranking) != depth:
                 _, _, image, _, score, _ = line.split()
-                found.append((image, float(score)))
+                ranking.append((image, float(score)))
     return run

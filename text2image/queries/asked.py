@@ -9,6 +9,7 @@ from typing import NamedTuple
 from text2image.base.console import InputError
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import Query, query_id
+from text2image.formats.trec import Qrels
 from text2image.queries.excluded import Excluded, drop_excluded
 from text2image.queries.judgements import JudgementRow, is_person
 from text2image.queries.query import make_queries
@@ -18,15 +19,12 @@ from text2image.queries.settings import Queries
 EXCLUDED = "excluded (fine-tuning data)"
 """Why a query is left out that a fine-tuned model in use may have seen, or whose images it may have seen."""
 
-Relevance = dict[str, dict[str, int]]
-"""``{query_id: {image_id: grade}}``, grades 1 to 3."""
-
 
 class Asked(NamedTuple):
     """The queries of a source: all that its labels make, the relevance of those that are asked, and the others."""
 
     queries: list[Query]
-    relevance: Relevance
+    relevance: Qrels
     left_out: list[LeftOut]
 
 
@@ -87,12 +85,12 @@ def check_some_asked(source: str, asked: Asked) -> None:
         )
 
 
-def join_sources(sources: Sequence[Asked]) -> tuple[Relevance, dict[str, str]]:
+def join_sources(sources: Sequence[Asked]) -> tuple[Qrels, dict[str, str]]:
     """Return the relevance of several sources together, an image's best grade for each query, and the texts.
 
     A text that several sources have is one query, written as the first of them writes it.
     """
-    relevance: Relevance = {}
+    relevance: Qrels = {}
     texts: dict[str, str] = {}
     for asked in sources:
         texts = {query.query_id: query.text for query in asked.queries} | texts

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from text2image.formats.trec import Qrels
 from text2image.queries.split import SplitRow
 
 IMAGE, QUERY = "image", "query"
@@ -44,7 +45,7 @@ def excluded_ids(rows: Iterable[ExcludedRow]) -> Excluded:
     return Excluded(images, queries)
 
 
-def drop_excluded(qrels: Mapping[str, Mapping[str, int]], excluded: Excluded) -> dict[str, dict[str, int]]:
+def drop_excluded(qrels: Mapping[str, Mapping[str, int]], excluded: Excluded) -> Qrels:
     """Return relevance without excluded queries and images, and without queries that this leaves no image."""
     kept = {
         query: {image: grade for image, grade in images.items() if image not in excluded.images}

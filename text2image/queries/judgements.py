@@ -1,4 +1,4 @@
-"""data/judgements.csv: what people and models said of images found for queries, tracked by git."""
+"""The file of judgements: what people and models said of images found for queries, tracked by git."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from text2image.base.store import cache_root, fingerprint
 from text2image.formats.files import write_text
 from text2image.formats.tables import guard, read_csv
 
-JUDGEMENTS = Path("data/judgements.csv")
 BYTE_ORDER_MARK = "\ufeff"  # with which some spreadsheets begin a file
 
 
@@ -40,7 +39,7 @@ class JudgementRow(NamedTuple):
     note: str
 
 
-def read_judgements(path: Path = JUDGEMENTS) -> list[JudgementRow]:
+def read_judgements(path: Path) -> list[JudgementRow]:
     """Read all judgements, in the order in which they were made.
 
     Raises:
@@ -65,12 +64,12 @@ def is_person(by: str) -> bool:
     return not by.startswith("model:")
 
 
-def read_if_any(path: Path = JUDGEMENTS) -> list[JudgementRow]:
+def read_if_any(path: Path) -> list[JudgementRow]:
     """Read all judgements; none where there is no file yet, or an empty one."""
     return read_judgements(path) if path.exists() and path.stat().st_size else []
 
 
-def append_judgements(rows: Iterable[JudgementRow], path: Path = JUDGEMENTS) -> None:
+def append_judgements(rows: Iterable[JudgementRow], path: Path) -> None:
     """Add rows at the end, all or none; what the file holds already keeps its bytes.
 
     Columns follow the file's header, line ends those of the file; what other processes add is not lost.
@@ -88,7 +87,7 @@ def append_judgements(rows: Iterable[JudgementRow], path: Path = JUDGEMENTS) -> 
         write_text(path, text + ("" if text.endswith("\n") else line_end) + out.getvalue())
 
 
-def take_back_last(source: str, by: str, path: Path = JUDGEMENTS) -> JudgementRow | None:
+def take_back_last(source: str, by: str, path: Path) -> JudgementRow | None:
     """Remove the last row of a judge for a source and return it, or None; all other bytes stay.
 
     Raises:

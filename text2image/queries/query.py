@@ -1,4 +1,4 @@
-"""Labels become queries: each text with the images that carry it."""
+"""Queries of labels: each text with the images that carry it."""
 
 from __future__ import annotations
 

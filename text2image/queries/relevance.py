@@ -1,4 +1,4 @@
-"""Which images answer a query: those that carry its text, their near-duplicates, and what people judged."""
+"""Which images answer a query: those that carry its text, their near-duplicates, and those judged relevant."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from text2image.collection.duplicates import connected_components
 from text2image.formats.texts import Query
+from text2image.formats.trec import Qrels
 
 LABELLED = 2
 """The grade of an image that is relevant by its label, on the scale of judgements (0 to 3)."""
@@ -32,7 +33,7 @@ class Judgement(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A query that is not searched for, and why."""
+    """A query that is not asked, and why."""
 
     query_id: str
     text: str
@@ -79,8 +80,8 @@ def judge_queries(
     *,
     max_relevant_share: float,
     generic_words: Sequence[str],
-) -> tuple[dict[str, dict[str, int]], list[LeftOut]]:
-    """Return the graded relevance of every query that is worth asking, and those left out.
+) -> tuple[Qrels, list[LeftOut]]:
+    """Return the graded relevance of every query that is worth asking, and the queries that are left out.
 
     Args:
         queries: with the images that carry each text.
@@ -91,24 +92,32 @@ def judge_queries(
         generic_words: a text of these words alone is left out.
 
     Returns:
-        ``{query_id: {image_id: grade}}``, grades 1 to 3, and what was left out, in the queries' order.
+        ``{query_id: {image_id: grade}}``, grades 1 to 3, and what is left out, in the queries' order.
     """
     judged: dict[str, dict[str, int]] = defaultdict(dict)
     for judgement in judgements:
         judged[judgement.query_id][judgement.image_id] = judgement.relevance
     limit = max(1.0, max_relevant_share * len(near))
-    relevance: dict[str, dict[str, int]] = {}
+    relevance: Qrels = {}
     left_out: list[LeftOut] = []
     for query in queries:
         by_label = {image: LABELLED for carrier in query.relevant for image in near[carrier]}
         graded = by_label | judged[query.query_id]
         grades = {image: grade for image, grade in graded.items() if grade > 0 and image in near}
-        if is_generic(query.text, generic_words):
-            left_out.append(LeftOut(query.query_id, query.text, GENERIC))
-        elif len(query.relevant) > limit:
-            left_out.append(LeftOut(query.query_id, query.text, TOO_MANY))
-        elif not grades:
-            left_out.append(LeftOut(query.query_id, query.text, NOTHING_LEFT))
+        reason = _why_left_out(query, grades, limit, generic_words)
+        if reason:
+            left_out.append(LeftOut(query.query_id, query.text, reason))
         else:
             relevance[query.query_id] = grades
     return relevance, left_out
+
+
+def _why_left_out(
+    query: Query, grades: Mapping[str, int], limit: float, generic_words: Sequence[str]
+) -> str | None:
+    """Return why a query is not asked; None for one that is."""
+    if is_generic(query.text, generic_words):
+        return GENERIC
+    if len(query.relevant) > limit:
+        return TOO_MANY
+    return None if grades else NOTHING_LEFT

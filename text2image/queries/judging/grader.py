@@ -50,10 +50,10 @@ def question(settings: Settings, texts: Mapping[str, str]) -> Question:
         return asked | {"response_format": FORMAT}
 
     def read(answer: dict[str, Any]) -> dict[str, Any]:
-        return read_completion(answer, Grade, _reading)
+        return read_completion(answer, Grade, _stored)
 
     return Question(body, read, "judge", "judge.budget_usd")
 
 
-def _reading(found: Grade) -> dict[str, Any]:
-    return {"grade": found.grade, "reason": normalise_text(found.reason)[:REASON_CHARACTERS]}
+def _stored(answer: Grade) -> dict[str, Any]:
+    return {"grade": answer.grade, "reason": normalise_text(answer.reason)[:REASON_CHARACTERS]}

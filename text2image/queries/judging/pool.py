@@ -1,4 +1,4 @@
-"""What is to be judged: for each query the top of every model's ranking and the images held relevant.
+"""What is to be judged: for each query the top of every model's ranking and the images counted as relevant.
 
 Source: Spärck Jones and van Rijsbergen, Report on the Need for and Provision of an "Ideal" Information
 Retrieval Test Collection, 1975 (pooling, as TREC does it).
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-Ranking = Sequence[tuple[str, float]]
 Pair = tuple[str, str]
 """``(query_id, image_id)``"""
 
@@ -36,8 +35,8 @@ class Progress(NamedTuple):
 
 def pool(
     queries: Mapping[str, str],
-    held_relevant: Iterable[Mapping[str, Iterable[str]]],
-    runs: Iterable[Mapping[str, Ranking]],
+    counted_relevant: Iterable[Mapping[str, Iterable[str]]],
+    runs: Iterable[Mapping[str, Sequence[tuple[str, float]]]],
     depth: int,
 ) -> list[PooledQuery]:
     """Return the pool of every query, in the order of ``queries``.
@@ -46,12 +45,12 @@ def pool(
 
     Args:
         queries: ``{query_id: text}`` of the queries that are asked.
-        held_relevant: each ``{query_id: image_ids}``, as labels or qrels have it.
+        counted_relevant: each ``{query_id: image_ids}``, as labels or qrels have it.
         runs: of each model, ``{query_id: [(image_id, score), …]}``, best first.
         depth: how many images of each ranking are pooled.
     """
     images: dict[str, set[str]] = {query_id: set() for query_id in queries}
-    for relevant in held_relevant:
+    for relevant in counted_relevant:
         for query_id in queries:
             images[query_id].update(relevant.get(query_id, ()))
     for run in runs:

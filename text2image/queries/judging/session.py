@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from text2image.formats.texts import normalise_text, query_id
 from text2image.queries.judgements import (
-    JUDGEMENTS,
     JudgementRow,
     append_judgements,
     read_if_any,
@@ -35,7 +34,7 @@ class Turn(NamedTuple):
 class Session:
     """The pool of a source, walked by one judge; other judges may write to the same file meanwhile."""
 
-    def __init__(self, source: str, by: str, pooled: Sequence[PooledQuery], path: Path = JUDGEMENTS) -> None:
+    def __init__(self, source: str, by: str, pooled: Sequence[PooledQuery], path: Path) -> None:
         self.source, self.by, self.pooled, self.path = source, by, pooled, path
         self.skipped: set[str] = set()
         self._queries = {query.query_id: query for query in pooled}
