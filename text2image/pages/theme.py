@@ -1,6 +1,6 @@
-"""How everything that people look at looks: the colours, the typeface and the charts' common settings.
+"""The theme: the colours, the typeface and the charts' common settings, for all that people look at.
 
-Pictures (:mod:`text2image.pages.sheets`), charts (:mod:`text2image.pages.charts`) and pages take them from
+Sheets of pictures (:mod:`text2image.pages.sheets`), charts (:mod:`text2image.pages.charts`) and pages take them from
 here, and no stage but those that draw depends on it. The colours for categories are Okabe and Ito's,
 which the colour-blind can tell apart.
 

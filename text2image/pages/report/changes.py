@@ -85,16 +85,16 @@ def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int,
     return [Change(*row, float(p)) for row, p in zip(rows, adjusted, strict=True)]
 
 
-def sentence(first: str, second: str, paired: Paired, change: Change | None) -> str:
+def change_sentence(first: str, second: str, paired: Paired, change: Change | None) -> str:
     """Return what can be said of one model and source by one measure; no change is None without a common query."""
     n = len(paired.texts)
     if n == 0 or change is None:
         return "the revisions have no query in common, so their scores answer different questions"
     if np.array_equal(paired.first, paired.second):
-        said = f"no change, as each of {n} queries finds its image at the same rank in both"
+        statement = f"no change, as each of {n} queries finds its image at the same rank in both"
     else:
-        said = verdict(second, first, change.measure, change.comparison, change.adjusted_p)
-    return f"{said}{_unpaired(first, second, paired.unpaired)}"
+        statement = verdict(second, first, change.measure, change.comparison, change.adjusted_p)
+    return f"{statement}{_unpaired(first, second, paired.unpaired)}"
 
 
 def _unpaired(first: str, second: str, unpaired: tuple[int, int]) -> str:

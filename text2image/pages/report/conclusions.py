@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.compare import headline
 from text2image.pages.report.blocks import Block, Sentences, Table
-from text2image.pages.report.changes import Change, Paired, find_changes, moved, pair_all, sentence
+from text2image.pages.report.changes import Change, Paired, change_sentence, find_changes, moved, pair_all
 from text2image.pages.report.figures import figure, measure_name, measured, percent
 from text2image.pages.report.revisions import Key, Revision
 
@@ -23,7 +23,7 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
     """Return the conclusions on one revision, or on two (the first is the older)."""
     last, many = revisions[-1], len(revisions) == 2
     blocks: list[Block] = _changed(*revisions) if many else []
-    sentences = [said for key in last.keys if (said := plain(last, key))]
+    sentences = [sentence for key in last.keys if (sentence := performance_sentence(last, key))]
     where = f" ({last.name})" if many else ""
     blocks.append(Sentences(sentences, f"How well each model finds the right image{where}"))
     for revision in revisions:
@@ -38,35 +38,35 @@ def _headline(row: Mapping[str, object]) -> str:
     return headline(ks) if ks else ""
 
 
-def plain(revision: Revision, key: Key) -> str:
+def performance_sentence(revision: Revision, key: Key) -> str:
     """Return one sentence on a model and source, with its interval, chance level and numbers; or none."""
     row = revision.row(key)
     measure = _headline(row)
     score = measured(row, measure)
     if score is None:
         return ""
-    said = (
+    sentence = (
         f"On {key.source} labels, {key.model} shows a right image among the first "
         f"{measure.partition('@')[2]} for {percent(score.value)} of {figure(row.get('n_queries'))} queries "
         f"(95 % interval {percent(score.low)} to {percent(score.high)}; by chance {percent(score.chance)}), "
         f"searching {figure(row.get('n_images'))} images"
     )
     if score.low is not None and score.high is not None and score.high - score.low > WIDE:
-        return f"{said}; with so few independent queries this says little"
+        return f"{sentence}; with so few independent queries this says little"
     if score.low is not None and score.chance is not None and score.low <= score.chance:
-        return f"{said}; this cannot be told from chance"
-    return said
+        return f"{sentence}; this cannot be told from chance"
+    return sentence
 
 
 def _compared(revision: Revision, many: bool) -> list[str]:
-    """Return the sentences of metrics/comparison.json; that a model is alone is said where nothing else is."""
+    """Return the sentences of metrics/comparison.json; or, where nothing else is said, that there is one model."""
     if len({key.model for key in revision.keys}) < 2:
         return [] if many or not revision.keys else ["There is one model only, so nothing to compare it with"]
     return [
-        f"On {source} labels: {said}"
+        f"On {source} labels: {statement}"
         for source, row in revision.comparison.items()
         if isinstance(row, Mapping)
-        for said in row.get("summary", [])
+        for statement in row.get("summary", [])
     ]
 
 
@@ -76,7 +76,7 @@ def _changed(first: Revision, second: Revision) -> list[Block]:
     changes = find_changes(pairs, evaluate.k, resamples=evaluate.resamples, seed=evaluate.seed)
     spoken_of = {change.key: change for change in changes if change.measure == headline(evaluate.k)}
     sentences = [
-        _change_sentence(first, second, key, pairs.get(key), spoken_of.get(key))
+        _what_changed(first, second, key, pairs.get(key), spoken_of.get(key))
         for key in second.keys
         if key in first.keys
     ]
@@ -105,13 +105,13 @@ def _differing_inputs(first: Revision, second: Revision) -> list[str]:
     return sentences
 
 
-def _change_sentence(
+def _what_changed(
     first: Revision, second: Revision, key: Key, paired: Paired | None, change: Change | None
 ) -> str:
     """Return what changed for one model and source: paired where possible, else by their intervals."""
     subject = f"On {key.source} labels, {key.model}: "
     if paired is not None:
-        return subject + sentence(first.name, second.name, paired, change)
+        return subject + change_sentence(first.name, second.name, paired, change)
     return subject + _interval_sentence(first, second, key)
 
 
@@ -132,9 +132,9 @@ def _interval_sentence(first: Revision, second: Revision, key: Key) -> str:
             "the revisions cannot be compared, since a measure, its interval or the queries' rows are missing"
         )
     overlap = ends[0] <= ends[3] and ends[2] <= ends[1]
-    judged = "overlap, so the revisions cannot be told apart by them" if overlap else "do not overlap"
+    verdict = "overlap, so the revisions cannot be told apart by them" if overlap else "do not overlap"
     return (
-        f"{measure_name(measure)} {', '.join(shown)}; the intervals {judged} "
+        f"{measure_name(measure)} {', '.join(shown)}; the intervals {verdict} "
         "(the rows of single queries, which would tell more, are missing)"
     )
 

@@ -86,7 +86,7 @@ def _take_unknown(of_revision: Any, templates: str) -> Iterator[Chart]:
 def _missing(errors: Mapping[str, Mapping[str, Exception]]) -> Iterator[str]:
     for name, sources in errors.items():
         for source, error in sources.items():
-            gone = isinstance(error, FileNotFoundError)
+            gone = isinstance(error, FileNotFoundError) or not Path(source).suffix  # a folder of pictures
             reason = "is not in DVC's cache" if gone else f"cannot be read: {one_line(error)}"
             yield f"{name}: {Path(source).as_posix()} {reason}"
 

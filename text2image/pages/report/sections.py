@@ -91,7 +91,7 @@ def _model(revision: Revision, model: str) -> str:
 def _judgements(revisions: Sequence[Revision]) -> Section:
     table = judgement_table(revisions)
     if table is not None:
-        return Section("Judgements", [table], "Grades that people or models gave to what was found.")
+        return Section("Judgements", [table], "Grades that people or models gave to results.")
     if not any(revision.judgements for revision in revisions):
         return Section("Judgements", [])
     intro = (
