@@ -6,8 +6,6 @@ that it may have seen: for all models, so that all are measured on the same. No 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from stages import run
@@ -19,7 +17,7 @@ from text2image.formats.tables import write_csv
 from text2image.formats.trec import write_qrels
 from text2image.params import Params
 from text2image.queries.asked import ask, check_some_asked, exclude, read_label_queries
-from text2image.queries.excluded import Excluded, ExcludedRow, excluded_ids, excluded_rows
+from text2image.queries.excluded import ExcludedRow, excluded_ids, excluded_rows
 from text2image.queries.judgements import read_judgements
 from text2image.queries.relevance import LeftOut, join_groups
 from text2image.queries.settings import Queries
@@ -37,21 +35,11 @@ def similar_groups(settings: Queries, group_of: dict[str, int]) -> dict[str, int
     return join_groups(group_of, dict(zip(sorted(group_of), by_model, strict=True)))
 
 
-def write_excluded(params: Params, group_of: Mapping[str, int]) -> Excluded:
-    """Return what fine-tuned models in use may have seen, and list it if there is one."""
-    ARTIFACTS.excluded.unlink(missing_ok=True)
-    rows: list[ExcludedRow] = []
-    for name in params.tuned_runs():
-        rows += excluded_rows(name, read_split(ARTIFACTS.split(name), group_of), params.evaluate.part)
-    if params.tuned_runs():
-        write_csv(ARTIFACTS.excluded, ExcludedRow._fields, rows)
-    return excluded_ids(rows)
-
-
 def main(params: Params) -> None:
-    group_of = read_groups(ARTIFACTS.catalog)
-    excluded = write_excluded(params, group_of)
-    similar = similar_groups(params.queries, group_of)
+    group_of, part = read_groups(ARTIFACTS.catalog), params.evaluate.part
+    splits = {name: read_split(ARTIFACTS.split(name), group_of) for name in params.tuned_runs()}
+    seen = [row for name, split in splits.items() for row in excluded_rows(name, split, part)]
+    excluded, similar = excluded_ids(seen), similar_groups(params.queries, group_of)
     judgements = read_judgements(ARTIFACTS.judgements)
     for source in params.label.sources:
         queries = read_label_queries(ARTIFACTS.labels(source))
@@ -64,6 +52,9 @@ def main(params: Params) -> None:
             f"relevance {source}: {len(asked.relevance)} queries, {pairs} relevant images, "
             f"{len(asked.left_out)} queries left out"
         )
+    ARTIFACTS.excluded.unlink(missing_ok=True)
+    if splits:
+        write_csv(ARTIFACTS.excluded, ExcludedRow._fields, seen)
     n_searched = write_searched(ARTIFACTS.searched, sorted(group_of), excluded.images)
     say(f"relevance: {n_searched} of {len(group_of)} images are searched")
 

@@ -35,9 +35,9 @@ def test_a_tuned_model_is_made_measured_on_what_it_has_not_seen_and_refused_othe
         finetune__models=["builtin-tuned"],
         embed__models=["builtin", "builtin-tuned"],
     )
-    ran = project.repro("evaluate", "compare")
+    ran = project.repro("evaluate")
     assert {"split@builtin-tuned", "finetune@builtin-tuned", "relevance", "retrieve@builtin-human"} <= ran
-    assert project.repro("evaluate", "compare") == set()
+    assert project.repro("evaluate") == set()
 
     # Every part is there, nothing of two parts is measured, and the metrics say so.
     split = table(root / "data" / "splits" / "builtin-tuned.csv")
