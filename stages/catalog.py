@@ -35,7 +35,7 @@ def main(params: Params) -> None:
     manifest = sorted(ManifestEntry(entry.image_id, entry.path) for entry in entries)
     write_csv(ARTIFACTS.manifest, ManifestEntry._fields, manifest)
     sizes = [(entry.width, entry.height, chart_text(entry.folder), entry.format) for entry in entries]
-    write_csv(ARTIFACTS.image_sizes_plot, ("width", "height", "folder", "format"), sizes)
+    write_csv(ARTIFACTS.plot("image_sizes"), ("width", "height", "folder", "format"), sizes)
     write_json(ARTIFACTS.metrics("dataset"), summary(entries, rejects, groups))
     say(f"catalog: {len(entries)} usable files, {len(rejects)} rejected ({ARTIFACTS.rejects})")
 

@@ -5,6 +5,7 @@ Only stages, pages and commands import this module; the rest of the library is g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -16,171 +17,85 @@ if TYPE_CHECKING:
     from text2image.params import Params
 
 
+class One:
+    """A file or folder that exists once: an attribute of :class:`Artifacts`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __get__(self, files: Artifacts, owner: type[Artifacts]) -> Path:
+        return files.root / self.path
+
+
+class Each:
+    """A file that exists once for each of some names (a model, a source …): a method of :class:`Artifacts`."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+
+    def __get__(self, files: Artifacts, owner: type[Artifacts]) -> Callable[..., Path]:
+        return lambda *names: files.root / self.pattern.format(*names)
+
+
 @dataclass(frozen=True)
 class Artifacts:
-    """The files below a project's root; the root of stages and commands is the working directory.
+    """The files below a project's root; for stages and commands it is the working directory.
 
-    What exists once is a property, what exists once a model, source or run is a method.
+    Example: ``ARTIFACTS.catalog``, ``ARTIFACTS.labels("human")``, ``ARTIFACTS.run("builtin", "human")``.
     """
 
     root: Path = Path()
 
     # collection
-    @property
-    def catalog(self) -> Path:
-        """A row a usable file."""
-        return self.root / "data/catalog.csv"
-
-    @property
-    def manifest(self) -> Path:
-        """The files that later stages read, without what only the catalog knows."""
-        return self.root / "data/manifest.csv"
-
-    @property
-    def rejects(self) -> Path:
-        """A row a file that is no usable image."""
-        return self.root / "data/rejects.csv"
-
-    @property
-    def image_sizes_plot(self) -> Path:
-        return self.root / "plots/image_sizes.csv"
-
-    # labels
-    def label_inputs(self, source: str) -> Path:
-        """What a source reads besides the images."""
-        return self.root / f"data/label_inputs/{source}.csv"
-
-    def labels(self, source: str) -> Path:
-        return self.root / f"data/labels/{source}.csv"
-
-    def without_label(self, source: str) -> Path:
-        """A row an image or text that became no label, with the reason."""
-        return self.root / f"data/labels/{source}_without.csv"
-
-    def words(self, source: str) -> Path:
-        """Words per image."""
-        return self.root / f"data/labels/{source}_words.csv"
-
-    def label_metrics(self, source: str) -> Path:
-        return self.root / f"metrics/labels/{source}.json"
-
-    # queries
-    def queries(self, source: str) -> Path:
-        return self.root / f"data/queries/{source}.tsv"
-
-    def qrels(self, source: str) -> Path:
-        """What is asked of a source, and which of the images searched answer it."""
-        return self.root / f"data/qrels/{source}.qrels"
-
-    def left_out(self, source: str) -> Path:
-        """Queries that are not asked, with the reason."""
-        return self.root / f"data/qrels/{source}_left_out.csv"
-
-    @property
-    def searched(self) -> Path:
-        """The images that are searched, in the order of the gallery."""
-        return self.root / "data/qrels/searched.csv"
-
-    @property
-    def excluded(self) -> Path:
-        """Images and queries that nothing is measured on, because a fine-tuned model has seen them."""
-        return self.root / "data/qrels/excluded.csv"
-
-    @property
-    def judgements(self) -> Path:
-        """Grades of people and models, tracked by git."""
-        return self.root / "data/judgements.csv"
-
-    def audit(self, source: str) -> Path:
-        return self.root / f"data/audit/{source}.csv"
-
-    # encoders
-    @property
-    def builtin_model(self) -> Path:
-        return self.root / "data/models/builtin"
-
-    def card(self, model: str) -> Path:
-        """What a model consists of: its files' hashes, its size."""
-        return self.root / f"data/models/{model}.json"
-
-    def image_vectors(self, model: str) -> Path:
-        return self.root / f"data/embeddings/{model}/images.npy"
-
-    def query_vectors(self, model: str, source: str) -> Path:
-        return self.root / f"data/embeddings/{model}/{source}.npy"
-
-    def throughput(self, model: str) -> Path:
-        """Measured speeds, on request; no stage reads or writes them."""
-        return self.root / f"data/throughput/{model}.csv"
-
-    # fine-tuning
-    def split(self, run: str) -> Path:
-        return self.root / f"data/splits/{run}.csv"
-
-    def base_card(self, run: str) -> Path:
-        """The card of the model that a run starts from."""
-        return self.root / f"data/splits/{run}_base.json"
-
-    def tuned_model(self, run: str) -> Path:
-        return self.root / f"data/tuned/{run}"
-
-    def finetune_plots(self, run: str) -> Path:
-        return self.root / f"plots/finetune/{run}"
-
-    def finetune_metrics(self, run: str) -> Path:
-        return self.root / f"metrics/finetune/{run}.json"
-
-    # retrieval
-    def index(self, model: str) -> Path:
-        return self.root / f"data/index/{model}.faiss"
-
-    def index_metrics(self, model: str) -> Path:
-        return self.root / f"metrics/index/{model}.json"
-
-    def run(self, model: str, source: str) -> Path:
-        return self.root / f"data/runs/{model}/{source}.run"
-
-    def ranks(self, model: str, source: str) -> Path:
-        """The exact rank of every relevant image and of the best irrelevant one."""
-        return self.root / f"data/ranks/{model}/{source}.csv"
-
-    # evaluation
-    def results(self, model: str, source: str) -> Path:
-        """A row a query."""
-        return self.root / f"data/results/{model}/{source}.csv"
-
-    def examples(self, source: str) -> Path:
-        """A row a picture of the queries that are worth looking at."""
-        return self.root / f"data/examples/{source}.csv"
-
-    def metrics(self, name: str) -> Path:
-        """One of metrics/*.json: metrics, comparison, dataset, judgements, labels, near_duplicates."""
-        return self.root / f"metrics/{name}.json"
-
-    def plot(self, name: str) -> Path:
-        """One of plots/*.csv, the tables of charts."""
-        return self.root / f"plots/{name}.csv"
-
-    def sheet(self, name: str) -> Path:
-        """One of plots/*.png, sheets of pictures; ``name`` may hold folders."""
-        return self.root / f"plots/{name}.png"
-
+    catalog = One("data/catalog.csv")  # a row a usable file
+    manifest = One("data/manifest.csv")  # the same files, without what only the catalog knows
+    rejects = One("data/rejects.csv")  # a row a file that is no usable image
+    # labels, by source
+    label_inputs = Each("data/label_inputs/{}.csv")  # what the source reads besides the images
+    labels = Each("data/labels/{}.csv")
+    without_label = Each(
+        "data/labels/{}_without.csv"
+    )  # images and texts that became no label, with the reason
+    words = Each("data/labels/{}_words.csv")  # words per image
+    label_metrics = Each("metrics/labels/{}.json")
+    # queries, by source
+    queries = Each("data/queries/{}.tsv")
+    qrels = Each("data/qrels/{}.qrels")  # what is asked, and which of the images searched answer it
+    left_out = Each("data/qrels/{}_left_out.csv")  # queries that are not asked, with the reason
+    searched = One("data/qrels/searched.csv")  # the images that are searched
+    excluded = One(
+        "data/qrels/excluded.csv"
+    )  # training data of fine-tuned models, on which nothing is measured
+    judgements = One("data/judgements.csv")  # grades of people and models, in git
+    audit = Each("data/audit/{}.csv")
+    # encoders, by model
+    builtin_model = One("data/models/builtin")
+    card = Each("data/models/{}.json")  # what the model consists of: its files' hashes, its size
+    image_vectors = Each("data/embeddings/{}/images.npy")
+    query_vectors = Each("data/embeddings/{}/{}.npy")  # by model and source
+    throughput = One("report/throughput.csv")  # measured speeds, on request; no stage knows them
+    # fine-tuning, by run
+    split = Each("data/splits/{}.csv")
+    base_card = Each("data/splits/{}_base.json")  # the card of the model that the run starts from
+    tuned_model = Each("data/tuned/{}")
+    finetune_plots = Each("plots/finetune/{}")
+    finetune_metrics = Each("metrics/finetune/{}.json")
+    # retrieval and evaluation, by model and source
+    index = Each("data/index/{}.faiss")  # by model
+    index_metrics = Each("metrics/index/{}.json")  # by model
+    run = Each("data/runs/{}/{}.run")
+    ranks = Each("data/ranks/{}/{}.csv")  # exact ranks of the relevant images and of the best irrelevant one
+    results = Each("data/results/{}/{}.csv")  # a row a query
+    examples = Each("data/examples/{}.csv")  # by source: the rankings that are worth looking at
+    metrics = Each("metrics/{}.json")  # by name: metrics, comparison, dataset, judgements, labels
+    # plots
+    plot = Each("plots/{}.csv")  # by name: the table of a chart
+    sheet = Each("plots/{}.png")  # by name, folders included: a sheet of pictures
     # the sample
-    @property
-    def cutouts(self) -> Path:
-        return self.root / "sample/cutouts"
-
-    @property
-    def sample_params(self) -> Path:
-        return self.root / "sample/params.yaml"
-
-    @property
-    def sample(self) -> Path:
-        return self.root / "data/sample"
-
-    @property
-    def sample_truth(self) -> Path:
-        return self.root / "data/sample_truth.csv"
+    cutouts = One("sample/cutouts")
+    sample_params = One("sample/params.yaml")
+    sample = One("data/sample")
+    sample_truth = One("data/sample_truth.csv")
 
 
 ARTIFACTS = Artifacts()
@@ -197,20 +112,18 @@ def forget_unlisted(params: Params, files: Artifacts = ARTIFACTS) -> None:
     models, sources, runs = params.embed.models, params.label.sources, params.finetune.models
     pairs = list(product(models, sources))
     labels = [path(source) for path in (files.labels, files.without_label, files.words) for source in sources]
-    qrels = [files.searched, files.excluded, *map(files.qrels, sources), *map(files.left_out, sources)]
     splits = [path(run) for path in (files.split, files.base_card) for run in runs]
-    vectors = [files.image_vectors(model) for model in models]
+    vectors = [*map(files.image_vectors, models), *(files.query_vectors(*pair) for pair in pairs)]
     for folder, kept in {
+        "data/embeddings": vectors,
+        "data/index": list(map(files.index, params.index.models)),
         "data/labels": labels,
-        "data/queries": map(files.queries, sources),
-        "data/qrels": qrels,
-        "data/embeddings": [*vectors, *(files.query_vectors(*pair) for pair in pairs)],
-        "data/index": map(files.index, params.index.models),
-        "data/runs": (files.run(*pair) for pair in pairs),
-        "data/ranks": (files.ranks(*pair) for pair in pairs),
+        "data/queries": list(map(files.queries, sources)),
+        "data/ranks": [files.ranks(*pair) for pair in pairs],
+        "data/runs": [files.run(*pair) for pair in pairs],
         "data/splits": [files.root / "data/splits/.gitignore", *splits],
-        "metrics/labels": map(files.label_metrics, sources),
-        "metrics/index": map(files.index_metrics, params.index.models),
+        "metrics/index": list(map(files.index_metrics, params.index.models)),
+        "metrics/labels": list(map(files.label_metrics, sources)),
     }.items():
         keep_only(files.root / folder, kept)
     for card in (files.root / "data/models").glob("*.json"):  # beside checkpoint directories, which stay
