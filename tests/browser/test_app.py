@@ -28,6 +28,7 @@ from text2image.queries.judgements import JudgementRow, read_judgements
 
 ATTACK = '<img src=x onerror="window.hit=1">'
 UPLOADED = "data/images/0/photo 0.jpg"
+CALL = "/gradio_api/component_server/"
 
 
 class Served(NamedTuple):
@@ -267,25 +268,36 @@ def test_only_pictures_of_the_catalog_are_served(served: Served) -> None:
         assert b"embed:" not in content
 
 
-@pytest.mark.pipeline
-def test_nobody_else_is_answered(served: Served) -> None:
-    before = served.judgements()
-    grade = {"query": "a shoe", "image": served.labels()[0]["image_id"], "grade": 3}
-    call = "/gradio_api/component_server/"
-    config = json.loads(
-        re.findall(rb"window\.gradio_config = (.*?);</script>", served.ask("GET", "/", Origin=None)[1])[0]
-    )
+class Grading(NamedTuple):
+    """The call with which the page keeps a grade: what it says, and its whole body."""
+
+    grade: dict[str, object]
+    body: bytes
+
+    def with_data(self, data: object) -> bytes:
+        return json.dumps(json.loads(self.body) | {"data": data}).encode()
+
+
+@pytest.fixture
+def grading(served: Served) -> Grading:
+    grade: dict[str, object] = {"query": "a shoe", "image": served.labels()[0]["image_id"], "grade": 3}
+    page = served.ask("GET", "/", Origin=None)[1]
+    config = json.loads(re.findall(rb"window\.gradio_config = (.*?);</script>", page)[0])
     judge = next(
         part["id"] for part in config["components"] if "judge" in part["props"].get("server_fns", ())
     )
-    body = json.dumps(
-        {"data": grade, "component_id": judge, "fn_name": "judge", "session_hash": "s"}
-    ).encode()
+    call = {"data": grade, "component_id": judge, "fn_name": "judge", "session_hash": "s"}
+    return Grading(grade, json.dumps(call).encode())
+
+
+@pytest.mark.pipeline
+def test_nobody_else_is_answered(served: Served, grading: Grading) -> None:
+    before, body = served.judgements(), grading.body
     for name in ("evil.example", f"evil.example:{served.port}", "127.0.0.1.evil.example", "[::1", ""):
         for method, path in (
             ("GET", "/"),
-            ("GET", f"/image/{grade['image']}"),
-            ("POST", call),
+            ("GET", f"/image/{grading.grade['image']}"),
+            ("POST", CALL),
             ("POST", "/picture"),
         ):
             status = served.ask(
@@ -299,21 +311,30 @@ def test_nobody_else_is_answered(served: Served) -> None:
         f"http://localhost:{served.port}",
         None,
     ):
-        for path in (call, "/gradio_api/queue/join", "/picture"):
+        for path in (CALL, "/gradio_api/queue/join", "/picture"):
             assert served.ask("POST", path, body, Origin=origin)[0] == 403, origin
-    assert served.ask("POST", call, body, Sec_Fetch_Site="cross-site")[0] == 403
-    assert served.ask("GET", f"/image/{grade['image']}", Sec_Fetch_Site="same-site", Origin=None)[0] == 403
+    assert served.ask("POST", CALL, body, Sec_Fetch_Site="cross-site")[0] == 403
+    assert (
+        served.ask("GET", f"/image/{grading.grade['image']}", Sec_Fetch_Site="same-site", Origin=None)[0]
+        == 403
+    )
     assert served.ask("GET", "/", Sec_Fetch_Site="cross-site", Origin=None)[0] == 200, "a link to the page"
+    assert served.judgements() == before
+
+
+@pytest.mark.pipeline
+def test_only_the_calls_of_the_page_are_taken(served: Served, grading: Grading) -> None:
+    before, body = served.judgements(), grading.body
     for closed in ("/gradio_api/upload", "/gradio_api/run/search", "/gradio_api/call/search", "/login"):
         assert served.ask("POST", closed, body)[0] == 404
     assert served.ask("DELETE", "/")[0] == 404
-    assert served.ask("POST", call, Content_Length=str(MAX_CALL + 1))[0] == 413
-    assert served.ask("POST", call)[0] == 411
-    assert served.ask("POST", call, Transfer_Encoding="chunked")[0] == 411
+    assert served.ask("POST", CALL, Content_Length=str(MAX_CALL + 1))[0] == 413
+    assert served.ask("POST", CALL)[0] == 411
+    assert served.ask("POST", CALL, Transfer_Encoding="chunked")[0] == 411
     file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
     for wrong in (
         {"data": [file, "builtin", "none"]},
-        {"data": grade | {"query": file}},
+        {"data": grading.grade | {"query": file}},
         {},
         [],
         {"data": [[file]]},
@@ -327,10 +348,10 @@ def test_nobody_else_is_answered(served: Served) -> None:
         {"query": " "},
         {"query": "x" * 501},
     ):
-        bad = json.loads(body) | {"data": grade | wrong}
-        assert b"error" in served.ask("POST", call, json.dumps(bad).encode())[1], wrong
+        bad = grading.with_data(grading.grade | wrong)
+        assert b"error" in served.ask("POST", CALL, bad)[1], wrong
     assert served.judgements() == before
-    status, answer = served.ask("POST", call, body)
+    status, answer = served.ask("POST", CALL, body)
     assert (status, json.loads(answer)) == (200, {"kept": SEARCH}), (
         "the same call is good from the page itself"
     )

@@ -59,7 +59,7 @@ class Page(ThreadingHTTPServer):
         self.session, self.files, self.host = session, files, host
         self.names = {host.lower(), "127.0.0.1", "localhost"}
         self.token = secrets.token_urlsafe(32)
-        self.turns = threading.Lock()  # the session is for one at a time
+        self.lock = threading.Lock()  # the session is for one at a time
 
     @property
     def url(self) -> str:
@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             self._check_name()
             path = urlsplit(self.path).path
             if path == "/":
-                with self.server.turns:
+                with self.server.lock:
                     html = render(self.server.session, self.server.token)
                 self._reply("text/html", html.encode("utf-8"))
             elif path in ASSETS:
@@ -118,8 +118,8 @@ class Handler(BaseHTTPRequestHandler):
             form = self._form()
             if not secrets.compare_digest(form.get("token", "").encode(), self.server.token.encode()):
                 raise Refused(HTTPStatus.FORBIDDEN)
-            with self.server.turns:
-                self._obey(form)
+            with self.server.lock:
+                self._apply(form)
             self.send_response(HTTPStatus.SEE_OTHER)
             self.send_header("Location", "/")
             self.send_header("Content-Length", "0")
@@ -146,8 +146,8 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.BAD_REQUEST) from None
         return {name: values[0] for name, values in fields.items()}
 
-    def _obey(self, form: Mapping[str, str]) -> None:
-        """Do what a form asks for; one sent twice does no more than one."""
+    def _apply(self, form: Mapping[str, str]) -> None:
+        """Do what a form asks for; the same form sent twice does no more than once."""
         session, query = self.server.session, form.get("query", "")
         match form:
             case {"action": "undo"}:

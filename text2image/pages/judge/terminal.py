@@ -37,12 +37,12 @@ def judge_in_terminal(
             return
         if answer.lower() == "q":
             return
-        tell(_obey(answer, session, turn))
+        tell(_apply(answer, session, turn))
     skipped = f", {len(session.skipped)} queries skipped" if session.skipped else ""
     tell(f"nothing left to judge{skipped}")
 
 
-def _obey(answer: str, session: Session, turn: Turn) -> str:
+def _apply(answer: str, session: Session, turn: Turn) -> str:
     """Do what was typed and say what was done."""
     word, _, note = answer.partition(" ")
     if word.lower() == "u":

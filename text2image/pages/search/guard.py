@@ -56,11 +56,11 @@ class Guard:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refused = self._refusal(scope["method"], scope["path"], headers)
         if refused is None and scope["path"] in CALLS:
-            body = await _read(receive, int(headers["content-length"]))
-            refused = None if _plain(body) else HTTPStatus.BAD_REQUEST
-            receive = _again(body, receive)
+            body = await _read_body(receive, int(headers["content-length"]))
+            refused = None if _has_plain_data(body) else HTTPStatus.BAD_REQUEST
+            receive = _replay(body, receive)
         if refused is not None:
-            await _answer(send, refused)
+            await _send_error(send, refused)
             return
         await self.app(scope, receive, _with_headers(send))
 
@@ -76,8 +76,8 @@ class Guard:
         if path != PAGE and headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return HTTPStatus.FORBIDDEN
         if method in {"GET", "HEAD"}:
-            known = path in READ or path.startswith(READ_BELOW)
-            return None if known and ".." not in path else HTTPStatus.NOT_FOUND
+            is_open = path in READ or path.startswith(READ_BELOW)
+            return None if is_open and ".." not in path else HTTPStatus.NOT_FOUND
         if method != "POST" or path not in {*CALLS, PICTURE}:
             return HTTPStatus.NOT_FOUND
         if origin is None:  # browsers always name it
@@ -89,7 +89,7 @@ class Guard:
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_long else None
 
 
-async def _read(receive: Receive, length: int) -> bytes:
+async def _read_body(receive: Receive, length: int) -> bytes:
     """Return the body of a request, at most ``length`` bytes and one message more."""
     body = b""
     while len(body) <= length:
@@ -100,7 +100,7 @@ async def _read(receive: Receive, length: int) -> bytes:
     return body
 
 
-def _plain(body: bytes) -> bool:
+def _has_plain_data(body: bytes) -> bool:
     """Say whether a call's data are texts and numbers: Gradio reads other things as files to fetch."""
     try:
         call = json.loads(body)
@@ -113,7 +113,7 @@ def _plain(body: bytes) -> bool:
     return data is not None and all(isinstance(value, str | int | float | None) for value in values)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     """Return a ``receive`` that gives the body that was read already, then what follows."""
     given = False
 
@@ -138,7 +138,7 @@ def _with_headers(send: Send) -> Send:
     return with_headers
 
 
-async def _answer(send: Send, status: HTTPStatus) -> None:
+async def _send_error(send: Send, status: HTTPStatus) -> None:
     """Send an error and nothing else."""
     headers = [(b"content-length", b"0"), (b"connection", b"close")]
     start = {"type": "http.response.start", "status": int(status), "headers": headers}
