@@ -145,6 +145,7 @@ def test_a_rerun_of_the_stage_writes_the_same_bytes_and_trains_nothing(trained: 
         "metrics/finetune/run.json",
         "plots/finetune/run/wise_ft.csv",
     } < first.keys()
+    assert b"license: mit" in first["data/tuned/run/README.md"]
     finetune.main(params, "run")
     assert outputs() == first
     assert trained == [0, 1, 2]

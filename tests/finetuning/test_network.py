@@ -8,11 +8,11 @@ from typing import Any
 import open_clip
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from tests.finetuning.tiny import CLIP, TIMM, base, pictures, run_once, settings, tiny, tuned
 from text2image.base.console import InputError
+from text2image.collection.images import open_image
 from text2image.finetuning.network.export import write_model
 from text2image.finetuning.network.losses import Loss
 from text2image.finetuning.network.parts import add_low_rank, merge_low_rank
@@ -90,7 +90,7 @@ def test_all_of_a_network_trains_with_its_own_temperature() -> None:
 def test_features_computed_once_train_the_heads_that_pixels_would() -> None:
     """With the trunks frozen, the cached features and the whole network give the same unit rows."""
     model = base(tiny(CLIP)).model
-    images = [Image.open(file.path).convert("RGB") for file in pictures().files.values()]
+    images = [open_image(file.path) for file in pictures().files.values()]
     pixels = torch.stack([model.transform(image) for image in images])
     with torch.inference_mode():
         whole = model.network.encode_image(pixels, normalize=True)

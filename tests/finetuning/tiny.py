@@ -30,12 +30,12 @@ COLOURS = {
     "test": ("brown", "pink"),
 }
 
-CLIP = {
+CLIP: dict[str, Any] = {
     "embed_dim": 16,
     "vision_cfg": {"image_size": 32, "layers": 3, "width": 32, "patch_size": 16, "head_width": 16},
     "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 16, "heads": 1, "layers": 3},
 }
-TIMM = {
+TIMM: dict[str, Any] = {
     "embed_dim": 16,
     "custom_text": True,
     "vision_cfg": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,10 @@ def test_the_pool_is_the_top_of_every_run_and_what_counts_as_relevant() -> None:
         {"q2": [("e", 0.9), ("d", 0.8), ("a", 0.7)], "q1": [("b", 0.9), ("c", 0.1)]},
         {"q2": [("e", 0.9), ("f", 0.2)]},
     ]
-    relevant = [{"q2": {"z": 2}, "left out": {"x": 2}}, {"q1": ("a",), "q2": ("z", "y")}]
+    relevant: list[dict[str, Iterable[str]]] = [
+        {"q2": {"z": 2}, "left out": {"x": 2}},
+        {"q1": ("a",), "q2": ("z", "y")},
+    ]
     assert pool({"q2": "two", "q1": "one"}, relevant, runs, depth=2) == [
         PooledQuery("q2", "two", ("d", "e", "f", "y", "z")),
         PooledQuery("q1", "one", ("a", "b", "c")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
 
@@ -24,13 +26,20 @@ NEAR = near_duplicates_of(GROUPS)
 ALONE = {image: [image] for image in GROUPS}
 
 
-def judged(labels, near, judgements=(), share=1.0, generic=("a", "photo")):  # type: ignore[no-untyped-def]
+def judged(
+    labels: list[tuple[str, str]],
+    near: Mapping[str, Sequence[str]],
+    judgements: Sequence[Judgement] = (),
+    share: float = 1.0,
+) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
+    """Return the relevance by text, and why the other texts are left out."""
     queries = make_queries(labels)
-    found, left = judge_queries(
-        queries, near, judgements, max_relevant_share=share, generic_words=list(generic)
+    relevance, left = judge_queries(
+        queries, near, judgements, max_relevant_share=share, generic_words=["a", "photo"]
     )
     texts = {query.query_id: query.text for query in queries}
-    return {texts[key]: images for key, images in found.items()}, {item.text: item.reason for item in left}
+    by_text = {texts[query]: images for query, images in relevance.items()}
+    return by_text, {item.text: item.reason for item in left}
 
 
 def test_near_duplicates_are_relevant_too_unless_strict() -> None:
