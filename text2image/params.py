@@ -18,7 +18,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 from text2image.base.settings import Amount, Count, Runtime, Section, Share, load_settings
 from text2image.encoders.settings import Model
 from text2image.finetuning.settings import FinetuneRun
-from text2image.labels.protocol.source import SOURCES, settings_of
+from text2image.labels.protocol.registry import SOURCES, settings_class
 from text2image.queries.settings import Queries
 
 PARAMS_FILE = Path("params.yaml")
@@ -35,10 +35,15 @@ class Catalog(Section):
     near_duplicate_bits: Annotated[int, Field(ge=0, le=31)]
 
 
-class Label(Section):
+class LabelSection(Section):
     """The section ``label``: the sources in use, and under its name the settings of each, as its module has them."""
 
     sources: list[str]
+
+    def settings(self, source: str) -> Section:
+        """Return the settings of a source."""
+        settings: Section = getattr(self, source)
+        return settings
 
     if TYPE_CHECKING:
 
@@ -47,8 +52,8 @@ class Label(Section):
 
 AllLabels: Any = create_model(
     "AllLabels",
-    __base__=Label,
-    **{source: (settings_of(source), ...) for source in SOURCES},  # type: ignore[call-overload]
+    __base__=LabelSection,
+    **{source: (settings_class(source), ...) for source in SOURCES},  # type: ignore[call-overload]
 )
 
 
@@ -118,7 +123,7 @@ class Params(Section):
     data: Data
     catalog: Catalog
     if TYPE_CHECKING:
-        label: Label
+        label: LabelSection
     else:
         label: AllLabels
     queries: Queries

@@ -13,7 +13,6 @@ from tests.support.chat_server import ChatServer
 from tests.support.workplace import Workplace
 from text2image.base.console import InputError
 from text2image.base.store import Store
-from text2image.labels.openai import batch_files
 
 
 def test_a_batch_is_submitted_once_and_costs_half(workplace: Workplace, server: ChatServer) -> None:
@@ -72,7 +71,7 @@ def test_a_batch_survives_kills(workplace: Workplace, server: ChatServer) -> Non
 def test_a_kill_before_the_batch_was_created_submits_it_anew(
     workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from text2image.labels.openai.batch import BatchRun
+    from text2image.labels.openai.batches.run import BatchRun
 
     workplace.images(3)
     workplace.set(mode="batch")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from text2image.cluster.actor import Work
 from text2image.cluster.pipeline import TaskSize, map_images
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.settings import LOCAL_DIR, Model, checkpoint_directory
-from text2image.labels.protocol.source import Answer, Context, load
+from text2image.labels.protocol.answers import all_determinants
+from text2image.labels.protocol.registry import load_source
+from text2image.labels.protocol.source import Answer, Ask, ComputedSource, ImageAnswer, Label, NoLabel
 
-FAST = TaskSize(on_cpu=64, on_gpu=512)
-SLOW = {"caption": TaskSize(on_cpu=4, on_gpu=32), "ocr": TaskSize(on_cpu=32, on_gpu=None)}
+EMBEDDING_TASK = TaskSize(on_cpu=64, on_gpu=512)
 
 
 def embed_on_cluster(
@@ -25,7 +26,7 @@ def embed_on_cluster(
 ) -> Iterator[list[tuple[str, bytes]]]:
     """Yield ``[(image_id, row), …]``, rows as the store keeps them, in any order."""
     start = partial(embedder, name, card | {"name": shared(card["name"])}, precision)
-    yield from map_images(start, images, runtime, FAST)
+    yield from map_images(start, images, runtime, EMBEDDING_TASK)
 
 
 def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) -> Work:
@@ -55,39 +56,54 @@ def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) 
     return work
 
 
-def ask_on_cluster(
-    source: str,
-    settings: Section,
-    context: Context,
-    determinants: Mapping[str, Any],
-    images: Sequence[ImageFile],
-) -> Iterator[tuple[str, Answer]]:
-    """Yield ``(image_id, answer)`` as a source's own ``ask`` does, in any order."""
-    start = partial(labeller, source, shared_settings(settings), context, dict(determinants))
-    for chunk in map_images(start, images, context.runtime, SLOW.get(source, FAST)):
-        for image_id, answer in chunk:
-            yield image_id, json.loads(answer)
+class SourceOnCluster(ComputedSource):
+    """A label source whose model is loaded on every machine of the cluster."""
+
+    def __init__(self, name: str, settings: Section, source: ComputedSource) -> None:
+        self._name, self._settings, self._source = name, shared_settings(settings), source
+
+    def fetch(self) -> None:
+        self._source.fetch()
+
+    def determinants(self) -> dict[str, Any]:
+        return self._source.determinants()
+
+    def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
+        return self._source.read(image_id, answer)
+
+    def count_words(self, answer: Answer) -> int | None:
+        return self._source.count_words(answer)
+
+    def load(self, runtime: Runtime) -> Ask:
+        """Return what sends images to the workers; each loads the model with the first that it gets."""
+        start = partial(labeller, self._name, self._settings, all_determinants(self._source))
+
+        def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
+            for chunk in map_images(start, images, runtime, TaskSize(*self._source.task_size)):
+                for image_id, answer in chunk:
+                    yield image_id, json.loads(answer)
+
+        return ask
 
 
-def labeller(
-    source: str, settings: Section, context: Context, determinants: dict[str, Any], runtime: Runtime
-) -> Work:
+def labeller(name: str, settings: Section, determinants: dict[str, Any], runtime: Runtime) -> Work:
     """Load a label source's model on a worker.
 
     Raises:
         InputError: the model is not there, or is not the one that answers are stored under.
     """
-    labeler = load(source, settings, context._replace(runtime=runtime))
-    here = labeler.determinants or {}
-    others = sorted(
-        key for key in here.keys() | determinants.keys() if here.get(key) != determinants.get(key)
-    )
-    if others or labeler.start is None:
+    source = load_source(name, settings)
+    if not isinstance(source, ComputedSource):
+        raise TypeError(f"expected a source that computes, found '{name}'")
+    source.fetch()
+    here = all_determinants(source)
+    others = sorted(key for key in here.keys() | determinants if here.get(key) != determinants.get(key))
+    if others:
         raise InputError(
-            f"expected what answers of label.{source} (params.yaml) depend on to be the same on every machine of the "
+            f"expected what answers of label.{name} (params.yaml) depend on to be the same on every machine of the "
             f"cluster, found other values of {', '.join(others)}; install the same packages and models everywhere"
         )
-    ask = labeler.start()
+    ask = source.load(runtime)
 
     def work(images: Sequence[ImageFile]) -> Iterator[tuple[str, bytes]]:
         for image_id, answer in ask(images):

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from stages.label import load_source
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
@@ -22,10 +21,13 @@ from text2image.collection.facts import determinants as catalog_determinants
 from text2image.collection.locations import location
 from text2image.encoders.models.card import load_card
 from text2image.encoders.vectors import image_determinants, text_determinants
+from text2image.labels.protocol.answers import all_determinants, store_kind
+from text2image.labels.protocol.registry import SOURCES, load_source, source_class
+from text2image.labels.protocol.source import PaidSource, StoredSource
 from text2image.params import Params, load_params
 from text2image.queries.judging.model import judge_determinants, judge_settings
 
-PAID = ("labels/openai", "judgements")
+PAID = {"judgements", *(store_kind(name) for name in SOURCES if issubclass(source_class(name), PaidSource))}
 USED, UNUSED, UNKNOWN = "in use", "not in use", "unknown"
 
 
@@ -62,8 +64,10 @@ def current_use(params: Params) -> Use:
             judge_settings(params.label.openai, params.judge.prompt, params.judge.budget_usd)
         )
     }
-    for source in params.label.sources:
-        about_of[f"labels/{source}"] = partial(_label_determinants, source, params)
+    for name in params.label.sources:
+        source = load_source(name, params.label.settings(name))
+        if isinstance(source, StoredSource):
+            about_of[store_kind(name)] = partial(all_determinants, source)
     for kind, determine in about_of.items():
         try:
             use.spaces.add((kind, fingerprint(determine())))
@@ -72,10 +76,6 @@ def current_use(params: Params) -> Use:
     root = location(params.data.images)
     use.spaces.add(("catalog", fingerprint(catalog_determinants(root, params.catalog.max_pixels))))
     return use
-
-
-def _label_determinants(source: str, params: Params) -> Any:
-    return load_source(source, params).determinants
 
 
 def in_words(about: Any) -> str:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Label source ``caption``: what a Hugging Face image-to-text model says of an image."""

@@ -18,7 +18,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from text2image.base.console import InputError, one_line
+from text2image.base.console import InputError
+from text2image.labels.caption.hub import location, unavailable
 from text2image.labels.caption.settings import Settings
 
 ENCODER_DECODER = "vision-encoder-decoder"
@@ -56,34 +57,28 @@ class Captioner:
 
 
 def load(settings: Settings) -> Captioner:
-    """Load a model from a folder, Hugging Face's cache or its hub.
+    """Load a model from a folder, or from the commit of the hub that its determinants name.
 
     Raises:
         InputError: it cannot be had, is no image-to-text model, or needs code that is not trusted.
     """
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    options = {"revision": settings.revision or "main", "trust_remote_code": settings.trust_remote_code}
     try:
-        config = AutoConfig.from_pretrained(settings.model, **options)
-        if config.model_type == ENCODER_DECODER:
-            return _encoder_decoder(settings, options)
-        return _image_text_to_text(settings, options)
-    except Exception as error:
-        raise InputError(
-            f"expected a Hugging Face image-to-text model for label.caption.model in params.yaml, found that "
-            f"'{settings.model}' cannot be loaded or downloaded ({one_line(error) or type(error).__name__}); set HF_HOME to a "
-            "folder that has it, or label.caption.model to the folder of a copy; a model that brings its own code "
-            "needs label.caption.trust_remote_code: true"
-        ) from None
+        options = location(settings)
+        config = AutoConfig.from_pretrained(**options)
+        make = _encoder_decoder if config.model_type == ENCODER_DECODER else _image_text_to_text
+        return make(settings, options)
+    except InputError:
+        raise
+    except Exception as error:  # of transformers, of the hub's client and of its transport
+        raise unavailable(settings, error) from None
 
 
 def _encoder_decoder(settings: Settings, options: dict[str, Any]) -> Captioner:
-    processor = AutoImageProcessor.from_pretrained(settings.model, **options)
-    tokenizer = AutoTokenizer.from_pretrained(settings.model, **options)
-    network = VisionEncoderDecoderModel.from_pretrained(
-        settings.model, dtype="auto", weights_only=True, **options
-    )
+    processor = AutoImageProcessor.from_pretrained(**options)
+    tokenizer = AutoTokenizer.from_pretrained(**options)
+    network = VisionEncoderDecoderModel.from_pretrained(dtype="auto", weights_only=True, **options)
 
     def prepare(images: list[Image.Image]) -> Any:
         return processor(images=images, return_tensors="pt")
@@ -92,18 +87,17 @@ def _encoder_decoder(settings: Settings, options: dict[str, Any]) -> Captioner:
 
 
 def _image_text_to_text(settings: Settings, options: dict[str, Any]) -> Captioner:
-    processor = AutoProcessor.from_pretrained(settings.model, **options)
-    network = AutoModelForImageTextToText.from_pretrained(
-        settings.model, dtype="auto", weights_only=True, **options
-    )
+    processor = AutoProcessor.from_pretrained(**options)
+    network = AutoModelForImageTextToText.from_pretrained(dtype="auto", weights_only=True, **options)
     prompt, tokenizer = settings.prompt, processor.tokenizer
     tokenizer.padding_side = "left"  # the answer follows the prompt without a gap
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    asked = [{"type": "text", "text": prompt}] if prompt else []
+    instruction = [{"type": "text", "text": prompt}] if prompt else []
 
-    def chat(images: list[Image.Image]) -> Any:
+    def in_chat(images: list[Image.Image]) -> Any:
         turns = [
-            [{"role": "user", "content": [{"type": "image", "image": image}, *asked]}] for image in images
+            [{"role": "user", "content": [{"type": "image", "image": image}, *instruction]}]
+            for image in images
         ]
         return processor.apply_chat_template(
             turns,
@@ -114,11 +108,11 @@ def _image_text_to_text(settings: Settings, options: dict[str, Any]) -> Captione
             processor_kwargs={"padding": True},
         )
 
-    def plain(images: list[Image.Image]) -> Any:
+    def as_it_is(images: list[Image.Image]) -> Any:
         texts = [prompt] * len(images) if prompt else None
         return processor(images=images, text=texts, padding=True, return_tensors="pt")
 
-    return Captioner(network, tokenizer, chat if processor.chat_template else plain, settings)
+    return Captioner(network, tokenizer, in_chat if processor.chat_template else as_it_is, settings)
 
 
 def generate(network: Any, features: Any, settings: Settings) -> tuple[list[list[int]], list[float]]:

@@ -12,106 +12,51 @@ Weights are safetensors or read with ``weights_only``, so nothing is unpickled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from PIL import Image
-
-from text2image.base.parallel import in_threads
 from text2image.base.settings import Runtime
-from text2image.collection.images import open_image
-from text2image.collection.manifest import ImageFile
-from text2image.formats.files import sha256
 from text2image.labels.caption.settings import Settings
-from text2image.labels.protocol.source import Answer, Ask, Context, Label, Labeler, NoLabel
-
-CPU_BATCH, ACCELERATOR_BATCH = 1, 16
-Item = TypeVar("Item")
+from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
 
 
-def labeler(settings: Settings, context: Context) -> Labeler:
-    """Return the labeler of ``label.caption.model``; a folder is known by what is in it."""
-    folder = Path(settings.model)
-    about = settings.model_dump(exclude={"trust_remote_code"})
-    if folder.is_dir():
-        kept = sorted(path for path in folder.rglob("*") if path.is_file())
-        files = {path.relative_to(folder).as_posix(): sha256(path) for path in kept}
-        about |= {"model": files, "revision": None}
+class Source(ComputedSource):
+    """A captioner, from a folder or the hub."""
 
-    def start() -> Ask:
-        return describer(settings, context.runtime)
+    task_size = (4, 32)
 
-    def ask(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
-        yield from start()(images)
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._folder = Path(settings.model)
 
-    return Labeler(about, ask, read, start=start)
+    def fetch(self) -> None:
+        """Find out which commit of the hub's model is the newest."""
+        if not self._folder.is_dir():
+            from text2image.labels.caption.hub import find_commit
 
+            find_commit(self.settings, local_only=False)
 
-def read(image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
-    """Return the caption with its confidence, or why there is none."""
-    if "failure" in answer:
-        return [NoLabel(image_id, answer["failure"])]
-    return [Label(image_id, answer["caption"], answer["confidence"])]
+    def determinants(self) -> dict[str, Any]:
+        """Return the settings, with the hashes of a folder's files or the commit of a model on the hub."""
+        from text2image.labels.caption.hub import find_commit, hash_folder
 
+        settings = self.settings.model_dump(exclude={"trust_remote_code"})
+        if self._folder.is_dir():
+            return settings | {"model": hash_folder(self._folder), "revision": None}
+        return settings | {"revision": find_commit(self.settings, local_only=True)}
 
-def describe(
-    images: Sequence[ImageFile], settings: Settings, runtime: Runtime
-) -> Iterator[tuple[str, Answer]]:
-    """Yield a caption for each image, in order."""
-    yield from describer(settings, runtime)(images)
+    def load(self, runtime: Runtime) -> Ask:
+        """Load the model."""
+        from text2image.encoders.device import pick_device
+        from text2image.labels.caption.batches import caption_images
+        from text2image.labels.caption.captioner import load
 
+        model = load(self.settings)
+        return caption_images(model, pick_device(runtime.device), self.settings.max_side, runtime)
 
-def describer(settings: Settings, runtime: Runtime) -> Ask:
-    """Load a model and return what yields a caption for each image, in order.
-
-    Threads decode images and prepare the next batches while the model is at work. Batches are filled up to
-    the same size with repeats. What stands beside an image in its batch changes its text at most where
-    two words are equally probable within rounding; a batch of one, as on a CPU, excludes that too.
-    """
-    from text2image.encoders.device import pick_device
-    from text2image.labels.caption.captioner import load
-
-    device = pick_device(runtime.device)
-    model = load(settings)
-    model.network.to(device)
-    size = runtime.batch_size or (CPU_BATCH if device.type == "cpu" else ACCELERATOR_BATCH)
-
-    def ready(batch: list[tuple[ImageFile, Image.Image]]) -> list[tuple[list[str], Any]]:
-        """Prepare a batch, or if that fails its images one by one, so that a strange one spoils no other."""
-        pictures = [picture for _, picture in batch]
-        try:
-            features = model.prepare(pictures + [pictures[-1]] * (size - len(pictures)))
-        except Exception as error:  # a processor may raise anything on an image of an odd shape
-            if len(batch) > 1:
-                return [part for single in batch for part in ready([single])]
-            features = {"failure": f"the model cannot take this image ({type(error).__name__})"}
-        return [([image.image_id for image, _ in batch], features)]
-
-    def picture(image: ImageFile) -> Image.Image:
-        opened = open_image(image.path)
-        opened.thumbnail((settings.max_side, settings.max_side), Image.Resampling.LANCZOS)
-        return opened
-
-    def captions(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
-        pictures = in_threads(picture, images, runtime.workers)
-        for parts in in_threads(ready, _batches(zip(images, pictures, strict=True), size), 1):
-            for image_ids, features in parts:
-                if "failure" in features:
-                    yield image_ids[0], features
-                    continue
-                given = model.caption(features, device)
-                for image_id, (text, confidence) in zip(
-                    image_ids, given, strict=False
-                ):  # without the repeats
-                    found: Answer = {"caption": text, "confidence": confidence}
-                    yield image_id, found if text else {"failure": "empty answer"}
-
-    return captions
-
-
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    remaining = iter(items)
-    while batch := list(islice(remaining, size)):
-        yield batch
+    def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
+        """Return the caption with its confidence, or why there is none."""
+        if "failure" in answer:
+            return [NoLabel(image_id, answer["failure"])]
+        return [Label(image_id, answer["caption"], answer["confidence"])]

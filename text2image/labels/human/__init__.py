@@ -1,1 +1,1 @@
-"""TODO."""
+"""Label source ``human``: texts that people wrote, from a CSV."""

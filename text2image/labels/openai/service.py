@@ -74,7 +74,7 @@ def may_be_charged(error: openai.APIError) -> bool:
     return lost and type(error.__cause__).__name__ not in NOT_SENT
 
 
-def is_passing(error: openai.APIError) -> bool:
+def is_transient(error: openai.APIError) -> bool:
     """Say whether the same request may succeed later: 429 (but for want of money), 5xx, 408, 409, lost."""
     if isinstance(error, openai.APIStatusError):
         if error.status_code == 429:

@@ -13,103 +13,71 @@ from contextlib import closing
 from typing import Any
 
 from text2image.base.console import say
+from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-from text2image.labels.openai.budget import BATCH_SHARE, answer_cost, cost, figures, first_guess, usages
-from text2image.labels.openai.pending import PendingBatches
+from text2image.labels.openai.batches.pending import PendingBatches
+from text2image.labels.openai.budget import estimate, figures
+from text2image.labels.openai.retries import unanswered, with_earlier
 from text2image.labels.openai.schema import EMPTY, determinants
 from text2image.labels.openai.settings import Settings
-from text2image.labels.protocol.source import Answer, Context, Label, Labeler, NoLabel
+from text2image.labels.protocol.answers import all_determinants
+from text2image.labels.protocol.source import Answer, ImageAnswer, Label, NoLabel, PaidSource
 
-USUAL_OUTPUT = 60  # tokens of an answer, where none has come yet
 
+class Source(PaidSource):
+    """A vision model; the network is reached, and the key looked for, only to ask."""
 
-def labeler(settings: Settings, context: Context) -> Labeler:
-    """Return the labeler; it reaches the network, and looks for the key, only when it has to ask."""
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.max_images = settings.max_images
 
-    def resume(images: Sequence[ImageFile], kept: Mapping[str, Answer]) -> Iterator[tuple[str, Answer]]:
-        pending = PendingBatches(determinants(settings))
-        todo = unanswered(settings, images, kept)
-        waiting = pending.images()
-        if settings.mode == "sync" and waiting:
-            say(
-                f"label openai: {len(waiting)} images wait in a batch and are not asked again; "
-                "set label.openai.mode to batch to collect it"
-            )
-            todo = [image for image in todo if image.image_id not in waiting]
-        if not todo and (settings.mode == "sync" or not waiting):
-            return
-        if settings.mode == "batch":
-            from text2image.labels.openai.batch import ask_in_batches
+    def determinants(self) -> dict[str, Any]:
+        """Return all that an answer depends on besides the image."""
+        return determinants(self.settings)
 
-            outcomes = ask_in_batches(todo, kept, settings, context.runtime.openai, pending)
+    def ask(
+        self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
+    ) -> Iterator[ImageAnswer]:
+        """Ask about the images that have no answer yet; collect batches of earlier runs."""
+        pending = PendingBatches(all_determinants(self))
+        todo, waiting = unanswered(self.settings, images, stored), pending.images()
+        if self.settings.mode == "batch":
+            if not (todo or waiting):
+                return
+            from text2image.labels.openai.batches.run import ask_in_batches
+
+            answers = ask_in_batches(todo, stored, self.settings, runtime.openai, pending)
         else:
+            if waiting:
+                say(
+                    f"label openai: {len(waiting)} images wait in a batch and are not asked again; "
+                    "set label.openai.mode to batch to collect it"
+                )
+                todo = [image for image in todo if image.image_id not in waiting]
+            if not todo:
+                return
             from text2image.labels.openai.ask import ask_now
 
-            outcomes = ask_now(todo, kept, settings, context.runtime.openai)
-        with closing(outcomes):
-            for image_id, answer in outcomes:
-                yield image_id, with_earlier(answer, kept.get(image_id))
+            answers = ask_now(todo, stored, self.settings, runtime.openai)
+        with closing(answers):
+            for image_id, answer in answers:
+                yield image_id, with_earlier(answer, stored.get(image_id))
 
-    def read(image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
+    def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
+        """Return the texts that ``label.openai.queries`` chooses, or what was wrong with the answer."""
         if "failure" in answer:
             return [NoLabel(image_id, answer["failure"])]
         parts = {"caption": [answer["caption"]], "queries": answer["queries"]}
-        texts = dict.fromkeys(text for part in settings.queries for text in parts[part] if text.strip())
+        texts = dict.fromkeys(text for part in self.settings.queries for text in parts[part] if text.strip())
         return [Label(image_id, text, None) for text in texts] or [NoLabel(image_id, EMPTY)]
 
-    return Labeler(
-        determinants=determinants(settings),
-        ask=lambda images: resume(images, {}),
-        resume=resume,
-        read=read,
-        limit=settings.max_images,
-        figures=lambda answers: figures(settings, answers),
-        estimate=lambda images, kept: estimate(settings, images, kept),
-    )
+    def figures(self, answers: Iterable[Answer]) -> Mapping[str, Any]:
+        """Return requests, tokens and cost."""
+        return figures(self.settings, answers)
 
-
-def unanswered(
-    settings: Settings, images: Sequence[ImageFile], kept: Mapping[str, Mapping[str, Any]]
-) -> list[ImageFile]:
-    """Return the images to ask about: new ones, and failures if ``retry_failures`` says so."""
-    done = {i for i, answer in kept.items() if not (settings.retry_failures and "failure" in answer)}
-    return [image for image in images if image.image_id not in done]
-
-
-def with_earlier(answer: Answer, before: Mapping[str, Any] | None) -> Answer:
-    """Return an answer that remembers what an earlier failure for the same image cost.
-
-    An attempt that brought nothing leaves an earlier answer as it is.
-    """
-    if before is None or "usage" not in before:
-        return answer
-    return dict(before) if "usage" not in answer else answer | {"earlier": usages(before)}
-
-
-def estimate(settings: Settings, images: Sequence[ImageFile], kept: Mapping[str, Answer]) -> str:
-    """Say how many images are not labelled yet and about what they will cost, from answers so far."""
-    count = len(unanswered(settings, images, kept))
-    known = [usage for answer in kept.values() for usage in usages(answer)]
-    if known:
-        each = tuple(
-            sum(usage[key] for usage in known) / len(known) for key in ("input_tokens", "output_tokens")
+    def estimate(self, images: Sequence[ImageFile], stored: Mapping[str, Answer]) -> str:
+        """Say how many images are not labelled yet and about what they will cost."""
+        todo = len(unanswered(self.settings, images, stored))
+        return f"label openai: {todo} of {len(images)} images not labelled yet\n" + estimate(
+            self.settings, todo, stored.values()
         )
-        basis = f"as the {len(known)} answers so far"
-    else:
-        each = (
-            first_guess(settings, settings.max_side, settings.max_side),
-            min(USUAL_OUTPUT, settings.max_tokens),
-        )
-        basis = "a guess for the largest images: try label.openai.max_images first, and a better one follows"
-    price = cost(settings, (each[0], each[1]), batch=settings.mode == "batch")
-    spent = sum(answer_cost(settings, answer) for answer in kept.values())
-    if settings.price_input_per_million is None:
-        money = "no prices are given in label.openai"
-    else:
-        money = f"about {count * price:.2f} USD, {spent:.2f} USD spent on this gallery so far"
-    half = f" at {BATCH_SHARE:.0%} of the price" if settings.mode == "batch" else ""
-    return (
-        f"label openai: {count} of {len(images)} images not labelled yet\n"
-        f"{settings.model} ({settings.mode}{half}): about {each[0]:.0f} input and {each[1]:.0f} output tokens "
-        f"an image ({basis})\n{money}"
-    )

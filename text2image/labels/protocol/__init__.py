@@ -1,1 +1,4 @@
-"""TODO."""
+"""What a label source is, and what is done with every source alike: answers are stored, read and summed up.
+
+Imports ``base``, ``formats`` and ``collection``, and no source but through :mod:`.registry`, by its name.
+"""

@@ -1,55 +1,39 @@
-"""Label sources: each turns images into texts, one module a source.
+"""What a label source offers. There are three kinds, by what its texts cost.
 
-A source is described by two functions and its determinants (:class:`Labeler`). What is costly is an
-*answer*: whatever the source said of one image, as JSON. Answers are kept in the content-addressed
-store the moment they come, keyed by the image and by everything else that determines them, so a
-kill, a changed threshold or a changed folder never asks twice. Turning answers into labels is
-cheap and done anew each time.
+=====================  ==================================================================================
+:class:`FreeSource`    The texts are there already: it hands them out, and nothing is stored.
+:class:`ComputedSource`  A model on this machine, or on those of a cluster, answers for each image.
+:class:`PaidSource`    A service answers for each image, and takes money for it.
+=====================  ==================================================================================
 
-To add a source, write ``text2image/labels/NAME/source.py`` with a class ``Settings``, its section
-``label.NAME`` of params.yaml, and a function ``labeler(settings, context) -> Labeler``.
+What is costly is an *answer*: all that the source said of one image, as JSON. Answers are kept in the
+content-addressed store the moment they come, under the image and everything else that determines them, so that
+a kill, a changed threshold or a changed folder never asks twice. Making labels of answers is cheap and done anew
+each time.
+
+To add a source, write ``text2image/labels/NAME/source.py`` with a class ``Settings``, which describes its section
+``label.NAME`` of params.yaml, and a class ``Source``, made of these settings, of one of the three kinds.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from text2image.base.settings import Runtime, Section
+from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile, ManifestEntry
 
-SOURCES = tuple(
-    sorted(
-        path.parent.name
-        for path in Path(__file__).parents[1].glob("*/source.py")
-        if path.parent.name != "protocol"
-    )
-)
-"""All label sources: the packages beside this one that hold a ``source.py``."""
+Answer: TypeAlias = dict[str, Any]
+"""What a source said of one image, as JSON. ``{"failure": reason}`` is an answer too, and kept, unless it also
+says ``"transient": True``: then it is listed, and the image is asked about again in the next run."""
 
-Answer = dict[str, Any]
-"""What a source said of one image, as JSON. ``{"failure": reason}`` is an answer too, and kept, unless
-it also says ``"passing": True``: then it is listed, and the image asked again in the next run."""
+ImageAnswer: TypeAlias = tuple[str, Answer]
+"""``(image_id, answer)``."""
 
-Ask = Callable[[Sequence[ImageFile]], Iterator[tuple[str, Answer]]]
-
-
-class Context(NamedTuple):
-    """What a source may need besides its settings.
-
-    Attributes:
-        runtime: the section ``runtime`` of params.yaml.
-        manifest: every usable file of the collection.
-        images: ``data.images``, for what is said to users.
-        inputs: the source's table of data/label_inputs, for sources that read more than images.
-    """
-
-    runtime: Runtime
-    manifest: Sequence[ManifestEntry]
-    images: str
-    inputs: Path
+Ask: TypeAlias = Callable[[Sequence[ImageFile]], Iterator[ImageAnswer]]
+"""Yields an answer for each image, in any order, as answers come."""
 
 
 class Label(NamedTuple):
@@ -67,46 +51,111 @@ class NoLabel(NamedTuple):
     reason: str
 
 
-class Labeler(NamedTuple):
-    """One label source, set up with its parameters.
+class Inputs(NamedTuple):
+    """What a free source may read besides the images.
 
     Attributes:
-        determinants: all that determines an answer besides the image: model, weights, prompt,
-            preprocessing. JSON. None if answers cost nothing and are not stored.
-        ask: yields ``(image_id, answer)`` in any order, as answers come; may stop early, and may
-            leave images out: they count as "not asked" and are asked in the next run.
-        read: turns the answer for an image into labels, or the reason why there is none.
-        strays: what the source has that belongs to no image of the gallery, listed and counted.
-        words: the number of words that an answer found on its image, if the source reads them.
-        resume: for sources that are paid, instead of ``ask``: is given all images and the answers that
-            the store holds for them, chooses what to ask, and yields as ``ask`` does. No two processes
-            run it at once.
-        limit: label only the first so many images of the gallery; None for all.
-        figures: what metrics say of the answers besides what they say for every source.
-        estimate: given the same as ``resume``, says in a few lines what it would cost, without asking.
-        start: for sources that compute: loads the model and returns what then asks it, as ``ask`` does in one
-            step. It lets the workers of a cluster, which are given images bit by bit, load a model once.
+        table: its file in data/label_inputs.
+        manifest: every usable file of the collection.
     """
 
-    determinants: Mapping[str, Any] | None
-    ask: Ask
-    read: Callable[[str, Answer], Iterable[Label | NoLabel]]
-    strays: Sequence[NoLabel] = ()
-    words: Callable[[Answer], int] | None = None
-    resume: Callable[[Sequence[ImageFile], Mapping[str, Answer]], Iterator[tuple[str, Answer]]] | None = None
-    limit: int | None = None
-    figures: Callable[[Iterable[Answer]], Mapping[str, Any]] | None = None
-    estimate: Callable[[Sequence[ImageFile], Mapping[str, Answer]], str] | None = None
-    start: Callable[[], Ask] | None = None
+    table: Path
+    manifest: Sequence[ManifestEntry]
 
 
-def settings_of(source: str) -> type[Section]:
-    """Return the class that describes a source's section of params.yaml."""
-    settings: type[Section] = import_module(f"text2image.labels.{source}.source").Settings
-    return settings
+class FreeSource(ABC):
+    """A source whose texts are there already."""
+
+    @abstractmethod
+    def label(self, images: Sequence[ImageFile], inputs: Inputs) -> Iterable[Label | NoLabel]:
+        """Return the labels of the images, and what the source has that belongs to none of them.
+
+        Raises:
+            InputError: it has nothing for these images.
+        """
 
 
-def load(source: str, settings: Section, context: Context) -> Labeler:
-    """Return the labeler of a source of ``SOURCES``, importing only its module."""
-    labeler: Labeler = import_module(f"text2image.labels.{source}.source").labeler(settings, context)
-    return labeler
+class StoredSource(ABC):
+    """What the two kinds have in common whose answers are stored."""
+
+    @abstractmethod
+    def determinants(self) -> dict[str, Any]:
+        """Return, as JSON, all that determines an answer besides the image: model, weights, prompt, size.
+
+        Only what is on this machine is looked at. A change makes other answers: what is stored stays, and is not
+        found.
+
+        Raises:
+            InputError: the model is not on this machine.
+        """
+
+    @abstractmethod
+    def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
+        """Turn the answer for an image into labels, or the reason why there is none."""
+
+    def count_words(self, answer: Answer) -> int | None:
+        """Return how many words the source read on the image; None for sources that read none."""
+        return None
+
+
+class ComputedSource(StoredSource):
+    """A source whose answers a model computes.
+
+    Attributes:
+        task_size: images that a worker of a cluster is given at once, on CPUs and on GPUs; None if the model
+            never runs on GPUs.
+    """
+
+    task_size: tuple[int, int | None] = (64, 512)
+
+    def fetch(self) -> None:
+        """Download what the determinants depend on, or the newest of it if it has changed.
+
+        Without a network, what was downloaded before has to do.
+
+        Raises:
+            InputError: it cannot be had.
+        """
+
+    @abstractmethod
+    def load(self, runtime: Runtime) -> Ask:
+        """Load the model and return what asks it.
+
+        Raises:
+            InputError: it cannot be loaded.
+        """
+
+
+class PaidSource(StoredSource):
+    """A source whose answers cost money. No two processes ask it at once.
+
+    Attributes:
+        max_images: label only the first so many images of the gallery; None for all.
+    """
+
+    max_images: int | None
+
+    @abstractmethod
+    def ask(
+        self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
+    ) -> Iterator[ImageAnswer]:
+        """Yield answers, in any order, as they come; may stop early, and may leave images out.
+
+        What is left out counts as "not asked" and is offered again in the next run.
+
+        Args:
+            images: all images to label.
+            stored: the answers that the store holds for them.
+            runtime: the section ``runtime`` of params.yaml.
+        """
+
+    @abstractmethod
+    def figures(self, answers: Iterable[Answer]) -> Mapping[str, Any]:
+        """Return what the metrics say of answers besides what they say for every source."""
+
+    @abstractmethod
+    def estimate(self, images: Sequence[ImageFile], stored: Mapping[str, Answer]) -> str:
+        """Say in a few lines what labelling the images would cost, without asking."""
+
+
+LabelSource: TypeAlias = FreeSource | ComputedSource | PaidSource

@@ -17,13 +17,14 @@ from text2image.base.console import InputError, progress, say
 from text2image.base.lock import exclusive_lock
 from text2image.base.settings import OpenaiRuntime
 from text2image.base.store import Store, fingerprint
+from text2image.collection.images import decoding_determinants
 from text2image.collection.locations import Location
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.ask import ask_now
-from text2image.labels.openai.budget import Answer
+from text2image.labels.openai.retries import unanswered, with_earlier
 from text2image.labels.openai.schema import determinants
 from text2image.labels.openai.settings import Settings
-from text2image.labels.openai.source import unanswered, with_earlier
+from text2image.labels.protocol.source import Answer
 from text2image.queries.judgements import JudgementRow, append_judgements
 from text2image.queries.judging.grader import QUESTION, SCHEMA, question
 from text2image.queries.judging.pool import PooledQuery, unjudged
@@ -51,7 +52,7 @@ def judge_settings(settings: Settings, prompt: str, budget_usd: float | None) ->
 
 def judge_determinants(settings: Settings) -> dict[str, Any]:
     """Return all that determines a grade besides the query and the image."""
-    return determinants(settings) | {"schema": SCHEMA, "question": QUESTION}
+    return determinants(settings) | {"schema": SCHEMA, "question": QUESTION} | decoding_determinants()
 
 
 def judge_by_model(
@@ -79,7 +80,7 @@ def judge_by_model(
         try:
             with bar, closing(ask_now(asked, kept, settings, runtime, question(settings, texts))) as coming:
                 for key, answer in coming:
-                    if not answer.get("passing"):
+                    if not answer.get("transient"):
                         store.put([(key, json.dumps(with_earlier(answer, kept.get(key))).encode())])
                     bar.update()
         finally:

@@ -14,12 +14,13 @@ from text2image.labels.openai.budget import Tokens, cost
 from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.schema import is_completion, read_texts, reported_usage, request_body
 from text2image.labels.openai.settings import Settings
+from text2image.labels.protocol.source import Answer
 
 ENDPOINT: Final = "/v1/chat/completions"
 MAX_REQUESTS = 50_000  # the service's limits for one file
 MAX_BYTES = 200_000_000
 ENCODED_AHEAD = 32  # images
-PASSING = (408, 409, 429)
+TRANSIENT_STATUSES = (408, 409, 429)
 
 
 class BatchFile(NamedTuple):
@@ -72,28 +73,28 @@ def _line(image_id: str, body: dict[str, Any]) -> bytes:
 
 def read_results(
     lines: Iterable[str], images: Iterable[str], tag: str, unreported: tuple[int, int]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Answer]:
     """Return ``{image_id: answer}`` for all ``images`` of a batch, from its output and error files.
 
-    What expired, was cut short or is missing gets ``{"failure": …, "passing": True}`` and may be
+    What expired, was cut short or is missing gets ``{"failure": …, "transient": True}`` and may be
     submitted again. Lines that are no JSON, or about other images, are left out.
 
     Args:
         unreported: the tokens to count for completions that report none.
     """
-    found: dict[str, dict[str, Any]] = {}
+    answers: dict[str, Answer] = {}
     for line in lines:
         try:
             result = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(result, dict) and isinstance(result.get("custom_id"), str):
-            found.setdefault(result["custom_id"], _answer(result, tag, unreported))
-    missing = {"failure": "missing in its batch", "passing": True}
-    return {image: found.get(image, missing) for image in images}
+            answers.setdefault(result["custom_id"], _answer(result, tag, unreported))
+    missing: Answer = {"failure": "missing in its batch", "transient": True}
+    return {image: answers.get(image, missing) for image in images}
 
 
-def _answer(result: dict[str, Any], tag: str, unreported: tuple[int, int]) -> dict[str, Any]:
+def _answer(result: dict[str, Any], tag: str, unreported: tuple[int, int]) -> Answer:
     response, error = result.get("response"), result.get("error")
     response = response if isinstance(response, dict) else {}
     status, body = response.get("status_code"), response.get("body")
@@ -101,7 +102,10 @@ def _answer(result: dict[str, Any], tag: str, unreported: tuple[int, int]) -> di
         used = reported_usage(body) or unreported
         usage = {"input_tokens": used[0], "output_tokens": used[1], "batch": tag}
         return read_texts(body) | {"usage": usage}
-    if type(status) is int and 400 <= status < 500 and status not in PASSING:
+    if type(status) is int and 400 <= status < 500 and status not in TRANSIENT_STATUSES:
         return {"failure": f"rejected by the service (status {status})"}
     code = error.get("code") if isinstance(error, dict) else None
-    return {"failure": "batch expired" if code == "batch_expired" else "failed in its batch", "passing": True}
+    return {
+        "failure": "batch expired" if code == "batch_expired" else "failed in its batch",
+        "transient": True,
+    }

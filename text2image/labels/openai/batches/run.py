@@ -4,58 +4,47 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import Any
 
 from openai.types import Batch
 
 from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
-from text2image.labels.openai.batch_files import read_results, write_batch
-from text2image.labels.openai.batch_service import BatchService
-from text2image.labels.openai.budget import Answer, Budget, Tokens, answer_cost, cost, usages
-from text2image.labels.openai.pending import Pending, PendingBatches
+from text2image.labels.openai.batches.files import read_results, write_batch
+from text2image.labels.openai.batches.pending import Pending, PendingBatches
+from text2image.labels.openai.batches.service import BatchService
+from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost, usages
 from text2image.labels.openai.schema import address
 from text2image.labels.openai.settings import Settings
-
-Outcome = tuple[str, dict[str, Any]]
+from text2image.labels.protocol.source import Answer, ImageAnswer
 
 
 def ask_in_batches(
     images: Sequence[ImageFile],
-    kept: Mapping[str, Answer],
+    stored: Mapping[str, Answer],
     settings: Settings,
     runtime: OpenaiRuntime,
     pending: PendingBatches,
-) -> Generator[Outcome, None, None]:
+) -> Generator[ImageAnswer, None, None]:
     """Yield ``(image_id, answer)`` for all images, waiting for batches as long as they take.
 
     Batches of earlier runs are collected, never submitted again. The rest is submitted as far as the
     budget goes at its worst price, in as many rounds as it takes to use it up; what expired or failed
-    in passing is submitted again, ``runtime.openai.max_retries`` times at most.
+    for a moment is submitted again, ``runtime.openai.max_retries`` times at most.
 
     Raises:
         InputError: the service refuses, a batch was cancelled, or a whole round brought no answer.
     """
-    run = BatchRun(kept, settings, runtime, pending)
+    run = BatchRun(stored, settings, runtime, pending)
     todo = {image.image_id: image for image in images}
-    tries: Counter[str] = Counter()
+    attempts: Counter[str] = Counter()
     run.recover()
-    while True:
-        waiting = pending.images()
-        run.submit([image for image in todo.values() if image.image_id not in waiting])
-        if not pending.entries():
-            break
-        answered, run.trouble = run.answered, ""
-        for entry in pending.entries():
-            for image_id, answer in run.collect(entry):
-                tries[image_id] += 1
-                if not answer.get("passing") or tries[image_id] > runtime.max_retries:
-                    todo.pop(image_id, None)
-                    yield image_id, answer
-            pending.forget(entry)  # what it brought is stored by now
-        if run.trouble and (run.cancelled or run.answered == answered):
-            raise InputError(f"expected answers in a batch from {address(settings)}, found {run.trouble}")
+    while run.submit(list(todo.values())):
+        for image_id, answer in run.collect_round():
+            attempts[image_id] += 1
+            if not answer.get("transient") or attempts[image_id] > runtime.max_retries:
+                todo.pop(image_id, None)
+                yield image_id, answer
     if todo:
         say(
             f"label openai: stopped before label.openai.budget_usd {settings.budget_usd} would be exceeded, "
@@ -68,18 +57,18 @@ class BatchRun:
 
     def __init__(
         self,
-        kept: Mapping[str, Answer],
+        stored: Mapping[str, Answer],
         settings: Settings,
         runtime: OpenaiRuntime,
         pending: PendingBatches,
     ) -> None:
-        self.settings, self.pending, self.kept = settings, pending, kept
+        self.settings, self.pending, self.stored = settings, pending, stored
         self.service = BatchService(settings, runtime)
-        self.budget = Budget(settings.budget_usd, sum(answer_cost(settings, a) for a in kept.values()))
+        self.budget = Budget(settings.budget_usd, sum(answer_cost(settings, a) for a in stored.values()))
         self.answered = 0
         self.trouble = ""
         self.cancelled = False
-        self._tokens = Tokens(settings, kept.values())
+        self._tokens = Tokens(settings, stored.values())
         self._promised: dict[str, float] = {}
 
     def recover(self) -> None:
@@ -95,14 +84,19 @@ class BatchRun:
         for entry in self.pending.entries():
             self._promise(entry, each * len(entry.images))
 
-    def submit(self, images: Sequence[ImageFile]) -> None:
-        """Submit batches of as many of ``images``, from the first, as the budget allows."""
-        rest = list(images)
+    def submit(self, images: Sequence[ImageFile]) -> bool:
+        """Submit batches of the ``images`` that wait in none, as far as the budget allows.
+
+        Returns:
+            Whether any batch is open now.
+        """
+        waiting = self.pending.images()
+        rest = [image for image in images if image.image_id not in waiting]
         while rest:
             batch = write_batch(rest, self.settings, self._tokens, self.budget.fits)
             with batch.file:
                 if not batch.images:
-                    return
+                    break
                 file_id = self.service.upload(batch.file)
             entry = self.pending.intend(batch.images)
             self._promise(entry, batch.worst)
@@ -110,6 +104,7 @@ class BatchRun:
             self.pending.keep(entry._replace(batch_id=batch_id))
             say(f"label openai: {len(batch.images)} images submitted as batch {one_line(batch_id)}")
             rest = rest[len(batch.images) :]
+        return bool(self.pending.entries())
 
     def _create(self, entry: Pending, file_id: str) -> str:
         """Create a batch; what the service refused for sure is not remembered."""
@@ -120,7 +115,22 @@ class BatchRun:
                 self.pending.forget(entry)
             raise
 
-    def collect(self, entry: Pending) -> Iterator[Outcome]:
+    def collect_round(self) -> Iterator[ImageAnswer]:
+        """Wait for all open batches, and yield their answers.
+
+        Raises:
+            InputError: a batch was cancelled, or something was wrong and no answer came.
+        """
+        answered, self.trouble = self.answered, ""
+        for entry in self.pending.entries():
+            yield from self.collect(entry)
+            self.pending.forget(entry)  # what it brought is stored by now
+        if self.trouble and (self.cancelled or self.answered == answered):
+            raise InputError(
+                f"expected answers in a batch from {address(self.settings)}, found {self.trouble}"
+            )
+
+    def collect(self, entry: Pending) -> Iterator[ImageAnswer]:
         """Wait for a batch to end, and yield its answers but for those that are stored already."""
         batch = self.service.wait(str(entry.batch_id))
         answers = read_results(self.service.lines(batch), entry.images, entry.tag, self._worst_tokens())
@@ -130,14 +140,16 @@ class BatchRun:
             self._tokens.learn(
                 self.settings.max_side, self.settings.max_side, answer["usage"]["input_tokens"]
             )
-        stored = {image for image, answer in self.kept.items() if came_in(answer, entry.tag)}
-        spent = sum(answer_cost(self.settings, answers[image]) for image in answers.keys() - stored)
+        known = {image for image, answer in self.stored.items() if came_in(answer, entry.tag)}
+        spent = sum(answer_cost(self.settings, answers[image]) for image in answers.keys() - known)
         self.budget.settle(self._promised.pop(entry.tag), spent)
-        rejected = [a["failure"] for a in answers.values() if "usage" not in a and not a.get("passing")]
-        taken = bool(self.answered or self.kept)  # a service that takes none rejects the form, not the image
+        rejected = [a["failure"] for a in answers.values() if "usage" not in a and not a.get("transient")]
+        taken = bool(
+            self.answered or self.stored
+        )  # a service that takes none rejects the form, not the image
         self._note(batch, rejected if not taken else [])
         for image_id, answer in answers.items():
-            if image_id not in stored and (taken or answer.get("passing")):
+            if image_id not in known and (taken or answer.get("transient")):
                 yield image_id, answer
 
     def _note(self, batch: Batch, rejected: Sequence[str]) -> None:

@@ -12,22 +12,22 @@ from openai.types import Batch
 
 from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import OpenaiRuntime
-from text2image.labels.openai.batch_files import ENDPOINT
+from text2image.labels.openai.batches.files import ENDPOINT
 from text2image.labels.openai.pace import backoff
 from text2image.labels.openai.schema import address
-from text2image.labels.openai.service import asked_wait, client_options, describe, fatal, is_passing
+from text2image.labels.openai.service import asked_wait, client_options, describe, fatal, is_transient
 from text2image.labels.openai.settings import Settings
 
 UPLOAD_SECONDS = 900.0
 LISTED = 2000  # batches of the account that are searched for a tag, newest first
-SECOND_LOOK = 10.0  # seconds until a batch that was just created is surely listed
+LISTING_DELAY = 10.0  # seconds until a batch that was just created is listed for sure
 RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
 
 T = TypeVar("T")
 
 
 class BatchService:
-    """A client that repeats what failed in passing, and creates no batch twice.
+    """A client that repeats what failed for a moment, and creates no batch twice.
 
     Every method raises InputError where the service refuses, or stays out of reach.
     """
@@ -58,21 +58,21 @@ class BatchService:
                 input_file_id=file_id, endpoint=ENDPOINT, completion_window="24h", metadata={"tag": tag}
             ).id
 
-        return self._patiently(create, else_look=lambda: self.find([tag]).get(tag))
+        return self._patiently(create, before_retry=lambda: self.find([tag]).get(tag))
 
     def find(self, tags: Sequence[str]) -> dict[str, str]:
-        """Return ``{tag: batch id}`` for those of ``tags`` that the service knows, looking twice."""
+        """Return ``{tag: batch id}`` for those of ``tags`` that the service knows, asking twice."""
 
-        def look() -> dict[str, str]:
+        def ids() -> dict[str, str]:
             batches = islice(self._client.batches.list(limit=100), LISTED)
             known = {(batch.metadata or {}).get("tag", ""): batch.id for batch in batches}
             return {tag: known[tag] for tag in tags if tag in known}
 
-        found = self._patiently(look)
-        if len(found) < len(tags):
-            time.sleep(min(SECOND_LOOK, self._runtime.poll_seconds))
-            found = self._patiently(look)
-        return found
+        known_ids = self._patiently(ids)
+        if len(known_ids) < len(tags):
+            time.sleep(min(LISTING_DELAY, self._runtime.poll_seconds))
+            known_ids = self._patiently(ids)
+        return known_ids
 
     def wait(self, batch_id: str) -> Batch:
         """Return a batch when it has ended, one way or another; say when its status changes."""
@@ -94,20 +94,20 @@ class BatchService:
     def _download(self, file_id: str) -> str:
         return self._patiently(lambda: self._client.files.content(file_id).text)
 
-    def _patiently(self, call: Callable[[], T], else_look: Callable[[], T | None] = lambda: None) -> T:
-        """Return what ``call`` returns, repeated after passing errors unless ``else_look`` finds it."""
+    def _patiently(self, call: Callable[[], T], before_retry: Callable[[], T | None] = lambda: None) -> T:
+        """Return what ``call`` returns, repeated after transient errors unless ``before_retry`` returns it."""
         why, attempts = "", self._runtime.max_retries + 1
         for attempt in range(attempts):
             try:
                 return call()
             except openai.APIError as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise fatal(error, self._settings) from None
                 why, asked = describe(error), asked_wait(error, self._settings)
             if attempt + 1 < attempts:
                 time.sleep(max(asked or 0.0, backoff(attempt)))
-            if (found := else_look()) is not None:
-                return found
+            if (result := before_retry()) is not None:
+                return result
         raise InputError(
             f"expected {address(self._settings)} (params key label.openai.base_url) to serve batches, found "
             f"{why} {attempts} times; what was submitted is remembered, run again later"

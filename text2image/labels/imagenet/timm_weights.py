@@ -1,0 +1,120 @@
+"""The files that a model of timm's is loaded from, so that answers are stored under their hashes.
+
+A name says nothing of the weights: on the hub they may change under it. So the files are found once, hashed,
+and the network is loaded from these files and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError
+from timm.data import resolve_data_config
+from timm.models import get_pretrained_cfg, parse_model_name
+
+from text2image.base.console import InputError, one_line
+from text2image.formats.files import sha256
+
+KEY = "label.imagenet.model"
+CONFIG = "config.json"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that a repository has, as timm chooses
+
+
+class Weights(NamedTuple):
+    """A model on this machine.
+
+    Attributes:
+        name: the model for ``timm.create_model``, pinned to a commit where a name alone is not enough.
+        overlay: its ``pretrained_cfg_overlay``.
+        files: what is loaded.
+        preprocessing: size, crop and normalisation of images, where no file says them but timm itself.
+    """
+
+    name: str
+    overlay: dict[str, Any]
+    files: Sequence[Path]
+    preprocessing: dict[str, Any]
+
+    def determinants(self) -> dict[str, Any]:
+        """Return what the classes that the model sees depend on, files as ``{name: SHA-256}``."""
+        files = {path.name: sha256(path) for path in self.files}
+        return {"files": files, "preprocessing": self.preprocessing}
+
+
+def find_weights(model: str, *, local_only: bool) -> Weights:
+    """Return the files of a model, from the Hugging Face hub unless they are in its cache already.
+
+    Args:
+        model: as ``label.imagenet.model`` names it.
+        local_only: look on this machine alone; else ask the hub whether its files have changed.
+
+    Raises:
+        InputError: timm has no such model, or its weights cannot be had.
+    """
+    try:
+        source, model_id = parse_model_name(model)
+        if source == "local-dir":
+            folder = Path(model_id)
+            return Weights(model, {}, sorted(filter(Path.is_file, folder.iterdir())), {})
+        if source == "hf-hub":
+            return _hub_model(model_id, local_only=local_only)
+        return _registry_model(model, local_only=local_only)
+    except Exception as error:  # of timm, of the hub's client and of its transport
+        raise unavailable(model, error) from None
+
+
+def unavailable(model: str, error: Exception) -> InputError:
+    """Return the sentence that says why a model cannot be had."""
+    return InputError(
+        f"expected a timm ImageNet-1k classifier with weights at hand or to download for {KEY} in params.yaml, "
+        f"found that '{model}' cannot be had ({one_line(error) or type(error).__name__}); set HF_HOME to a folder "
+        f"that has it, or {KEY} to builtin, which needs no download"
+    )
+
+
+def _hub_model(model_id: str, *, local_only: bool) -> Weights:
+    """Return a model of any repository, ``OWNER/NAME`` or ``OWNER/NAME@REVISION``, pinned to its commit."""
+    repository, _, revision = model_id.partition("@")
+    config = Path(hf_hub_download(repository, CONFIG, revision=revision or None, local_files_only=local_only))
+    commit = config.parent.name
+    weights = _hub_weights(repository, commit, local_only=local_only)
+    return Weights(f"hf-hub:{repository}@{commit}", {}, [config, weights], {})
+
+
+def _registry_model(model: str, *, local_only: bool) -> Weights:
+    """Return a model that timm knows by its name and tag."""
+    config = get_pretrained_cfg(model)
+    if config is None or not config.has_weights:
+        raise LookupError("timm knows no weights of that name")
+    if config.hf_hub_id:
+        path, overlay = _hub_weights(config.hf_hub_id, None, local_only=local_only), {}
+    else:
+        path, overlay = _web_weights(config.url, local_only=local_only), {"custom_load": config.custom_load}
+    preprocessing = resolve_data_config(pretrained_cfg=config.to_dict())
+    return Weights(model, overlay | {"file": str(path)}, [path], preprocessing)
+
+
+def _hub_weights(repository: str, revision: str | None, *, local_only: bool) -> Path:
+    """Return the first of ``WEIGHTS`` that a repository has."""
+    get = partial(hf_hub_download, repository, revision=revision, local_files_only=local_only)
+    try:
+        return Path(get(WEIGHTS[0]))
+    except EntryNotFoundError:
+        return Path(get(WEIGHTS[1]))
+
+
+def _web_weights(url: str, *, local_only: bool) -> Path:
+    """Return a file that is on no hub, and that torch keeps in its own cache."""
+    path = Path(torch.hub.get_dir(), "checkpoints", Path(urlsplit(url).path).name)
+    if not path.is_file():
+        if local_only:
+            raise FileNotFoundError(f"{path.name} has not been downloaded")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), progress=False)
+    return path
