@@ -19,7 +19,8 @@ from tests.support.workplace import Workplace
 from text2image.base.store import Store, cache_root, fingerprint, spaces
 from text2image.encoders.vectors import image_determinants
 from text2image.formats.files import write_json
-from text2image.labels.protocol.source import Context, load
+from text2image.labels.imagenet.source import Source as ImagenetSource
+from text2image.labels.openai.source import Source as OpenaiSource
 from text2image.params import load_params
 
 
@@ -143,11 +144,10 @@ def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workpla
     card = {"name": "local-dir:x", "pretrained": None, "context_length": None, "files": {"w": "1"}}
     write_json(workplace.root / "data" / "models" / "builtin.json", card)
     params = load_params()
-    context = Context(params.runtime, [], "images", Path("none.csv"))
     used: list[tuple[str, Any]] = [("embeddings", image_determinants(card, "fp32"))]
     used += [
-        (f"labels/{source}", dict(load(source, getattr(params.label, source), context).determinants or {}))
-        for source in ("openai", "imagenet")
+        ("labels/openai", OpenaiSource(params.label.openai).determinants()),
+        ("labels/imagenet", ImagenetSource(params.label.imagenet).determinants()),
     ]
     unused = [
         ("embeddings", image_determinants(card | {"files": {"w": "2"}}, "fp32")),

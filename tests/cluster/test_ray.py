@@ -22,7 +22,7 @@ import pytest
 import yaml
 from PIL import Image, ImageDraw
 
-from stages.label import answers, load_source, with_engine
+from stages.label import with_engine
 from tests.pipeline.test_pipeline import tiny_model
 from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
@@ -40,6 +40,8 @@ from text2image.encoders.models.card import describe
 from text2image.encoders.settings import Model
 from text2image.encoders.stored import embed_images_here
 from text2image.formats.tables import write_csv
+from text2image.labels.protocol.answers import all_determinants, collect_answers, store_kind
+from text2image.labels.protocol.source import ComputedSource
 from text2image.params import Params, load_params
 
 needs_ray = pytest.mark.skipif(
@@ -188,9 +190,10 @@ def test_labels_are_those_of_one_machine(
         monkeypatch.setenv("DVC_ROOT", str(tmp_path / engine))
         runtime = params.runtime.model_copy(update={"engine": engine})
         changed = params.model_copy(update={"runtime": runtime})
-        labeler = with_engine(load_source("ocr", changed), "ocr", changed)
-        assert len(answers(labeler, "ocr", images)) == len(images)
-        with Store("labels/ocr", dict(labeler.determinants or {})) as store:
+        source = with_engine("ocr", changed)
+        assert isinstance(source, ComputedSource)
+        assert len(collect_answers("ocr", source, images, changed.runtime)) == len(images)
+        with Store(store_kind("ocr"), all_determinants(source)) as store:
             kept[engine] = sorted(store.get(image.image_id for image in images))
     assert b"NUMBER" in kept["local"][0][1]
     assert kept["ray"] == kept["local"]

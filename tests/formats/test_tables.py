@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import ir_measures
@@ -153,3 +154,19 @@ def test_a_run_is_read_as_far_as_it_is_wanted(tmp_path: Path) -> None:
     assert read_run(path, depth=1) == {"q1": [("a", 0.9)], "q2": [("c", 0.7)]}
     assert read_run(path, depth=9, queries={"q2"}) == {"q2": [("c", 0.7), ("a", 0.6), ("b", 0.5)]}
     assert read_run(path) == {"q1": [("a", 0.9), ("b", 0.8)], "q2": [("c", 0.7), ("a", 0.6), ("b", 0.5)]}
+
+
+CELLS = [
+    "=1+1", "'=1+1", "''=1", "'", "'tis", "-0.25", "+1", "1e-5", "-", "-x", "'-0.25", "@a", "\t=1", "\r", "a=b", "",
+]  # fmt: skip
+
+
+def test_guarded_cells_come_back_and_numbers_stay(tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", ("cell", "number"), [(cell, -0.25) for cell in CELLS])
+    rows = read_csv(tmp_path / "t.csv", ("cell", "number"))
+    assert [row["cell"] for row in rows] == CELLS
+    assert {row["number"] for row in rows} == {"-0.25"}
+    with (tmp_path / "t.csv").open(newline="") as file:
+        written = [cell for cell, _ in csv.reader(file)][1:]
+    assert written[:5] == ["'=1+1", "''=1+1", "'''=1", "'", "'tis"]
+    assert written[5:8] == ["-0.25", "+1", "1e-5"]

@@ -13,11 +13,14 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from stages import label
+import stages.label
+import text2image.commands.label
 from tests.support.chat_server import ChatServer
 from text2image.formats.tables import read_csv, write_csv
+from text2image.params import load_params
 
 REPOSITORY = Path(__file__).parents[2]
+OUTPUTS = ("data/labels", "data/queries", "metrics/labels")
 
 
 class Workplace:
@@ -52,9 +55,11 @@ class Workplace:
             rows.append((f"{number:016x}", f"{number}.png"))
         write_csv(self.root / "data" / "manifest.csv", ("image_id", "path"), rows)
 
-    def run(self, *options: str) -> None:
-        sys.argv = ["label", "openai", *options]
-        label.main()
+    def run(self) -> None:
+        stages.label.main(load_params(), "openai")
+
+    def estimate(self) -> None:
+        text2image.commands.label.main(["openai", "--estimate"])
 
     def start(self) -> subprocess.Popen[str]:
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
@@ -64,12 +69,12 @@ class Workplace:
         )  # fmt: skip
 
     def labels(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        labels: dict[str, list[str]] = {}
         for row in read_csv(self.root / "data" / "labels" / "openai.csv", ["image_id", "text"]):
-            found.setdefault(row["image_id"], []).append(row["text"])
-        return found
+            labels.setdefault(row["image_id"], []).append(row["text"])
+        return labels
 
-    def without(self) -> dict[str, str]:
+    def unlabelled(self) -> dict[str, str]:
         rows = read_csv(self.root / "data" / "labels" / "openai_without.csv", ["image_id", "reason"])
         return {row["image_id"]: row["reason"] for row in rows}
 
@@ -78,7 +83,7 @@ class Workplace:
         return figures
 
     def outputs(self) -> dict[str, bytes]:
-        paths = [*self.root.glob("data/labels/*"), *self.root.glob("metrics/labels/*")]
+        paths = [path for folder in OUTPUTS for path in (self.root / folder).iterdir()]
         return {path.name: path.read_bytes() for path in paths}
 
 

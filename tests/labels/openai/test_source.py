@@ -43,11 +43,12 @@ def test_two_hundred_images_and_a_flaky_server(workplace: Workplace, server: Cha
     workplace.images(200)
     server.script.outcome, server.script.content, server.script.delay = flaky, odd(), 0.05
     workplace.run()
-    labelled, without, met = workplace.labels(), workplace.without(), Counter(o for _, _, o in server.log)
+    labelled, unlabelled = workplace.labels(), workplace.unlabelled()
+    met = Counter(outcome for _, _, outcome in server.log)
     assert met[429] >= 10 and met[500] >= 3 and met["drop"] >= 1
-    assert len(labelled) + len(without) == 200
-    assert not labelled.keys() & without.keys()
-    assert without == {f"{number:016x}": reason for number, reason in ODD.items()}
+    assert len(labelled) + len(unlabelled) == 200
+    assert not labelled.keys() & unlabelled.keys()
+    assert unlabelled == {f"{number:016x}": reason for number, reason in ODD.items()}
     assert set(server.finished.values()) == {1}, "no image is paid for twice"
     assert len(server.finished) == 200
     assert 8 < server.most_in_flight <= 16
@@ -85,13 +86,13 @@ def test_failures_are_asked_again_only_if_a_parameter_says_so(
     server.script.content = lambda image: next(contents)
     workplace.speed(concurrency=1)
     workplace.run()
-    assert sorted(workplace.without().values()) == ["empty answer", "malformed answer", "malformed answer"]
+    assert sorted(workplace.unlabelled().values()) == ["empty answer", "malformed answer", "malformed answer"]
     server.script.content = lambda image: json.dumps({"caption": "x", "queries": ["y"]})
     workplace.run()
     assert workplace.metrics()["requests"] == 4
     workplace.set(retry_failures=True)
     workplace.run()
-    assert not workplace.without()
+    assert not workplace.unlabelled()
     assert workplace.metrics()["requests"] == 7, "what the failures cost is not forgotten"
 
 
@@ -120,15 +121,15 @@ def test_budget_stops_before_it_is_exceeded_and_goes_on(
     assert "stopped before label.openai.budget_usd 0.61" in capsys.readouterr().err
     assert len(server.finished) == 10
     assert workplace.metrics()["cost_usd"] == pytest.approx(10 * each)
-    assert Counter(workplace.without().values()) == {"not asked": 30}
+    assert Counter(workplace.unlabelled().values()) == {"not asked": 30}
     workplace.run()
     assert len(server.finished) == 10, "what is spent stays spent"
     workplace.set(budget_usd=1.5)
     workplace.run()
     assert len(server.finished) == 25
     assert set(server.finished.values()) == {1}
-    workplace.run("--estimate")
-    said = capsys.readouterr().err
+    workplace.estimate()
+    said = capsys.readouterr().out
     assert "15 of 40 images not labelled yet" in said
     assert "about 0.90 USD, 1.50 USD spent" in said
     workplace.set(budget_usd=None, max_images=30)
@@ -146,8 +147,8 @@ def test_estimate_needs_no_key_and_makes_no_request(
     workplace.images(5)
     monkeypatch.delenv("OPENAI_API_KEY")
     workplace.set(base_url=None)
-    workplace.run("--estimate")
-    assert "5 of 5 images not labelled yet" in capsys.readouterr().err
+    workplace.estimate()
+    assert "5 of 5 images not labelled yet" in capsys.readouterr().out
     assert not (workplace.root / "data" / "labels").exists()
     with pytest.raises(InputError, match="OPENAI_API_KEY"):
         workplace.run()
@@ -219,11 +220,11 @@ def test_one_image_without_an_answer_is_listed_and_asked_by_the_next_run(
     unlucky = sent_name(3)
     server.script.outcome = lambda image, attempt: "slow" if image == unlucky else None
     workplace.run()
-    assert workplace.without() == {f"{3:016x}": "no answer after 2 attempts (no answer in time)"}
+    assert workplace.unlabelled() == {f"{3:016x}": "no answer after 2 attempts (no answer in time)"}
     assert "1 images got no answer" in capsys.readouterr().err
     server.script.outcome = lambda image, attempt: None
     workplace.run()
-    assert not workplace.without()
+    assert not workplace.unlabelled()
     assert set(server.finished.values()) == {1}
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +19,17 @@ from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.labels.caption.captioner import Captioner, load
 from text2image.labels.caption.settings import Settings
-from text2image.labels.caption.source import describe, labeler
-from text2image.labels.protocol.source import Label, NoLabel
-from text2image.params import Params, load_params
+from text2image.labels.caption.source import Source
+from text2image.labels.protocol.source import ImageAnswer, Label, NoLabel
 
-REPOSITORY = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("offline")]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _quiet_machine() -> Iterator[None]:
-    """One thread, and no network: any attempt to reach it is an error."""
+def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-
-        def refuse(*args: Any, **kwargs: Any) -> Any:
-            raise OSError("network is unreachable")
-
-        patch.setattr(socket.socket, "connect", refuse)
-        patch.setattr(socket, "getaddrinfo", refuse)
-        yield
+    yield
     torch.set_num_threads(threads)
 
 
@@ -51,18 +41,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {kind: base / kind for kind in SAVERS}
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
-    """Seven images of different sizes and colours."""
-    base = tmp_path_factory.mktemp("images")
-    found = []
-    for number in range(7):
-        picture = Image.effect_noise((20 + 9 * number, 60 - 5 * number), 90).convert("RGB")
-        picture.paste((37 * number, 255 - 31 * number, 90), (0, 0, 12, 12))
-        path = base / f"{number}.png"
-        picture.save(path)
-        found.append(ImageFile(f"{number:016x}", path))
-    return found
+Describe = Callable[..., list[ImageAnswer]]
 
 
 def settings(model: Path | str, **changed: Any) -> Settings:
@@ -77,30 +56,33 @@ def settings(model: Path | str, **changed: Any) -> Settings:
     return Settings(model=str(model), **{**defaults, **changed})
 
 
-def on_cpu(batch_size: int | None = None) -> Runtime:
-    runtime = load_params(REPOSITORY / "params.yaml").runtime
-    return runtime.model_copy(update={"device": "cpu", "batch_size": batch_size, "workers": 2})
+@pytest.fixture
+def describe(runtime: Runtime) -> Describe:
+    """Return what captions images by settings, in batches of a size."""
 
+    def captions(
+        images: list[ImageFile], wanted: Settings, batch_size: int | None = None
+    ) -> list[ImageAnswer]:
+        source = Source(wanted)
+        source.fetch()
+        return list(source.load(runtime.model_copy(update={"batch_size": batch_size}))(images))
 
-def params(model: Path | str, **changed: Any) -> Params:
-    whole = load_params(REPOSITORY / "params.yaml")
-    label = whole.label.model_copy(update={"caption": settings(model, **changed)})
-    return whole.model_copy(update={"label": label, "runtime": on_cpu()})
+    return captions
 
 
 @pytest.mark.parametrize("kind", SAVERS)
 @pytest.mark.parametrize("num_beams", [1, 3])
 def test_text_is_the_same_alone_and_in_a_batch(
-    folders: dict[str, Path], images: list[ImageFile], kind: str, num_beams: int
+    folders: dict[str, Path], images: list[ImageFile], describe: Describe, kind: str, num_beams: int
 ) -> None:
     wanted = settings(folders[kind], num_beams=num_beams)
-    alone = list(describe(images, wanted, on_cpu()))
-    together = list(describe(images, wanted, on_cpu(batch_size=4)))
+    alone = describe(images, wanted)
+    together = describe(images, wanted, 4)
     assert [image_id for image_id, _ in alone] == [image.image_id for image in images]
     assert [(key, answer.get("caption")) for key, answer in together] == [
         (key, answer.get("caption")) for key, answer in alone
     ]
-    assert alone == list(describe(images, wanted, on_cpu()))
+    assert alone == describe(images, wanted)
     assert len({answer.get("caption") for _, answer in alone}) > 1
     for (_, one), (_, other) in zip(alone, together, strict=True):
         assert one.get("confidence") == pytest.approx(other.get("confidence"), abs=1e-4)
@@ -116,12 +98,14 @@ def test_prompts_of_different_length_are_padded_on_the_left(
     assert (features["attention_mask"][:, -1] == 1).all()
 
 
-def test_the_prompt_reaches_the_model(folders: dict[str, Path], images: list[ImageFile]) -> None:
+def test_the_prompt_reaches_the_model(
+    folders: dict[str, Path], images: list[ImageFile], describe: Describe
+) -> None:
     model = load(settings(folders["llava"], prompt="Name this dog"))
     features = model.prepare([Image.open(images[0].path)])
     assert model.tokenizer.decode(features["input_ids"][0], skip_special_tokens=True) == "Namethisdog"
     texts = [
-        [answer for _, answer in describe(images, settings(folders["llava"], prompt=prompt), on_cpu())]
+        [answer for _, answer in describe(images, settings(folders["llava"], prompt=prompt))]
         for prompt in ("Describe this image", "Name a red cat")
     ]
     assert texts[0] != texts[1]
@@ -129,10 +113,10 @@ def test_the_prompt_reaches_the_model(folders: dict[str, Path], images: list[Ima
 
 @pytest.mark.parametrize("kind", SAVERS)
 def test_beams_and_length_reach_the_model(
-    folders: dict[str, Path], images: list[ImageFile], kind: str
+    folders: dict[str, Path], images: list[ImageFile], describe: Describe, kind: str
 ) -> None:
     def answers(**changed: Any) -> list[Any]:
-        return [answer for _, answer in describe(images, settings(folders[kind], **changed), on_cpu())]
+        return [answer for _, answer in describe(images, settings(folders[kind], **changed))]
 
     assert answers(num_beams=1) != answers(num_beams=4)
     assert answers(max_new_tokens=1) != answers(max_new_tokens=6)
@@ -164,9 +148,10 @@ def test_confidence_is_the_mean_token_probability(
         assert confidence == pytest.approx(own[:length].mean().exp().item(), abs=1e-4)
 
 
-def test_labels_and_reasons(folders: dict[str, Path], images: list[ImageFile]) -> None:
-    source = labeler(params(folders["encoder-decoder"]))
-    answers = dict(source.ask(images))
+def test_labels_and_reasons(folders: dict[str, Path], images: list[ImageFile], describe: Describe) -> None:
+    wanted = settings(folders["encoder-decoder"])
+    source = Source(wanted)
+    answers = dict(describe(images, wanted))
     labels = [item for image_id, answer in answers.items() for item in source.read(image_id, answer)]
     assert any(isinstance(item, Label) for item in labels)
     assert all(0 < item.confidence <= 1 for item in labels if isinstance(item, Label) and item.confidence)
@@ -174,7 +159,7 @@ def test_labels_and_reasons(folders: dict[str, Path], images: list[ImageFile]) -
 
 
 def test_an_empty_answer_is_a_failure(
-    folders: dict[str, Path], images: list[ImageFile], tmp_path: Path
+    folders: dict[str, Path], images: list[ImageFile], describe: Describe, tmp_path: Path
 ) -> None:
     model = load(settings(folders["encoder-decoder"]))
     with torch.no_grad():
@@ -184,33 +169,33 @@ def test_an_empty_answer_is_a_failure(
     for path in folders["encoder-decoder"].iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     model.network.save_pretrained(tmp_path)
-    answers = describe(images[:2], settings(tmp_path, num_beams=1), on_cpu())
+    answers = describe(images[:2], settings(tmp_path, num_beams=1))
     assert [answer for _, answer in answers] == [{"failure": "empty answer"}] * 2
 
 
 def test_an_image_that_the_model_cannot_take_spoils_no_other(
-    folders: dict[str, Path], images: list[ImageFile], monkeypatch: pytest.MonkeyPatch
+    folders: dict[str, Path], images: list[ImageFile], describe: Describe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Captioner.prepare
+    prepare = Captioner.prepare
 
     def fussy(self: Captioner, pictures: list[Image.Image]) -> Any:
         if any(picture.width == 38 for picture in pictures):
             raise ValueError("absolute aspect ratio must be smaller than 200")
-        return whole(self, pictures)
+        return prepare(self, pictures)
 
-    expected = dict(describe(images, settings(folders["llava"]), on_cpu()))
+    expected = dict(describe(images, settings(folders["llava"])))
     monkeypatch.setattr(Captioner, "prepare", fussy)
-    found = dict(describe(images, settings(folders["llava"]), on_cpu(batch_size=4)))
+    answers = dict(describe(images, settings(folders["llava"]), 4))
     strange = images[2].image_id
-    assert found.pop(strange) == {"failure": "the model cannot take this image (ValueError)"}
+    assert answers.pop(strange) == {"failure": "the model cannot take this image (ValueError)"}
     del expected[strange]
-    assert {key: answer.get("caption") for key, answer in found.items()} == {
+    assert {key: answer.get("caption") for key, answer in answers.items()} == {
         key: answer.get("caption") for key, answer in expected.items()
     }
 
 
 def test_a_checkpoint_of_the_older_layout_gives_the_same(
-    folders: dict[str, Path], images: list[ImageFile], tmp_path: Path
+    folders: dict[str, Path], images: list[ImageFile], describe: Describe, tmp_path: Path
 ) -> None:
     """As nlpconnect/vit-gpt2-image-captioning is laid out: .bin weights, a feature extractor, one config."""
     new = folders["encoder-decoder"]
@@ -233,64 +218,65 @@ def test_a_checkpoint_of_the_older_layout_gives_the_same(
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((new / name).read_bytes())
     torch.save(load_file(new / "model.safetensors"), tmp_path / "pytorch_model.bin")
-    assert list(describe(images, settings(tmp_path), on_cpu())) == list(
-        describe(images, settings(new), on_cpu())
-    )
+    assert describe(images, settings(tmp_path)) == describe(images, settings(new))
 
 
-def test_large_images_are_scaled_down(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_large_images_are_scaled_down(folders: dict[str, Path], tmp_path: Path, describe: Describe) -> None:
     path = tmp_path / "large.png"
     Image.effect_noise((3000, 1200), 60).save(path)
-    seen = []
+    sizes: list[tuple[int, int]] = []
     model = settings(folders["qwen2-vl"], max_side=100)
     with pytest.MonkeyPatch.context() as patch:
-        whole = Captioner.prepare
+        prepare = Captioner.prepare
 
-        def look(self: Captioner, pictures: list[Image.Image]) -> Any:
-            seen.extend(picture.size for picture in pictures)
-            return whole(self, pictures)
+        def watched(self: Captioner, pictures: list[Image.Image]) -> Any:
+            sizes.extend(picture.size for picture in pictures)
+            return prepare(self, pictures)
 
-        patch.setattr(Captioner, "prepare", look)
-        list(describe([ImageFile("id", path)], model, on_cpu()))
-    assert seen == [(100, 40)]
+        patch.setattr(Captioner, "prepare", watched)
+        describe([ImageFile("id", path)], model)
+    assert sizes == [(100, 40)]
 
 
 def test_determinants_hold_what_changes_the_answers(folders: dict[str, Path], tmp_path: Path) -> None:
-    first = labeler(params(folders["llava"])).determinants
-    assert labeler(params(folders["llava"], trust_remote_code=True)).determinants == first
-    for changed in ({"prompt": "Name it"}, {"num_beams": 5}, {"max_new_tokens": 9}):
-        assert labeler(params(folders["llava"], **changed)).determinants != first
+    def key(model: Path, **changed: Any) -> dict[str, Any]:
+        return Source(settings(model, **changed)).determinants()
+
+    first = key(folders["llava"])
+    assert key(folders["llava"], trust_remote_code=True) == first
+    for changed in ({"prompt": "Name it"}, {"num_beams": 5}, {"max_new_tokens": 9}, {"max_side": 99}):
+        assert key(folders["llava"], **changed) != first
     moved = tmp_path / "moved"
     moved.symlink_to(folders["llava"])
-    assert labeler(params(moved)).determinants == first
-    assert labeler(params(folders["encoder-decoder"])).determinants != first
-    hub = labeler(params("some/model", revision="v1")).determinants
-    assert hub and hub["model"] == "some/model" and hub["revision"] == "v1"
+    assert key(moved) == first
+    assert key(folders["encoder-decoder"]) != first
 
 
 @pytest.mark.parametrize("model", ["nobody/has-this-model", "/no/such/folder"])
 def test_a_model_that_cannot_be_had_is_one_sentence(
-    images: list[ImageFile], model: str, monkeypatch: pytest.MonkeyPatch
+    images: list[ImageFile], describe: Describe, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # huggingface_hub tries again after a while
     with pytest.raises(InputError, match=r"label\.caption\.model.*HF_HOME") as caught:
-        next(describe(images, settings(model), on_cpu()))
+        describe(images, settings(model))
     assert model in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path, images: list[ImageFile]) -> None:
+def test_code_that_comes_with_a_model_is_not_run(
+    tmp_path: Path, images: list[ImageFile], describe: Describe
+) -> None:
     (tmp_path / "config.json").write_text(
         '{"model_type": "its-own", "auto_map": {"AutoConfig": "own.Config", "AutoModelForImageTextToText": "own.Model"}}'
     )
     (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     with pytest.raises(InputError, match="trust_remote_code"):
-        next(describe(images, settings(tmp_path), on_cpu()))
+        describe(images, settings(tmp_path))
     assert not (tmp_path / "ran").exists()
 
 
 def test_pickled_weights_are_not_unpickled(
-    folders: dict[str, Path], tmp_path: Path, images: list[ImageFile]
+    folders: dict[str, Path], tmp_path: Path, images: list[ImageFile], describe: Describe
 ) -> None:
     class Evil:
         def __reduce__(self) -> Any:
@@ -301,5 +287,5 @@ def test_pickled_weights_are_not_unpickled(
             (tmp_path / path.name).write_bytes(path.read_bytes())
     torch.save({"weight": Evil()}, tmp_path / "pytorch_model.bin")
     with pytest.raises(InputError, match=r"label\.caption\.model"):
-        next(describe(images, settings(tmp_path), on_cpu()))
+        describe(images, settings(tmp_path))
     assert not (tmp_path / "ran").exists()

@@ -5,36 +5,35 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.labels.test_reading import line
+from tests.labels.ocr.test_reading import line
+from tests.support.workplace import REPOSITORY
 from text2image.base.console import InputError
+from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-from text2image.labels.ocr.source import labeler, model_files
-from text2image.labels.protocol.source import Label, Labeler, NoLabel
-from text2image.params import Params, load_params
+from text2image.labels.ocr.engine import model_files
+from text2image.labels.ocr.source import Settings, Source
+from text2image.labels.protocol.source import Label, NoLabel
 from text2image.sample.compose import Truth, write_sample
 from text2image.sample.text import Face, load_font
 
-REPOSITORY = Path(__file__).parents[2]
 CAMPAIGNS = 24
 READABLE_PX = 24
 
 
-@pytest.fixture
-def params() -> Params:
-    whole = load_params(REPOSITORY / "params.yaml")
-    return whole.model_copy(update={"runtime": whole.runtime.model_copy(update={"workers": 2})})
+def settings(**changed: Any) -> Settings:
+    return Settings(
+        **{"min_confidence": 0.6, "min_characters": 3, "max_words": 12, "max_side": 640, **changed}
+    )
 
 
-def with_ocr(params: Params, **changed: Any) -> Params:
-    ocr = params.label.ocr.model_copy(update=changed)
-    return params.model_copy(update={"label": params.label.model_copy(update={"ocr": ocr})})
+def ask(images: list[ImageFile], runtime: Runtime) -> list[tuple[str, dict[str, Any]]]:
+    return list(Source(settings()).load(runtime)(images))
 
 
 @pytest.fixture(scope="module")
@@ -45,37 +44,26 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Truth]]
     )
 
 
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: Any, **kwargs: Any) -> Any:
-        raise AssertionError(f"network access: {args}")
-
-    for owner, name in ((socket.socket, "connect"), (socket, "getaddrinfo"), (socket, "create_connection")):
-        monkeypatch.setattr(owner, name, refuse)
-
-
 def letters(text: str) -> str:
     return re.sub(r"\W+", "", text.casefold())
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("offline")
 def test_finds_headlines_of_sample_creatives(
-    sample: tuple[Path, list[Truth]],
-    params: Params,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    sample: tuple[Path, list[Truth]], runtime: Runtime, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """With a seed that nothing was tuned on, no network, and nothing printed."""
-    no_network(monkeypatch)
     folder, rows = sample
-    readable = [row for row in rows if row[6] >= READABLE_PX and row[4] != "copy"]
-    source = labeler(params)
-    answers = dict(source.ask([ImageFile(row[0], folder / row[0]) for row in readable]))
-    found = chosen = 0
-    for path, *_, headline, _, _ in readable:
-        lines = [item["text"] for item in answers[path]["lines"]]
-        found += letters(headline) in letters("".join(lines))
-        label = next(iter(source.read(path, answers[path])))
-        chosen += isinstance(label, Label) and letters(label.text) == letters(headline)
-    assert found >= 0.9 * len(readable)
+    readable = [row for row in rows if row.headline_px >= READABLE_PX and row.kind != "copy"]
+    answers = dict(ask([ImageFile(row.path, folder / row.path) for row in readable], runtime))
+    read = chosen = 0
+    for row in readable:
+        lines = [item["text"] for item in answers[row.path]["lines"]]
+        read += letters(row.headline) in letters("".join(lines))
+        (label,) = Source(settings()).read(row.path, answers[row.path])
+        chosen += isinstance(label, Label) and letters(label.text) == letters(row.headline)
+    assert read >= 0.9 * len(readable)
     assert chosen >= 0.9 * len(readable)
     assert capfd.readouterr() == ("", "")
 
@@ -93,7 +81,8 @@ def drawn(
     return ImageFile(path.stem, path)
 
 
-def test_answers_do_not_depend_on_what_is_read_beside(params: Params, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_answers_do_not_depend_on_what_is_read_beside(runtime: Runtime, tmp_path: Path) -> None:
     images = [
         drawn(tmp_path / "one.png", [("Bloom where", 20, 40, 40), ("you are", 20, 90, 40)]),
         drawn(tmp_path / "two.png", [("Shop now", 50, 100, 36)], (1400, 240)),
@@ -101,25 +90,24 @@ def test_answers_do_not_depend_on_what_is_read_beside(params: Params, tmp_path: 
         drawn(tmp_path / "dot.png", [], (1, 1)),
         drawn(tmp_path / "thin.png", [], (3000, 2)),
     ]
-    source = labeler(params)
-    together = list(source.ask(images))
+    together = ask(images, runtime)
     assert [image_id for image_id, _ in together] == [image.image_id for image in images]
-    assert together == [item for image in images for item in labeler(params).ask([image])]
+    assert together == [item for image in images for item in ask([image], runtime)]
     assert json.loads(json.dumps(together)) == [list(item) for item in together]
 
 
-def test_boxes_are_in_pixels_of_the_image(params: Params, tmp_path: Path) -> None:
+def test_boxes_are_in_pixels_of_the_image(runtime: Runtime, tmp_path: Path) -> None:
     """An image of 2400 px is read at 640; the drawn words span 204 px above the base line."""
     image = drawn(tmp_path / "large.png", [("GARDEN", 300, 500, 280)], (2400, 1200))
-    ((_, answer),) = labeler(params).ask([image])
-    (found,) = answer["lines"]
-    left, top = found["box"][0]
-    right, bottom = found["box"][2]
+    ((_, answer),) = ask([image], runtime)
+    (word,) = answer["lines"]
+    left, top = word["box"][0]
+    right, bottom = word["box"][2]
     ink = Image.open(image.path).convert("L").point(lambda value: 255 - value).getbbox()
     assert ink is not None
     assert (left, top, right, bottom) == pytest.approx(ink, abs=60)
-    assert found["text"] == "GARDEN"
-    assert 0.9 < found["confidence"] <= 1
+    assert word["text"] == "GARDEN"
+    assert 0.9 < word["confidence"] <= 1
 
 
 def answer(*lines: tuple[str, float, float]) -> dict[str, Any]:
@@ -134,14 +122,14 @@ def answer(*lines: tuple[str, float, float]) -> dict[str, Any]:
     return {"lines": items}
 
 
-def read(source: Labeler, given: dict[str, Any]) -> Label | NoLabel:
-    (item,) = source.read("id", given)
+def read(given: dict[str, Any], **changed: Any) -> Label | NoLabel:
+    (item,) = Source(settings(**changed)).read("id", given)
     return item
 
 
-def test_choice_follows_the_parameters_without_asking_again(params: Params) -> None:
+def test_choice_follows_the_parameters_without_asking_again() -> None:
     given = answer(("Small but certain words here", 20, 0.95), ("Large", 40, 0.7))
-    keys = []
+    stored_under = Source(settings()).determinants()
     for changed, expected in (
         ({"min_confidence": 0.5}, Label("id", "Large", 0.7)),
         ({"min_confidence": 0.8}, Label("id", "Small but certain words here", 0.95)),
@@ -149,32 +137,26 @@ def test_choice_follows_the_parameters_without_asking_again(params: Params) -> N
         ({"min_confidence": 0.8, "max_words": 2}, Label("id", "Small but", 0.95)),
         ({"min_confidence": 0.99}, NoLabel("id", "confidence below label.ocr.min_confidence")),
     ):
-        source = labeler(with_ocr(params, **changed))
-        assert read(source, given) == expected
-        keys.append(source.determinants)
-    assert all(key == keys[0] for key in keys)
-    assert labeler(with_ocr(params, max_side=320)).determinants != keys[0]
+        assert read(given, **changed) == expected
+        assert Source(settings(**changed)).determinants() == stored_under
+    assert Source(settings(max_side=320)).determinants() != stored_under
 
 
-def test_reasons(params: Params) -> None:
-    source = labeler(params)
-    assert read(source, answer()) == NoLabel("id", "no text found")
-    assert isinstance(read(source, answer(("-30%", 40, 0.99))), NoLabel)
-    assert read(source, {"failure": "text recognition failed (error)"}) == NoLabel(
-        "id", "text recognition failed (error)"
-    )
+def test_reasons() -> None:
+    assert read(answer()) == NoLabel("id", "no text found")
+    assert isinstance(read(answer(("-30%", 40, 0.99))), NoLabel)
+    failure = "text recognition failed (error)"
+    assert read({"failure": failure}) == NoLabel("id", failure)
 
 
-def test_words_are_counted(params: Params) -> None:
-    source = labeler(params)
-    assert source.words
+def test_words_are_counted() -> None:
     given = answer(("Own the game", 40, 0.99), ("- 40 % !", 20, 0.9), ("unsure words", 20, 0.1))
-    assert source.words(given) == 4
-    assert source.words({"failure": "anything"}) == 0
+    assert Source(settings()).count_words(given) == 4
+    assert Source(settings()).count_words({"failure": "anything"}) == 0
 
 
 def test_one_image_does_not_end_the_run(
-    params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(models: dict[str, Path]) -> Any:
         def engine(pixels: Any) -> Any:
@@ -182,16 +164,16 @@ def test_one_image_does_not_end_the_run(
 
         return engine
 
-    monkeypatch.setattr("text2image.labels.ocr.source.load_engine", broken)
-    ((_, given),) = labeler(params).ask([drawn(tmp_path / "one.png", [])])
-    assert given == {"failure": "text recognition failed (RuntimeError)", "passing": True}
+    monkeypatch.setattr("text2image.labels.ocr.engine.load_engine", broken)
+    ((_, given),) = ask([drawn(tmp_path / "one.png", [])], runtime)
+    assert given == {"failure": "text recognition failed (RuntimeError)", "transient": True}
 
 
 @pytest.mark.parametrize("package", ["rapidocr", "onnxruntime"])
 def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     there = importlib.util.find_spec
     monkeypatch.setattr(
-        "text2image.labels.ocr.source.find_spec", lambda name: None if name == package else there(name)
+        "text2image.labels.ocr.engine.find_spec", lambda name: None if name == package else there(name)
     )
     with pytest.raises(InputError, match=rf"no {package}; .*\[ocr\]"):
         model_files()

@@ -13,6 +13,7 @@ from tests.support.chat_server import ChatServer
 from tests.support.workplace import Workplace
 from text2image.base.console import InputError
 from text2image.base.store import Store
+from text2image.labels.openai.batches import files
 
 
 def test_a_batch_is_submitted_once_and_costs_half(workplace: Workplace, server: ChatServer) -> None:
@@ -35,11 +36,11 @@ def test_batches_split_at_the_services_limits(
 ) -> None:
     workplace.images(25)
     workplace.set(mode="batch")
-    monkeypatch.setattr(batch_files, "MAX_REQUESTS", 10)
+    monkeypatch.setattr(files, "MAX_REQUESTS", 10)
     workplace.run()
     assert [batch["images"] for batch in server.batches.values()] == [10, 10, 5]
     workplace.set(prompt="Anew")
-    monkeypatch.setattr(batch_files, "MAX_BYTES", 12_000)
+    monkeypatch.setattr(files, "MAX_BYTES", 12_000)
     workplace.run()
     sizes = [len(server.files[batch["input_file_id"]]) for batch in server.batches.values()][3:]
     assert len(sizes) > 3 and max(sizes) <= 12_000
@@ -94,7 +95,7 @@ def test_an_expired_and_a_partly_failed_batch(workplace: Workplace, server: Chat
     server.script.batches = ["expire", "partly"]
     workplace.run()
     assert [batch["images"] for batch in server.batches.values()] == [16, 8, 2]
-    assert Counter(workplace.without().values()) == {"rejected by the service (status 400)": 2}
+    assert Counter(workplace.unlabelled().values()) == {"rejected by the service (status 400)": 2}
     assert len(workplace.labels()) == 14
     assert set(server.finished.values()) == {1}
 

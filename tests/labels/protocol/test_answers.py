@@ -1,0 +1,122 @@
+"""Answers are asked for once, and kept the moment they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from text2image.base.settings import Runtime
+from text2image.collection.manifest import ImageFile
+from text2image.labels.human.source import Settings as HumanSettings
+from text2image.labels.human.source import Source as HumanSource
+from text2image.labels.protocol.answers import collect_answers, estimate
+from text2image.labels.protocol.source import (
+    Answer,
+    Ask,
+    ComputedSource,
+    ImageAnswer,
+    Label,
+    NoLabel,
+    PaidSource,
+)
+
+IMAGES = [ImageFile(name, Path(name)) for name in "abcd"]
+
+
+class Computed(ComputedSource):
+    """Says what it is told to, and remembers what it was asked."""
+
+    def __init__(self, version: int = 1, **answers: Answer) -> None:
+        self.version, self.answers = version, answers
+        self.asked: list[str] = []
+        self.fetched = False
+
+    def fetch(self) -> None:
+        self.fetched = True
+
+    def determinants(self) -> dict[str, Any]:
+        assert self.fetched, "what is not on this machine yet cannot be named"
+        return {"version": self.version}
+
+    def load(self, runtime: Runtime) -> Ask:
+        def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
+            for image in images:
+                self.asked.append(image.image_id)
+                if image.image_id not in self.answers:
+                    raise KeyboardInterrupt
+                yield image.image_id, self.answers[image.image_id]
+
+        return ask
+
+    def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
+        raise NotImplementedError
+
+
+class Paid(PaidSource):
+    """Leaves an image out, and answers for another again."""
+
+    max_images = None
+
+    def determinants(self) -> dict[str, Any]:
+        return {}
+
+    def ask(
+        self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
+    ) -> Iterator[ImageAnswer]:
+        for image in images[:-1]:
+            yield image.image_id, {"number": stored.get(image.image_id, {"number": 0})["number"] + 1}
+
+    def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
+        raise NotImplementedError
+
+    def figures(self, answers: Iterable[Answer]) -> Mapping[str, Any]:
+        raise NotImplementedError
+
+    def estimate(self, images: Sequence[ImageFile], stored: Mapping[str, Answer]) -> str:
+        return f"{len(images)} images, {len(stored)} stored"
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+def test_what_is_stored_is_not_asked_again(runtime: Runtime) -> None:
+    killed = Computed(a={"n": 1}, b={"failure": "blurred"})
+    with pytest.raises(KeyboardInterrupt):
+        collect_answers("made_up", killed, IMAGES, runtime)
+    assert killed.asked == ["a", "b", "c"]
+    again = Computed(c={"n": 3}, d={"n": 4})
+    answers = collect_answers("made_up", again, IMAGES, runtime)
+    assert again.asked == ["c", "d"], "a failure is an answer too"
+    assert answers == {"a": {"n": 1}, "b": {"failure": "blurred"}, "c": {"n": 3}, "d": {"n": 4}}
+
+
+def test_a_transient_failure_is_listed_and_asked_again(runtime: Runtime) -> None:
+    failure: Answer = {"failure": "memory was short", "transient": True}
+    first = collect_answers("made_up", Computed(a=failure, b={"n": 2}), IMAGES[:2], runtime)
+    assert first == {"a": failure, "b": {"n": 2}}
+    again = Computed(a={"n": 1})
+    assert collect_answers("made_up", again, IMAGES[:2], runtime) == {"a": {"n": 1}, "b": {"n": 2}}
+    assert again.asked == ["a"]
+
+
+def test_other_determinants_are_asked_anew(runtime: Runtime) -> None:
+    collect_answers("made_up", Computed(a={"n": 1}), IMAGES[:1], runtime)
+    assert collect_answers("made_up", Computed(2, a={"n": 2}), IMAGES[:1], runtime) == {"a": {"n": 2}}
+    assert collect_answers("made_up", Computed(1), IMAGES[:1], runtime) == {"a": {"n": 1}}
+
+
+def test_a_paid_source_chooses_what_to_ask(runtime: Runtime) -> None:
+    assert collect_answers("paid", Paid(), IMAGES, runtime) == {name: {"number": 1} for name in "abc"}
+    assert collect_answers("paid", Paid(), IMAGES, runtime) == {name: {"number": 2} for name in "abc"}
+    assert estimate("paid", Paid(), IMAGES) == "4 images, 3 stored"
+
+
+def test_other_sources_cost_nothing() -> None:
+    free = HumanSource(HumanSettings(path="labels.csv"))
+    for source in (free, Computed()):
+        assert estimate("made_up", source, IMAGES) == "label made_up: costs nothing but time"

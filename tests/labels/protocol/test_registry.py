@@ -1,0 +1,105 @@
+"""All label sources: found by their folders, imported in no time, and answers that are found again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import text2image.labels
+from tests.support.workplace import REPOSITORY
+from text2image.base.store import fingerprint
+from text2image.labels.protocol.answers import all_determinants
+from text2image.labels.protocol.registry import SOURCES, load_source, source_class
+from text2image.labels.protocol.source import ComputedSource, FreeSource, PaidSource, StoredSource
+from text2image.params import Params
+
+HEAVY = ("torch", "open_clip", "transformers", "timm", "openai", "rapidocr", "onnxruntime", "huggingface_hub")
+
+KEYS = {
+    "imagenet": "23b257c8f3490948a9867fcd",
+    "ocr": "6118d0d800a7e3b41fd1ca4f",
+    "openai": "a2de33182fc47d208c9cd73c",
+}
+"""What answers were stored under before sources had kinds: with the parameters and the packages' models of then."""
+OPENAI_SETTINGS = {
+    "model": "gpt-5.4-mini",
+    "base_url": None,
+    "prompt": (
+        "Look at this picture, most likely an advertisement.\n"
+        "Write a caption of one short sentence that says what it shows and what it is for.\n"
+        "Write two or three different search queries, in the language of the words on the picture\n"
+        "and as a customer would type them to find it: two to six words, no brand unless it is readable.\n"
+    ),
+    "queries": ["queries"],
+    "max_side": 512,
+    "detail": "low",
+    "max_tokens": 500,
+    "mode": "sync",
+    "retry_failures": False,
+    "max_images": None,
+    "budget_usd": None,
+    "price_input_per_million": 0.75,
+    "price_output_per_million": 4.5,
+}
+
+
+def test_the_sources_are_the_folders() -> None:
+    assert SOURCES == ("caption", "human", "imagenet", "ocr", "openai")
+    kinds = {name: source_class(name).__mro__[1] for name in SOURCES}
+    assert kinds == {
+        "caption": ComputedSource,
+        "human": FreeSource,
+        "imagenet": ComputedSource,
+        "ocr": ComputedSource,
+        "openai": PaidSource,
+    }
+
+
+@pytest.mark.parametrize("name", [*SOURCES, ""])
+def test_importing_a_source_imports_no_model_and_no_client(name: str) -> None:
+    module = f"text2image.labels.{name}.source" if name else "text2image.params"
+    script = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_source_imports_another() -> None:
+    (root,) = text2image.labels.__path__
+    for name in SOURCES:
+        for path in Path(root, name).rglob("*.py"):
+            others = [other for other in SOURCES if other != name and f"labels.{other}" in path.read_text()]
+            assert not others, path
+
+
+def test_no_answer_that_was_stored_is_asked_for_again(defaults: Params) -> None:
+    source = load_source("openai", type(defaults.label.openai)(**OPENAI_SETTINGS))
+    assert isinstance(source, StoredSource)
+    assert fingerprint(all_determinants(source)) == KEYS["openai"]
+    for name in ("imagenet", "ocr"):
+        source = load_source(name, defaults.label.settings(name))
+        assert isinstance(source, StoredSource)
+        assert fingerprint(all_determinants(source)) == KEYS[name]
+
+
+@pytest.mark.parametrize("name", ["imagenet", "ocr", "openai"])
+def test_another_decoding_makes_new_answers(
+    name: str, defaults: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = load_source(name, defaults.label.settings(name))
+    assert isinstance(source, StoredSource)
+    before = all_determinants(source)
+    monkeypatch.setattr("text2image.collection.images.DECODING", 2)
+    assert all_determinants(source) == before | {"decoding": 2}
+
+
+def test_determinants_are_json(defaults: Params) -> None:
+    for name in ("imagenet", "ocr", "openai"):
+        source: Any = load_source(name, defaults.label.settings(name))
+        assert json.loads(json.dumps(source.determinants())) == source.determinants()
