@@ -39,7 +39,6 @@ from text2image.collection.manifest import ImageFile
 from text2image.encoders.models.card import describe
 from text2image.encoders.settings import Model
 from text2image.encoders.stored import embed_images_here
-from text2image.formats.tables import write_csv
 from text2image.labels.protocol.answers import all_determinants, collect_answers, store_kind
 from text2image.labels.protocol.source import ComputedSource
 from text2image.params import Params, load_params
@@ -183,7 +182,6 @@ def test_labels_are_those_of_one_machine(
     nodes: Nodes, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = [picture(tmp_path / f"{number}.png", number, 320) for number in range(6)]
-    write_csv(tmp_path / "data" / "manifest.csv", ("image_id", "path"), [])
     monkeypatch.chdir(tmp_path)
     kept = {}
     for engine in ("local", "ray"):
