@@ -15,7 +15,8 @@ import numpy as np
 
 from text2image.evaluation.comparison import compare
 from text2image.evaluation.intervals import cluster_intervals
-from text2image.evaluation.summary import RankedQueries, per_query
+from text2image.evaluation.measures import RankedQueries, reported
+from text2image.evaluation.results import per_query
 from text2image.queries.clusters import query_clusters
 
 N_QUERIES, N_IMAGES, KS, RESAMPLES = 100_000, 100_000, (1, 5, 10, 20), 2000
@@ -50,7 +51,7 @@ def main() -> None:
     clusters = query_clusters(pairs, groups, N_QUERIES)
     laps.append(time.perf_counter())
     models = [ranked_queries(generator, n_relevant, clusters) for _ in range(2)]
-    tables = [np.column_stack(list(per_query(queries, KS).values())) for queries in models]
+    tables = [per_query(queries, reported(KS)).to_numpy() for queries in models]
     laps.append(time.perf_counter())
     cluster_intervals(tables[0], clusters, resamples=RESAMPLES, seed=0)
     laps.append(time.perf_counter())

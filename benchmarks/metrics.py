@@ -15,7 +15,8 @@ import pytrec_eval
 from ir_measures import RR, R, Success, nDCG
 
 from benchmarks.table import Row, against, reference, report, seconds
-from text2image.evaluation.summary import RankedQueries, per_query
+from text2image.evaluation.measures import RankedQueries, reported
+from text2image.evaluation.results import per_query
 
 N_QUERIES, DEPTH, K = 100_000, 100, 10
 PART = f"measures of {N_QUERIES:,} queries, {DEPTH} images each"
@@ -47,12 +48,11 @@ def rows() -> Iterator[Row]:
     import ranx
 
     queries = ranked_queries(np.random.default_rng(0))
-    measures: dict[str, np.ndarray] = {}
-    ours = min(seconds(lambda: measures.update(per_query(queries, (K,)))) for _ in range(3))
+    ours = min(seconds(lambda: per_query(queries, reported([K]))) for _ in range(3))
     base = reference(PART, "from exact ranks (ours)", ours)
     yield base
     qrels, run = dictionaries(queries)
-    expected = [measures[name].mean() for name in ("mrr", f"hit_rate@{K}", f"recall@{K}", "ndcg@10")]
+    expected = per_query(queries, reported([K])).mean().tolist()
 
     names = {"recip_rank", f"success_{K}", f"recall_{K}", f"ndcg_cut_{K}"}
     found: list[float] = []

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from text2image.evaluation.summary import RankedQueries, Resampling, summarise
+from text2image.evaluation.labels.audit import best_alike, pair_ranks, suspicion
+from text2image.evaluation.measures import RankedQueries, reported
+from text2image.evaluation.summary import Resampling, summarise
 from text2image.formats.texts import query_id
 from text2image.formats.trec import run_lines
-from text2image.queries.audit import best_alike, pair_ranks, suspicion
 from text2image.queries.query import make_queries
 from text2image.queries.relevance import Judgement, judge_queries
 from text2image.retrieval.gallery import rank_gallery
@@ -52,7 +54,7 @@ def measured(
         N_IMAGES,
         np.array([TEXTS.index(query.text) // 2 for query in asked]),
     )
-    return summarise(found, [5], Resampling(2000, 1))
+    return summarise(found, reported([5]), Resampling(2000, 1))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -74,7 +76,7 @@ def test_planted_errors_are_found_and_mended(seed: int) -> None:
         -best_alike(texts, rows, labelled),
         -best_alike(images, labelled, rows),
     ]
-    order = np.argsort(-suspicion(signs), kind="stable")
+    order = np.argsort(-suspicion([pd.Series(sign) for sign in signs]), kind="stable")
     assert np.isin(order[: len(bad)], bad).mean() >= 5 * SHARE
 
     # A person looks at the fifth most suspicious labels and at the first five images found for each.

@@ -9,14 +9,18 @@ import pytest
 
 from tests.evaluation.test_intervals import clustered_ranks, measures
 from text2image.evaluation.comparison import (
+    ONE_MODEL,
     Comparison,
+    Scores,
     compare,
+    compare_models,
     detectable_difference,
     holm,
     randomisation_test,
     verdict,
 )
 from text2image.evaluation.intervals import difference_intervals
+from text2image.evaluation.measures import MRR, Measure
 from text2image.queries.clusters import cluster_sums
 
 
@@ -25,6 +29,7 @@ def two_models(seed: int, n_clusters: int = 60) -> tuple[np.ndarray, np.ndarray,
     return measures(ranks[:, 0]), measures(ranks[:, 1]), clusters
 
 
+@pytest.mark.slow
 def test_false_positives_under_the_null() -> None:
     """Two models alike: 5 % of the tests say otherwise; flipping single queries says so far too often."""
     generator, repetitions = np.random.default_rng(2), 2000
@@ -39,6 +44,7 @@ def test_false_positives_under_the_null() -> None:
     assert np.all(plain / repetitions > 0.10), plain
 
 
+@pytest.mark.slow
 def test_coverage_of_differences() -> None:
     """Two models of which the second is better."""
 
@@ -118,6 +124,7 @@ def test_holm_by_hand() -> None:
     assert len(holm(np.empty(0))) == 0
 
 
+@pytest.mark.slow
 def test_the_detectable_difference_is_detected_in_four_of_five() -> None:
     """Normal differences, one query a cluster: shifted by what it says, a t-test finds 80 %."""
     generator, n, found = np.random.default_rng(4), 50, []
@@ -135,32 +142,55 @@ def _column(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sums[:, 0], counts
 
 
+HIT_RATE = Measure("hit_rate", 5)
 BETTER = Comparison(0.31, 0.26, 0.36, 0.0001, 0.07, 240)
 ALIKE = Comparison(-0.01, -0.05, 0.03, 0.6, 0.06, 240)
 
 
 def test_verdicts_by_hand() -> None:
-    assert verdict("siglip", "builtin", "hit_rate@5", BETTER, 0.001) == (
+    assert verdict("siglip", "builtin", HIT_RATE, BETTER, 0.001) == (
         "siglip finds the image in the top 5 more often than builtin: +0.31 [0.26, 0.36], n = 240"
     )
-    assert verdict("builtin", "siglip", "hit_rate@5", ALIKE, 1.0) == (
+    assert verdict("builtin", "siglip", HIT_RATE, ALIKE, 1.0) == (
         "cannot tell siglip and builtin apart by the share of queries with the image in the top 5: "
         "+0.01 [-0.03, 0.05], n = 240; a difference of 0.06 would have shown"
     )
-    assert verdict("siglip", "builtin", "mrr", BETTER, 0.08) == (
+    assert verdict("siglip", "builtin", MRR, BETTER, 0.08) == (
         "cannot tell siglip and builtin apart by the mean reciprocal rank of the image: "
         "+0.31 [0.26, 0.36], n = 240; p = 0.08 after Holm's correction for all comparisons"
     )
     same = Comparison(0.0, -0.004, 0.004, 1.0, None, 1000)
-    assert verdict("b", "a", "mrr", same, 1.0) == (
+    assert verdict("b", "a", MRR, same, 1.0) == (
         "cannot tell a and b apart by the mean reciprocal rank of the image: +0.000 [-0.004, 0.004], n = 1000"
     )
-    assert verdict("a", "b", "mrr", BETTER, 0.001).startswith("a ranks the image higher than b: +0.31")
+    assert verdict("a", "b", MRR, BETTER, 0.001).startswith("a ranks the image higher than b: +0.31")
     with pytest.raises(ValueError, match="found 'recall@5'"):
-        verdict("a", "b", "recall@5", BETTER, 0.001)
+        verdict("a", "b", Measure("recall", 5), BETTER, 0.001)
+
+
+def test_all_pairs_are_compared_and_corrected_together() -> None:
+    first, second, clusters = two_models(4)
+    ids = [f"q{i}" for i in range(len(clusters))]
+    models = {"a": Scores(ids, first, clusters), "b": Scores(ids, second, clusters)}
+    table = compare_models(
+        {"s": models | {"c": models["a"]}, "t": {"a": models["a"]}},
+        [HIT_RATE, MRR], HIT_RATE, resamples=2000, seed=1,
+    )  # fmt: skip
+    assert table["t"] == {"summary": [ONE_MODEL]}
+    assert list(table["s"]) == ["summary", "a - b", "a - c", "b - c"]
+    assert len(table["s"]["summary"]) == 3
+    alone = compare(first, second, clusters, resamples=2000, seed=1)
+    for one, name in zip(alone, ("hit_rate@5", "mrr"), strict=True):
+        figures = table["s"]["a - b"][name]
+        assert figures["difference"] == one.difference
+        assert one.p_value <= figures["p_holm"] <= 1.0
+    with pytest.raises(ValueError, match="expected all models on the same queries"):
+        compare_models(
+            {"s": models | {"b": Scores(ids[::-1], second, clusters)}}, [MRR], MRR, resamples=9, seed=1
+        )
 
 
 def test_the_verdict_does_not_depend_on_who_is_first() -> None:
     for found in (BETTER, ALIKE):
         swapped = found._replace(difference=-found.difference, low=-found.high, high=-found.low)
-        assert verdict("a", "b", "mrr", found, 0.01) == verdict("b", "a", "mrr", swapped, 0.01)
+        assert verdict("a", "b", MRR, found, 0.01) == verdict("b", "a", MRR, swapped, 0.01)

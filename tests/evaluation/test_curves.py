@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from text2image.evaluation.curves import STEPS, HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
-from text2image.evaluation.summary import RankedQueries, Resampling
+from text2image.evaluation.measures import RankedQueries
+from text2image.evaluation.summary import Resampling
 
 
 def test_the_area_below_the_reciprocal_ranks_is_the_mrr() -> None:

@@ -47,6 +47,7 @@ def example(seed: int = 0, n_clusters: int = 60) -> tuple[np.ndarray, np.ndarray
     return measures(ranks[:, 0]), clusters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("difficulty", "n_clusters"), [(1.0, 60), (3.0, 60), (-1.0, 60), (1.0, 100)])
 def test_coverage(difficulty: float, n_clusters: int) -> None:
     """The interval covers the truth as often as it says; one that forgets the clusters does not.
@@ -161,9 +162,9 @@ def test_standard_error_by_hand() -> None:
     assert standard_error(sums[:, 0], counts) == 0.0
 
 
-@pytest.mark.parametrize(("freedom", "expected"), [(5, 2.5706), (10, 2.2281), (30, 2.0423), (240, 1.9699)])
+@pytest.mark.parametrize(("freedom", "expected"), [(1, 12.7062), (5, 2.5706), (30, 2.0423), (240, 1.9699)])
 def test_student_t_against_the_table(freedom: int, expected: float) -> None:
-    assert student_t(0.975, freedom) == pytest.approx(expected, rel=0.002)
+    assert student_t(0.975, freedom) == pytest.approx(expected, abs=5e-5)
     assert student_t(0.025, freedom) == pytest.approx(-student_t(0.975, freedom))
 
 
@@ -189,6 +190,7 @@ def test_query_clusters_equal_a_naive_union(seed: int) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chain", [False, True])
 def test_100_000_queries_take_less_than_a_second(chain: bool) -> None:
     """Small clusters, and one chain through all queries in random order."""
@@ -211,6 +213,7 @@ def test_the_interval_of_a_median_holds_it_and_ignores_the_order() -> None:
     assert median_interval(np.array([3]), np.array([0]), seed=1) == (3.0, 3.0)
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_median_covers_it() -> None:
     """300 samples of independent queries from ranks whose median is 20; whole ranks err on the safe side."""
     generator = np.random.default_rng(5)

@@ -9,7 +9,9 @@ import pytest
 
 from text2image.evaluation import chance
 from text2image.evaluation import measures as metrics
-from text2image.evaluation.summary import RankedQueries, at_chance, per_query, summarise
+from text2image.evaluation.measures import Measure, RankedQueries, compared, of_best_ranks, reported
+from text2image.evaluation.results import per_query
+from text2image.evaluation.summary import Resampling, at_chance, summarise
 
 # Two queries: relevant images at ranks 2 and 5, and at rank 1.
 RANKS, STARTS = np.array([5, 2, 1]), np.array([0, 2])
@@ -70,7 +72,7 @@ def naive(ranks: list[int], relevance: list[int], k: int) -> dict[str, float]:
 @pytest.mark.parametrize("k", [1, 5, 10, 100])
 def test_fast_equals_naive(k: int) -> None:
     queries = random_queries(k)
-    table = per_query(queries, [k])
+    table = per_query(queries, reported([k]))
     splits = np.cumsum(queries.n_relevant)[:-1]
     for row, (ranks, grades) in enumerate(
         zip(np.split(queries.ranks, splits), np.split(queries.relevance, splits), strict=True)
@@ -89,10 +91,12 @@ def test_chance_equals_simulation() -> None:
     many = RankedQueries(
         ranks, np.tile(grades, times), np.tile(n_relevant, times), n_images, np.arange(3 * times)
     )
-    expected = at_chance(RankedQueries(ranks[:10], grades, n_relevant, n_images, np.arange(3)), [1, 5, 10])
-    found = summarise(many, [1, 5, 10])
-    for name, value in expected.items():
-        assert found[name] == pytest.approx(value, abs=0.5 if name == "median_rank" else 0.012), name
+    measures = reported([1, 5, 10])
+    expected = at_chance(RankedQueries(ranks[:10], grades, n_relevant, n_images, np.arange(3)), measures)
+    assert np.median(many.best_ranks) == pytest.approx(expected.pop("median_rank"), abs=0.5)
+    for name, values in per_query(many, measures).items():
+        assert values.mean() == pytest.approx(expected.pop(name), abs=0.012), name
+    assert expected == {}
 
 
 def test_chance_of_one_relevant_image_by_hand() -> None:
@@ -113,6 +117,38 @@ def test_a_constant_scorer_comes_out_at_chance() -> None:
     scores = np.broadcast_to(np.float32(0.3), (n_queries, n_images))
     found = ranks(scores, np.arange(n_queries), columns)
     ones, each = np.ones_like(found), np.arange(n_queries)
-    figures = summarise(RankedQueries(found, ones, ones, n_images, each), [1, 5, 10])
-    for name, value in figures["chance"].items():
-        assert figures[name] == pytest.approx(value, rel=0.15), name
+    queries, measures = RankedQueries(found, ones, ones, n_images, each), reported([1, 5, 10])
+    for measure in measures:
+        mean = measure.per_query(queries).mean()
+        assert mean == pytest.approx(measure.chance(queries), rel=0.15), measure
+
+
+def test_a_summary_holds_sizes_means_intervals_and_chance() -> None:
+    queries, measures = random_queries(0), reported([1, 5])
+    figures = summarise(queries, measures, Resampling(2000, 1))
+    assert (figures["n_queries"], figures["n_clusters"], figures["n_images"]) == (30, 30, 60)
+    assert figures["n_relevant_mean"] == queries.n_relevant.mean()
+    for name in (*map(str, measures), "median_rank"):
+        assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"], name
+        assert figures["chance"][name] > 0, name
+    assert figures["mrr"] == np.mean(1 / queries.best_ranks)
+
+
+@pytest.mark.parametrize("text", ["mrr", "hit_rate@5", "recall@10", "ndcg@1"])
+def test_a_measure_is_read_as_it_is_written(text: str) -> None:
+    assert str(Measure.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "mrr@5", "hit_rate", "hit_rate@", "hit_rate@0", "hit_rate@x", "hit_rate@-1", "mrr_low", "map@5"],
+)
+def test_what_is_no_measure_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected one of the measures mrr, hit_rate@k"):
+        Measure.parse(text)
+
+
+def test_best_ranks_decide_what_is_compared() -> None:
+    queries = random_queries(1)
+    expected = np.stack([measure.per_query(queries) for measure in compared([1, 5])], axis=1)
+    np.testing.assert_array_equal(of_best_ranks(queries.best_ranks, compared([1, 5])), expected)

@@ -57,7 +57,7 @@ def test_changes_are_those_of_the_paired_comparison() -> None:
     after = {q: max(1, r - int(generator.integers(0, 12))) for q, r in before.items()}
     paired = pair(rows(before), rows(after))
     changes = find_changes({Key("m", "s"): paired}, [5], resamples=2000, seed=1)
-    assert [change.measure for change in changes] == ["mrr", "hit_rate@5"]
+    assert [str(change.measure) for change in changes] == ["mrr", "hit_rate@5"]
     ranks = np.array(list(zip(before.values(), after.values(), strict=True)), dtype=float)
     expected = compare(1 / ranks[:, 1:], 1 / ranks[:, :1], np.arange(60), resamples=2000, seed=1)[0]
     assert changes[0].comparison == pytest.approx(expected)

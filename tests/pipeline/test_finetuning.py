@@ -50,8 +50,8 @@ def test_a_tuned_model_is_made_measured_on_what_it_has_not_seen_and_refused_othe
         figures = metrics[model]["human"]
         assert figures["part"] == "test"
         assert figures["n_images"] == len({row["image_id"] for row in split if row["part"] == "test"})
-        assert figures["set_aside"]["n_queries"] == 10 - len(test)
-        assert "train and validation parts of what builtin-tuned" in figures["set_aside"]["why"]
+        assert figures["excluded"]["n_queries"] == 10 - len(test)
+        assert "train and validation parts of what builtin-tuned" in figures["excluded"]["why"]
     found = json.loads((root / "metrics" / "finetune" / "builtin-tuned.json").read_text())
     assert found["test"]["tuned"]["mrr"] == pytest.approx(metrics["builtin-tuned"]["human"]["mrr"], abs=1e-6)
     assert found["test"]["base"]["mrr"] == pytest.approx(metrics["builtin"]["human"]["mrr"], abs=1e-6)

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import open_clip
 import pytest
 import torch
@@ -25,32 +24,9 @@ from text2image.encoders.models.memory import free_memory, require_memory
 from text2image.encoders.models.size import Size, measure_size
 from text2image.encoders.settings import Model
 from text2image.encoders.vectors import image_determinants
-from text2image.evaluation.leaderboard import markdown, table
-from text2image.evaluation.pareto import pareto_front
 from text2image.formats.tables import read_csv
 
 CPU = torch.device("cpu")
-
-
-def naive_front(speed: np.ndarray, quality: np.ndarray) -> list[bool]:
-    points = list(zip(speed.tolist(), quality.tolist(), strict=True))
-    return [
-        not any(s >= speed_ and q >= quality_ and (s > speed_ or q > quality_) for s, q in points)
-        for speed_, quality_ in points
-    ]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_the_front_against_a_naive_oracle(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    values = 4 if seed % 2 else 10**6  # few: ties in one and in both
-    speed, quality = generator.integers(0, values, (2, seed)).astype(np.float64)
-    assert pareto_front(speed, quality).tolist() == naive_front(speed, quality)
-
-
-def test_the_front_by_hand() -> None:
-    speed, quality = np.array([44.0, 21.0, 6.0, 6.0, 6.0, 1.0]), np.array([0.4, 0.5, 0.7, 0.7, 0.6, 0.7])
-    assert pareto_front(speed, quality).tolist() == [True, True, True, True, False, False]
 
 
 def directory_model(folder: Path) -> Model:
@@ -152,38 +128,6 @@ def test_a_failure_is_put_down_to_the_model_that_caused_it() -> None:
             blamed(other, ["a"], ["human"])
 
 
-def test_the_tables_line_up() -> None:
-    assert table(["a", "speed"], [["x|y", "9"], ["z", "10.5"]]).split("\n") == [
-        "| a    | speed |",
-        "| ---- | ----: |",
-        "| x\\|y |     9 |",
-        "| z    |  10.5 |",
-    ]
-
-
-def test_the_page_says_what_is_not_known() -> None:
-    means = dict.fromkeys(("mrr", "hit_rate"), (0.5, 0.25, 0.75))
-    figures = {
-        f"{n}{e}": str(v) for n, m in means.items() for e, v in zip(("", "_low", "_high"), m, strict=True)
-    }
-    row = {
-        "model": "m", "source": "human", "n_queries": "3", "n_images": "1000", "k": "5", "mrr_chance": "0.01",
-        "device": "cpu", "images_per_second": "12.34", "queries_per_second": "1234", "parameters": "", "dimension": "",
-        "on_front": "1", **figures,
-    }  # fmt: skip
-    page = markdown([row], {"m": "mit"}, {"far": "it is far away; go there"})
-    assert "0.50 [0.25, 0.75] | 0.50 [0.25, 0.75]" in page
-    assert [cell.strip() for cell in page.split("\n| m ")[-1].split("|")[1:8]] == [
-        "unknown", "unknown", "12.3", "1,234", "unknown", "unknown", "mit",
-    ]  # fmt: skip
-    assert page.endswith("\n- far: it is far away\n")
-    known = markdown([row | {"parameters": "29532969", "dimension": "384"}], {"m": "mit"}, {})
-    assert [cell.strip() for cell in known.split("\n| m ")[-1].split("|")[1:7]] == [
-        "29.5 M", "384", "12.3", "1,234", "1.54 MB", "1.5 GB",
-    ]  # fmt: skip
-    assert "Not to be had" not in known
-
-
 def contents(project: Project) -> dict[str, str]:
     """Return the hashes of all files of a user's workspace, but for what the zoo is to write."""
     return {
@@ -215,7 +159,7 @@ def test_what_can_be_had_is_compared_and_the_rest_is_listed(project: Project) ->
         label__sources=["human"],
     )
     before, status = contents(project), project.run("git", "status", "--porcelain")
-    said = project.run("python", "-m", "text2image.commands.zoo", "leaderboard")
+    said = project.run("python", "-m", "text2image.commands.zoo", "evaluate")
     assert "Traceback" not in said
     assert contents(project) == before
     assert project.run("git", "status", "--porcelain") == status

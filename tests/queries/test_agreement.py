@@ -1,11 +1,12 @@
-"""Kappa and judged@k against literals and scikit-learn."""
+"""Kappa against literals and scikit-learn."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from text2image.queries.agreement import Weights, cohen_kappa, judged
+from text2image.queries.agreement import Weights, cohen_kappa, judge_agreement
+from text2image.queries.judgements import JudgementRow
 
 
 def test_kappa_by_hand() -> None:
@@ -50,10 +51,12 @@ def test_wrong_grades_are_an_error() -> None:
         cohen_kappa(np.array([0]), np.array([0]), "cubic")  # type: ignore[arg-type]
 
 
-def test_judged_by_hand() -> None:
-    judgements = np.array([[True, False, True], [False, False, False]])
-    assert judged(judgements, 1).tolist() == [1.0, 0.0]
-    assert judged(judgements, 2).tolist() == [0.5, 0.0]
-    np.testing.assert_allclose(judged(judgements, 10), [2 / 3, 0.0])
-    with pytest.raises(ValueError, match="k ≥ 1"):
-        judged(judgements, 0)
+def test_people_and_models_are_set_side_by_side() -> None:
+    rows = [
+        JudgementRow("human", "a", "i", 3, "Ann", ""), JudgementRow("human", "A", "i", 2, "model:x", ""),
+        JudgementRow("human", "b", "i", 0, "Bob", ""), JudgementRow("human", "b", "i", 1, "Ann", ""),
+        JudgementRow("human", "b", "i", 1, "model:x", ""), JudgementRow("ocr", "a", "i", 0, "Ann", ""),
+    ]  # fmt: skip
+    agreed = judge_agreement("human", rows)
+    assert (agreed["by_people"], agreed["by_models"], agreed["by_both"]) == (2, 2, 2), "the last word counts"
+    assert agreed["kappa_quadratic"] == cohen_kappa(np.array([3, 1]), np.array([2, 1]), "quadratic")

@@ -14,7 +14,6 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stages.judgements import agreement as judge_agreement
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.collection.manifest import read_gallery
@@ -22,6 +21,7 @@ from text2image.formats.tables import read_csv
 from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries, read_run
 from text2image.params import Params, load_params
+from text2image.queries.agreement import judge_agreement
 from text2image.queries.asked import read_label_queries
 from text2image.queries.judgements import JudgementRow, is_person, read_if_any
 from text2image.queries.judging.pool import PooledQuery, most_suspicious_first, pool

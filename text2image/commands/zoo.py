@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from stages.leaderboard import COLUMNS
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.encoders.device import pick_device
 from text2image.encoders.models.card import describe
@@ -27,7 +27,8 @@ from text2image.encoders.models.load import copies_of_weights
 from text2image.encoders.models.memory import require_memory
 from text2image.encoders.models.size import measure_size
 from text2image.encoders.settings import LOCAL_DIR
-from text2image.evaluation.leaderboard import markdown
+from text2image.encoders.throughput import COLUMNS as SPEED_COLUMNS
+from text2image.evaluation.leaderboard import COLUMNS, markdown
 from text2image.formats.files import write_text
 from text2image.formats.tables import Row, read_csv
 from text2image.params import Params, load_params
@@ -172,6 +173,15 @@ def results() -> list[Row]:
     return read_csv(path, COLUMNS)
 
 
+def measured_speeds() -> dict[str, dict[str, str]]:
+    """Return ``{model: {"device", "images", "texts"}}``, embedded a second, of models measured on this machine."""
+    path, speeds = ARTIFACTS.throughput, dict[str, dict[str, str]]()
+    for row in read_csv(path, ("model", *SPEED_COLUMNS)) if path.exists() else []:
+        speed = speeds.setdefault(row["model"], {"device": row["device"]})
+        speed[row["what"]] = row["per_second"]
+    return speeds
+
+
 def find_models(models: Sequence[str], params: Params) -> dict[str, str]:
     """Say of each model whether it can be had, and return the reasons of those that cannot."""
     absent = {}
@@ -211,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     rows = results()
     licences = {row["model"]: licence_of(params.models[row["model"]]) for row in rows}
-    page = markdown(rows, licences, absent)
+    page = markdown(rows, licences, absent, measured_speeds())
     write_text(FOLDER / "leaderboard.md", page)
     print(page)
     say(

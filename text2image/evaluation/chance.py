@@ -9,21 +9,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from text2image.evaluation.measures import ideal_dcg
-
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
 def hit_rate(n_relevant: Integers, n_images: int, k: int) -> Floats:
-    """Return the probability of a relevant image in the first k: ``1 - C(N-R, k) / C(N, k)``."""
+    """Return the probability of a relevant image in the first k: ``1 - C(N-R, k) / C(N, k)``.
+
+    >>> hit_rate(np.array([1, 2]), 4, 1).tolist()
+    [0.25, 0.5]
+    """
     return 1.0 - _survival(n_relevant, n_images, min(k, n_images))[:, -1]
 
 
 def reciprocal_rank(n_relevant: Integers, n_images: int) -> Floats:
     """Return the expected reciprocal rank: the sum of ``P(best rank = r) / r``.
 
-    For a single relevant image this is the harmonic number ``H(N) / N``.
+    For a single relevant image this is ``H(N) / N``, H(N) the harmonic number.
+
+    >>> reciprocal_rank(np.array([1]), 2).tolist()
+    [0.75]
     """
     expected = np.empty(len(n_relevant))
     positions = np.arange(1, n_images + 1)
@@ -34,12 +39,19 @@ def reciprocal_rank(n_relevant: Integers, n_images: int) -> Floats:
 
 
 def recall(n_relevant: Integers, n_images: int, k: int) -> Floats:
-    """Return the expected share of relevant images in the first k: ``min(k, N) / N``."""
+    """Return the expected share of relevant images in the first k: ``min(k, N) / N``.
+
+    >>> recall(np.array([1, 2]), 4, 3).tolist()
+    [0.75, 0.75]
+    """
     return np.full(len(n_relevant), min(k, n_images) / n_images)
 
 
-def ndcg(relevance: Integers, starts: Integers, n_images: int, k: int) -> Floats:
-    """Return the expected nDCG@k: every place holds the mean gain, ``(sum of grades / N) DCG(k ones) / ideal``.
+def dcg(relevance: Integers, starts: Integers, n_images: int, k: int) -> Floats:
+    """Return the expected DCG@k: every place holds the mean gain, ``(sum of grades / N) DCG@k of ones``.
+
+    >>> dcg(np.array([3, 1]), np.array([0]), 4, 1).tolist()
+    [1.0]
 
     Args:
         relevance: ``(n_pairs,)`` int64, the grades of the relevant images, query after query.
@@ -49,13 +61,16 @@ def ndcg(relevance: Integers, starts: Integers, n_images: int, k: int) -> Floats
     """
     places = np.arange(1, min(k, n_images) + 1)
     discounts = float(np.sum(1.0 / np.log2(places + 1.0)))
-    mean_gain = np.add.reduceat(relevance, starts) / n_images
-    expected: Floats = mean_gain * discounts / ideal_dcg(relevance, starts, k)
+    expected: Floats = np.add.reduceat(relevance, starts) / n_images * discounts
     return expected
 
 
 def median_rank(n_relevant: Integers, n_images: int) -> float:
-    """Return the median best rank over random orders of all queries together."""
+    """Return the median best rank over random orders of all queries together.
+
+    >>> median_rank(np.array([1]), 5)
+    3.0
+    """
     sizes, counts = np.unique(n_relevant, return_counts=True)
     survival = np.zeros(n_images + 1)
     for size, count in zip(sizes, counts, strict=True):

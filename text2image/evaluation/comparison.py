@@ -8,13 +8,15 @@ order of queries, measures or models: swapping the models swaps signs, nothing e
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from text2image.evaluation.intervals import difference_intervals, standard_error, student_t
+from text2image.evaluation.measures import Measure
 from text2image.queries.clusters import UNIT, cluster_sums
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +25,16 @@ Integers = npt.NDArray[np.int64]
 POWER = 0.8
 BLOCK_SIGNS = 2**21
 """Signs held at a time (float64: 16 MiB)."""
+
+ONE_MODEL = "one model only: there is nothing to compare it with"
+WORDS = {
+    "mrr": ("ranks the image higher than", "the mean reciprocal rank of the image"),
+    "hit_rate": (
+        "finds the image in the top {k} more often than",
+        "the share of queries with the image in the top {k}",
+    ),
+}
+"""How to say that a model is better by a measure, and what it is measured by."""
 
 
 class Comparison(NamedTuple):
@@ -42,6 +54,58 @@ class Comparison(NamedTuple):
     p_value: float
     detectable: float | None
     n_queries: int
+
+
+class Scores(NamedTuple):
+    """What one model scores on one source: ``values`` is ``(n_queries, n_measures)``, the others ``(n_queries,)``."""
+
+    query_ids: Sequence[str]
+    values: Floats
+    clusters: Integers
+
+
+def compare_models(
+    scores: Mapping[str, Mapping[str, Scores]],
+    measures: Sequence[Measure],
+    headline: Measure,
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Compare every pair of models on every source, with Holm's correction over all comparisons.
+
+    Args:
+        scores: ``{source: {model: scores}}``.
+        measures: the columns of the scores' values.
+        headline: that of ``measures`` which the sentences speak of.
+        resamples, seed: see :func:`compare`.
+
+    Returns:
+        ``{source: {"summary": sentences, "A - B": {measure: figures}}}``.
+
+    Raises:
+        ValueError: two models answer different queries of a source.
+    """
+    keys: list[tuple[str, str, str, Measure]] = []
+    comparisons: list[Comparison] = []
+    for source, by_model in scores.items():
+        for first, second in combinations(by_model, 2):
+            keys += [(source, first, second, measure) for measure in measures]
+            comparisons += _compare_pair(by_model[first], by_model[second], resamples=resamples, seed=seed)
+    adjusted = holm(np.array([one.p_value for one in comparisons])).tolist()
+    table: dict[str, dict[str, Any]] = {source: {"summary": []} for source in scores}
+    for (source, first, second, measure), one, p in zip(keys, comparisons, adjusted, strict=True):
+        pair = table[source].setdefault(f"{first} - {second}", {})
+        pair[str(measure)] = one._asdict() | {"p_holm": p}
+        if measure == headline:
+            table[source]["summary"].append(verdict(first, second, measure, one, p))
+    return {source: row | {"summary": row["summary"] or [ONE_MODEL]} for source, row in table.items()}
+
+
+def _compare_pair(first: Scores, second: Scores, *, resamples: int, seed: int) -> list[Comparison]:
+    if list(first.query_ids) != list(second.query_ids):
+        raise ValueError("expected all models on the same queries, found others")
+    return compare(first.values, second.values, first.clusters, resamples=resamples, seed=seed)
 
 
 def compare(
@@ -146,39 +210,31 @@ def detectable_difference(sums: Floats, counts: Floats, alpha: float = 0.05) -> 
 
 
 def verdict(
-    first: str, second: str, measure: str, found: Comparison, adjusted_p: float, alpha: float = 0.05
+    first: str, second: str, measure: Measure, comparison: Comparison, adjusted_p: float, alpha: float = 0.05
 ) -> str:
-    """Return one sentence on a comparison of ``mrr`` or ``hit_rate@k``, the better model first.
+    """Return one sentence on a comparison by one of ``WORDS``, the better model first.
 
     A difference is claimed where the p-value adjusted for the family is below ``alpha`` and the
     interval leaves out 0.
 
     Raises:
-        ValueError: another measure.
+        ValueError: there are no words for the measure.
     """
-    better, by = _words(measure)
-    (_, ahead), (_, behind) = sorted([(-found.difference, first), (found.difference, second)])
-    low, high = (found.low, found.high) if ahead == first else (-found.high, -found.low)
+    if measure.name not in WORDS:
+        raise ValueError(f"expected one of the measures {', '.join(WORDS)}, found '{measure}'")
+    better, by = (words.format(k=measure.k) for words in WORDS[measure.name])
+    difference = comparison.difference
+    (_, ahead), (_, behind) = sorted([(-difference, first), (difference, second)])
+    low, high = (comparison.low, comparison.high) if ahead == first else (-comparison.high, -comparison.low)
     digits = max(2, -math.floor(math.log10(high - low))) if high > low else 2
     figures = (
-        f"{abs(found.difference):+.{digits}f} [{low:z.{digits}f}, {high:z.{digits}f}], n = {found.n_queries}"
+        f"{abs(difference):+.{digits}f} [{low:z.{digits}f}, {high:z.{digits}f}], n = {comparison.n_queries}"
     )
     if adjusted_p < alpha and low > 0.0:
         return f"{ahead} {better} {behind}: {figures}"
-    sentence = f"cannot tell {ahead} and {behind} apart {by}: {figures}"
+    sentence = f"cannot tell {ahead} and {behind} apart by {by}: {figures}"
     if low > 0.0:
         return f"{sentence}; p = {adjusted_p:.2f} after Holm's correction for all comparisons"
-    if found.detectable is None:
+    if comparison.detectable is None:
         return sentence
-    return f"{sentence}; a difference of {found.detectable:.{digits}f} would have shown"
-
-
-def _words(measure: str) -> tuple[str, str]:
-    """Return how to say that a model is better by a measure, and what it is measured by."""
-    name, _, k = measure.partition("@")
-    if measure == "mrr":
-        return "ranks the image higher than", "by the mean reciprocal rank of the image"
-    if name == "hit_rate" and k:
-        share = f"by the share of queries with the image in the top {k}"
-        return f"finds the image in the top {k} more often than", share
-    raise ValueError(f"expected the measure mrr or hit_rate@k, found {measure!r}")
+    return f"{sentence}; a difference of {comparison.detectable:.{digits}f} would have shown"

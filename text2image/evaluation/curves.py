@@ -1,16 +1,18 @@
-"""What the charts of an evaluation draw: a few points, however many queries there are."""
+"""What the charts of an evaluation draw: a few points a series, however many queries there are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from text2image.evaluation import chance
-from text2image.evaluation import measures as metrics
-from text2image.evaluation.summary import RankedQueries, Resampling, with_intervals
+from text2image.evaluation.measures import Measure, RankedQueries, compared
+from text2image.evaluation.results import Results, decimals, per_query
+from text2image.evaluation.summary import Resampling, with_intervals
+from text2image.formats.tables import chart_text
 
 Integers = npt.NDArray[np.int64]
 
@@ -32,13 +34,11 @@ class HitRateAt(NamedTuple):
 
 def hit_rate_curve(queries: RankedQueries, resampling: Resampling) -> Iterator[HitRateAt]:
     """Yield the hit rate at those k of ``CURVE_K`` that the gallery allows."""
-    starts = metrics.query_starts(queries.n_relevant)
-    ks = [k for k in CURVE_K if k <= queries.n_images]
-    table = {f"{k}": metrics.hit_rate(queries.ranks, starts, k) for k in ks}
-    figures = with_intervals(table, queries.clusters, resampling)
-    for k in ks:
-        by_chance = float(chance.hit_rate(queries.n_relevant, queries.n_images, k).mean())
-        yield HitRateAt(k, figures[f"{k}"], figures[f"{k}_low"], figures[f"{k}_high"], by_chance)
+    measures = [Measure("hit_rate", k) for k in CURVE_K if k <= queries.n_images]
+    figures = with_intervals(per_query(queries, measures), queries.clusters, resampling)
+    for measure in measures:
+        value, low, high = (figures[f"{measure}{end}"] for end in ("", "_low", "_high"))
+        yield HitRateAt(measure.k or 0, value, low, high, measure.chance(queries))
 
 
 def reciprocal_rank_curve(best_ranks: Integers) -> Iterator[tuple[float, float]]:
@@ -68,3 +68,60 @@ def rank_shares(best_ranks: Integers) -> Iterator[tuple[str, float]]:
         inside = (best_ranks >= low) & (best_ranks <= (high if high else best_ranks.max()))
         label = str(low) if low == high else f"{low}–{high}" if high else f">{low - 1}"
         yield label, float(inside.mean())
+
+
+def margins(queries: pd.DataFrame) -> pd.DataFrame:
+    """Return the text of each query with the scores of its best relevant and its best irrelevant image."""
+    known = queries.dropna(subset="best_irrelevant")
+    return pd.DataFrame(
+        {
+            "text": known["text"].map(chart_text),
+            "relevant": known["best_relevant"],
+            "irrelevant": known["best_irrelevant"],
+        }
+    )
+
+
+def chart_tables(
+    results: Mapping[tuple[str, str], Results], resampling: Resampling, label: str = ""
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of the charts by name, a series a model and source.
+
+    Args:
+        results: ``{(model, source): results}``.
+        resampling: of the intervals.
+        label: what to add to the names of the series.
+    """
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for (model, source), one in results.items():
+        best = one.ranked.best_ranks
+        for name, table in {
+            "hit_rate": pd.DataFrame(hit_rate_curve(one.ranked, resampling)).pipe(decimals),
+            "reciprocal_ranks": pd.DataFrame(
+                reciprocal_rank_curve(best), columns=["share", "reciprocal_rank"]
+            ).pipe(decimals),
+            "ranks": pd.DataFrame(rank_shares(best), columns=["rank", "share"]).pipe(decimals),
+            "margins": margins(one.queries),
+        }.items():
+            table.insert(0, "series", f"{model} · {source}{label}")
+            tables.setdefault(name, []).append(table)
+    return {name: pd.concat(parts) for name, parts in tables.items()}
+
+
+def interval_table(figures: Mapping[str, Mapping[str, Mapping[str, Any]]], ks: Sequence[int]) -> pd.DataFrame:
+    """Return the main measures of metrics.json, ``{model: {source: figures}}``, with interval and chance level."""
+    rows = [
+        {
+            "model": model,
+            "source": source,
+            "measure": str(measure),
+            "value": row[str(measure)],
+            "low": row[f"{measure}_low"],
+            "high": row[f"{measure}_high"],
+            "chance": row["chance"][str(measure)],
+        }
+        for model, sources in figures.items()
+        for source, row in sources.items()
+        for measure in compared(ks)
+    ]
+    return pd.DataFrame(rows).pipe(decimals)

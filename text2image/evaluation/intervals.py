@@ -25,6 +25,7 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from text2image.queries.clusters import UNIT, canonical, cluster_sums, is_constant
 
@@ -48,10 +49,7 @@ def cluster_intervals(
 ) -> tuple[Floats, Floats]:
     """Return the interval of each measure's mean over queries, by BCa bootstrap of whole clusters.
 
-    Where every cluster has the same mean v (all queries perfect, or a single cluster) a resample
-    shows no spread, yet [v, v] would claim certainty from three queries. By Clopper and Pearson, g
-    such clusters leave a share up to ``1 - q``, ``q = ((1 - level) / 2)^(1 / g)``, of clusters like
-    none of them; these may score anything within the bounds: ``[q v + (1 - q) min, q v + (1 - q) max]``.
+    Where every cluster has the same mean, a resample shows no spread: see :func:`constant_interval`.
 
     Args:
         values: ``(n_queries, n_measures)`` float64 within ``bounds``.
@@ -72,7 +70,7 @@ def cluster_intervals(
     sums, counts = canonical(*cluster_sums(values, clusters))
     means = bootstrap_means(sums, counts, resamples, seed)
     ends = [
-        _constant(sums[:, j], counts[:, j], level, bounds)
+        constant_interval(sums[:, j], counts[:, j], level, bounds)
         or _bca(sums[:, j], counts[:, j], means[:, j], level)
         for j in range(values.shape[1])
     ]
@@ -124,8 +122,8 @@ def bootstrap_means(
     """
     columns = np.concatenate([sums, counts], axis=1)
     totals = [weights @ columns for weights in cluster_weights(len(sums), resamples, seed, block_draws)]
-    found, drawn = np.split(np.concatenate(totals), 2, axis=1)
-    means: Floats = found / drawn * UNIT
+    drawn_sums, drawn_counts = np.split(np.concatenate(totals), 2, axis=1)
+    means: Floats = drawn_sums / drawn_counts * UNIT
     return means
 
 
@@ -141,10 +139,15 @@ def cluster_weights(n_clusters: int, resamples: int, seed: int, block_draws: int
         yield drawn.reshape(rows, n_clusters).astype(np.float64)
 
 
-def _constant(
+def constant_interval(
     sums: Floats, counts: Floats, level: float, bounds: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """Return the interval of clusters that all have one mean; None where they differ."""
+    """Return the interval of clusters that all have one mean v; None where they differ.
+
+    [v, v] would claim certainty from three queries. By Clopper and Pearson, g such clusters leave a share up to
+    ``1 - q``, ``q = ((1 - level) / 2)^(1 / g)``, of clusters like none of them; these may score anything
+    within the bounds: ``[q v + (1 - q) min, q v + (1 - q) max]``.
+    """
     if not is_constant(sums, counts):
         return None
     seen = ((1.0 - level) / 2.0) ** (1.0 / len(sums))
@@ -188,11 +191,9 @@ def standard_error(sums: Floats, counts: Floats) -> float:
 
 
 def student_t(share: float, freedom: int) -> float:
-    """Return Student's t quantile by its expansion in 1 / freedom (Abramowitz and Stegun, 26.7.5).
+    """Return Student's t quantile, as ``scipy.stats.t.ppf`` does, which takes 0.5 s longer to import.
 
-    At 97.5 % within 0.2 % of the exact value from 5 degrees of freedom on; for one, half of it.
+    >>> round(student_t(0.975, 1), 4)
+    12.7062
     """
-    z = NORMAL.inv_cdf(share)
-    first, second = (z**3 + z) / 4.0, (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
-    third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
-    return z + first / freedom + second / freedom**2 + third / freedom**3
+    return float(stdtrit(freedom, share))

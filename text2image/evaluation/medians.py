@@ -39,9 +39,11 @@ def median_interval(
         for row in weights:
             reached = np.cumsum(row[cluster])
             medians.append(ordered[np.searchsorted(reached, reached[-1] / 2)])
-    found = np.sort(medians)
+    ordered_medians = np.sort(medians)
     tail = (1.0 - level) / 2.0
-    return float(found[int(tail * len(found))]), float(found[int((1.0 - tail) * len(found)) - 1])
+    ends = int(tail * resamples), int((1.0 - tail) * resamples) - 1
+    low, high = ordered_medians[list(ends)].tolist()
+    return float(low), float(high)
 
 
 def _canonical(values: Integers, clusters: Integers) -> Integers:

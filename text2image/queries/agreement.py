@@ -1,14 +1,16 @@
-"""How far two judges agree on grades of relevance, and how much of a result has been judged."""
+"""How far two judges agree on grades of relevance."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Booleans = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+from text2image.formats.texts import query_id
+from text2image.queries.judgements import JudgementRow, is_person
+
 Integers = npt.NDArray[np.int64]
 
 GRADES = 4
@@ -16,6 +18,25 @@ GRADES = 4
 
 Weights = Literal["none", "linear", "quadratic"]
 POWERS: dict[Weights, int] = {"none": 0, "linear": 1, "quadratic": 2}
+
+
+def judge_agreement(source: str, rows: Iterable[JudgementRow]) -> dict[str, Any]:
+    """Return how many pairs people and models both judged in one source, and their weighted kappa."""
+    by_people: dict[tuple[str, str], int] = {}
+    by_models: dict[tuple[str, str], int] = {}
+    for row in rows:
+        if row.source == source:
+            judged_by = by_people if is_person(row.by) else by_models
+            judged_by[query_id(row.query), row.image_id] = row.relevance
+    both = sorted(by_people.keys() & by_models.keys())
+    people = np.array([by_people[pair] for pair in both], dtype=np.int64)
+    models = np.array([by_models[pair] for pair in both], dtype=np.int64)
+    return {
+        "by_people": len(by_people),
+        "by_models": len(by_models),
+        "by_both": len(both),
+        "kappa_quadratic": cohen_kappa(people, models, "quadratic"),
+    }
 
 
 def cohen_kappa(
@@ -42,15 +63,7 @@ def cohen_kappa(
     Raises:
         ValueError: lengths that differ, grades out of range, or an unknown weighting.
     """
-    if len(first) != len(second):
-        raise ValueError(f"expected two grades for each item, found {len(first)} and {len(second)} grades")
-    if weights not in POWERS:
-        raise ValueError(f"expected weights to be one of {', '.join(POWERS)}, found {weights!r}")
-    grades = np.concatenate([first, second])
-    if len(grades) == 0:
-        return None
-    if grades.min() < 0 or grades.max() >= n_grades:
-        raise ValueError(f"expected grades 0 … {n_grades - 1}, found {grades.min()} … {grades.max()}")
+    _check(first, second, weights, n_grades)
     table = np.bincount(first * n_grades + second, minlength=n_grades**2).reshape(n_grades, n_grades)
     chance = np.outer(table.sum(axis=1), table.sum(axis=0))
     distance = np.abs(np.subtract.outer(np.arange(n_grades), np.arange(n_grades)))
@@ -59,25 +72,11 @@ def cohen_kappa(
     return 1.0 - int(np.sum(weight * table)) * len(first) / expected if expected else None
 
 
-def judged(judgements: Booleans, k: int) -> Floats:
-    """Return judged@k of each query: the share of its first k results that anyone has judged.
-
-    Holes in the judgements count as not relevant; a low share says that a score is a lower bound.
-    A gallery smaller than k is counted whole.
-
-    Source: Buckley and Voorhees, Retrieval Evaluation with Incomplete Information, 2004.
-
-    Args:
-        judgements: ``(n_queries, depth)`` bool, whether the result at each rank has a judgement.
-        k: at least 1.
-
-    Returns:
-        ``(n_queries,)`` float64 in [0, 1].
-
-    Raises:
-        ValueError: k below 1, or no results.
-    """
-    if k < 1 or judgements.shape[1] == 0:
-        raise ValueError(f"expected k ≥ 1 and at least one result a query, found {k}, {judgements.shape[1]}")
-    share: Floats = judgements[:, :k].mean(axis=1, dtype=np.float64)
-    return share
+def _check(first: Integers, second: Integers, weights: Weights, n_grades: int) -> None:
+    if len(first) != len(second):
+        raise ValueError(f"expected two grades for each item, found {len(first)} and {len(second)} grades")
+    if weights not in POWERS:
+        raise ValueError(f"expected weights to be one of {', '.join(POWERS)}, found {weights!r}")
+    grades = np.concatenate([first, second])
+    if len(grades) and (grades.min() < 0 or grades.max() >= n_grades):
+        raise ValueError(f"expected grades 0 … {n_grades - 1}, found {grades.min()} … {grades.max()}")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.compare import measures
 from text2image.evaluation.comparison import Comparison, compare, holm, verdict
+from text2image.evaluation.measures import Measure, compared, of_best_ranks
 from text2image.formats.tables import Row
 from text2image.pages.report.revisions import Key, Revision
 from text2image.queries.clusters import query_clusters
@@ -38,7 +38,7 @@ class Change(NamedTuple):
     """What one measure did, second minus first revision, and its p-value among all comparisons."""
 
     key: Key
-    measure: str
+    measure: Measure
     before: float
     after: float
     comparison: Comparison
@@ -72,15 +72,15 @@ def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
 
 def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int, seed: int) -> list[Change]:
     """Compare the revisions by reciprocal rank and hit rate at each k, with Holm's correction over all."""
-    names = ["mrr", *(f"hit_rate@{k}" for k in ks)]
-    rows: list[tuple[Key, str, float, float, Comparison]] = []
+    measures = compared(ks)
+    rows: list[tuple[Key, Measure, float, float, Comparison]] = []
     for key, paired in pairs.items():
         if len(paired.texts) == 0:
             continue
-        before, after = measures(paired.first, ks), measures(paired.second, ks)
+        before, after = of_best_ranks(paired.first, measures), of_best_ranks(paired.second, measures)
         comparisons = compare(after, before, paired.clusters, resamples=resamples, seed=seed)
-        means = zip(names, before.mean(axis=0), after.mean(axis=0), comparisons, strict=True)
-        rows.extend((key, name, float(a), float(b), comparison) for name, a, b, comparison in means)
+        means = zip(measures, before.mean(axis=0), after.mean(axis=0), comparisons, strict=True)
+        rows.extend((key, measure, float(a), float(b), one) for measure, a, b, one in means)
     adjusted = holm(np.array([row[-1].p_value for row in rows]))
     return [Change(*row, float(p)) for row, p in zip(rows, adjusted, strict=True)]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from stages.compare import headline
+from text2image.evaluation.measures import Measure, headline
 from text2image.pages.report.blocks import Block, Sentences, Table
 from text2image.pages.report.changes import Change, Paired, change_sentence, find_changes, moved, pair_all
-from text2image.pages.report.figures import figure, measure_name, measured, percent
+from text2image.pages.report.figures import figure, known_measure, measured, percent
 from text2image.pages.report.revisions import Key, Revision
 
 WIDE = 0.4
@@ -32,22 +32,22 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
     return [block for block in blocks if not isinstance(block, Sentences) or block.sentences]
 
 
-def _headline(row: Mapping[str, object]) -> str:
+def _headline(row: Mapping[str, object]) -> Measure | None:
     """Return the hit rate that the conclusions speak of, of those in a row of metrics.json; or none."""
-    ks = [int(k) for name, _, k in (m.partition("@") for m in row) if name == "hit_rate" and k.isdigit()]
-    return headline(ks) if ks else ""
+    ks = [one.k for one in map(known_measure, row) if one and one.name == "hit_rate" and one.k]
+    return headline(ks) if ks else None
 
 
 def performance_sentence(revision: Revision, key: Key) -> str:
     """Return one sentence on a model and source, with its interval, chance level and numbers; or none."""
     row = revision.row(key)
     measure = _headline(row)
-    score = measured(row, measure)
-    if score is None:
+    score = measured(row, str(measure))
+    if measure is None or score is None:
         return ""
     sentence = (
         f"On {key.source} labels, {key.model} shows a right image among the first "
-        f"{measure.partition('@')[2]} for {percent(score.value)} of {figure(row.get('n_queries'))} queries "
+        f"{measure.k} for {percent(score.value)} of {figure(row.get('n_queries'))} queries "
         f"(95 % interval {percent(score.low)} to {percent(score.high)}; by chance {percent(score.chance)}), "
         f"searching {figure(row.get('n_images'))} images"
     )
@@ -118,7 +118,7 @@ def _what_changed(
 def _interval_sentence(first: Revision, second: Revision, key: Key) -> str:
     """Return what the intervals of two revisions say, where the rows of single queries are missing."""
     measure = _headline(second.row(key))
-    scores = [measured(revision.row(key), measure) for revision in (first, second)]
+    scores = [measured(revision.row(key), str(measure)) for revision in (first, second)]
     shown = [
         f"{percent(score.value)} [{percent(score.low)}, {percent(score.high)}] in {revision.name}"
         for score, revision in zip(scores, (first, second), strict=True)
@@ -127,14 +127,14 @@ def _interval_sentence(first: Revision, second: Revision, key: Key) -> str:
     ends = [
         end for score in scores if score is not None for end in (score.low, score.high) if end is not None
     ]
-    if len(ends) < 4:
+    if measure is None or len(ends) < 4:
         return (
             "the revisions cannot be compared, since a measure, its interval or the queries' rows are missing"
         )
     overlap = ends[0] <= ends[3] and ends[2] <= ends[1]
     verdict = "overlap, so the revisions cannot be told apart by them" if overlap else "do not overlap"
     return (
-        f"{measure_name(measure)} {', '.join(shown)}; the intervals {verdict} "
+        f"{measure.title} {', '.join(shown)}; the intervals {verdict} "
         "(the rows of single queries, which would tell more, are missing)"
     )
 
@@ -144,7 +144,7 @@ def _change_table(first: str, second: str, pairs: Mapping[Key, Paired], changes:
         (
             change.key.source,
             change.key.model,
-            measure_name(change.measure),
+            change.measure.title,
             figure(change.comparison.n_queries),
             figure(change.before, 3),
             figure(change.after, 3),

@@ -6,15 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from text2image.evaluation.measures import Measure
 from text2image.pages.report.blocks import Score
 
-NAMES = {
-    "mrr": "MRR",
-    "hit_rate": "HitRate",
-    "recall": "Recall",
-    "ndcg": "nDCG",
-    "median_rank": "median rank",
-}
 UNKNOWN = "–"
 
 
@@ -38,10 +32,18 @@ def percent(value: object, digits: int = 0) -> str:
     return UNKNOWN if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
-def measure_name(measure: str) -> str:
-    """Return ``hit_rate@5`` as ``HitRate@5``."""
-    name, at, k = measure.partition("@")
-    return f"{NAMES.get(name, name)}{at}{k}"
+def known_measure(text: str) -> Measure | None:
+    """Return the measure that a key of metrics.json names; None for other keys, such as those of older versions."""
+    try:
+        return Measure.parse(text)
+    except ValueError:
+        return None
+
+
+def measure_name(text: str) -> str:
+    """Return a key of metrics.json as people write it: ``hit_rate@5`` as ``HitRate@5``."""
+    measure = known_measure(text)
+    return measure.title if measure else text.replace("_", " ")
 
 
 def measured(row: Mapping[str, Any], measure: str) -> Score | None:

@@ -7,7 +7,15 @@ from itertools import product
 from typing import Any
 
 from text2image.pages.report.blocks import Cell, Table
-from text2image.pages.report.figures import UNKNOWN, figure, measure_name, measured, number, percent
+from text2image.pages.report.figures import (
+    UNKNOWN,
+    figure,
+    known_measure,
+    measure_name,
+    measured,
+    number,
+    percent,
+)
 from text2image.pages.report.revisions import Key, Revision
 
 
@@ -34,7 +42,7 @@ def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
         if (row := revision.row(key))
     ]
     measures = list(dict.fromkeys(name for _, _, row in rows for name in row if f"{name}_low" in row))
-    main = [name for name in measures if name == "mrr" or name.startswith("hit_rate@")]
+    main = [name for name in measures if (one := known_measure(name)) and one.name in ("mrr", "hit_rate")]
     others = [name for name in measures if name not in main]
     where = _where(revisions)
     heads = ["labels", "model", *where, "queries", "images"]

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from text2image.queries.audit import best_alike, blame, pair_ranks, percentiles, suspicion, verdict
+from text2image.evaluation.labels.audit import (
+    audit,
+    best_alike,
+    blame,
+    find_signs,
+    label_pairs,
+    pair_ranks,
+    suspicion,
+    verdict,
+)
+from text2image.formats.texts import query_id
 
 
 def unit(matrix: np.ndarray) -> np.ndarray:
@@ -29,12 +40,12 @@ def test_an_item_twice_under_a_key_is_no_other() -> None:
 
 def test_percentiles_share_the_middle_of_ties() -> None:
     np.testing.assert_allclose(
-        percentiles(np.array([3.0, 1, np.nan, 1, 2])), [0.875, 0.25, np.nan, 0.25, 0.625]
+        suspicion([pd.Series([3.0, 1, np.nan, 1, 2])]), [0.875, 0.25, np.nan, 0.25, 0.625]
     )
 
 
 def test_suspicion_is_the_mean_of_what_is_there() -> None:
-    signs = [np.array([1.0, 2.0]), np.array([np.nan, 5.0])]
+    signs = [pd.Series([1.0, 2.0]), pd.Series([np.nan, 5.0])]
     np.testing.assert_allclose(suspicion(signs), [0.25, (0.75 + 0.5) / 2])
 
 
@@ -60,10 +71,34 @@ def test_planted_errors_come_out_on_top(seed: int) -> None:
     bad = generator.choice(2 * n, 48, replace=False)
     rows[bad] = np.roll(rows[bad], 1)
     signs = [
-        np.log(pair_ranks(texts, images, rows, columns)),
-        np.log(pair_ranks(images, texts, columns, rows)),
-        -best_alike(texts, rows, columns),
-        -best_alike(images, columns, rows),
+        pd.Series(sign)
+        for sign in (
+            np.log(pair_ranks(texts, images, rows, columns)),
+            np.log(pair_ranks(images, texts, columns, rows)),
+            -best_alike(texts, rows, columns),
+            -best_alike(images, columns, rows),
+        )
     ]
     top = np.argsort(-suspicion(signs), kind="stable")[: len(bad)]
     assert np.isin(top, bad).mean() >= 5 * len(bad) / (2 * n)
+
+
+def test_a_wrong_label_is_explained() -> None:
+    """Three images, each with its text, and the text of the third under the first, too."""
+    image_ids, images = ["a", "b", "c"], unit(np.array([[1.0, 0], [0, 1], [-1, 0]]))
+    labels = [("a", "east"), ("b", "north"), ("c", "west"), ("a", "West")]
+    queries = {query_id(text): text for text in ("east", "north", "west")}
+    pairs = label_pairs([{"image_id": i, "text": t} for i, t in labels], queries, image_ids)
+    assert pairs.columns.tolist() == [0, 0, 1, 2]
+    assert pairs.texts == ["east", "West", "north", "west"], "sorted by image and row"
+    rows = [(query_id("east"), 1, 1, 1.0), (query_id("west"), 1, 1, 1.0), (query_id("west"), 0, 2, 0.0)]
+    ranks = pd.DataFrame(rows, columns=["query_id", "relevance", "rank", "score"])
+    signs = find_signs(pairs, images, images, ranks, list(queries))
+    assert signs.table["image_rank"].tolist() == [1, 3, 1, 1]
+    assert signs.table["text_alike"].tolist()[:2] == [-1.0, -1.0]
+    assert np.isnan(signs.table["text_alike"]).tolist() == [False, False, True, True]
+    table = audit(pairs, [signs, signs], image_ids, 3)
+    worst = table.iloc[0]
+    assert (worst["image_id"], worst["text"], worst["speaks_against"]) == ("a", "West", "")
+    assert worst["why"] == "unlike the image's other texts (-1.00); unlike its other images (-1.00)"
+    assert list(table.columns)[:5] == ["image_id", "text", "suspicion", "speaks_against", "why"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.judgements import uncounted
+from text2image.evaluation.judged import uncounted
 from text2image.formats.texts import query_id
 from text2image.queries.judgements import JudgementRow, append_judgements, read_judgements
 

@@ -1,0 +1,82 @@
+"""Which queries are shown: by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from text2image.evaluation.examples import (
+    Picture,
+    best_queries,
+    choose_examples,
+    most_instructive,
+    worst_queries,
+)
+from text2image.evaluation.measures import RankedQueries
+from text2image.evaluation.results import Results
+from text2image.pages.sheets.examples import COLUMNS
+
+
+def queries(*ranks: int, clusters: str = "0012", irrelevant: float = 0.25) -> pd.DataFrame:
+    """Four queries a, b, c, d with scores that fall from 0.5."""
+    n = len(ranks)
+    return pd.DataFrame(
+        {
+            "query_id": [f"q{text}" for text in "abcd"],
+            "text": list("abcd"),
+            "n_relevant": [1] * n,
+            "best_rank": ranks,
+            "best_image": ["x"] * n,
+            "best_relevant": np.linspace(0.5, 0.2, n),
+            "best_irrelevant": [irrelevant] * n,
+            "cluster": list(clusters),
+        }
+    )
+
+
+def results(table: pd.DataFrame) -> Results:
+    none = np.zeros(0, dtype=np.int64)
+    return Results(table, pd.DataFrame(), RankedQueries(none, none, none, 9, none))
+
+
+def test_the_sheets_draw_these_columns() -> None:
+    assert Picture._fields == COLUMNS
+
+
+def test_the_best_and_the_worst_one_a_cluster() -> None:
+    table = queries(1, 1, 1, 7)
+    assert best_queries(table, 3)["text"].tolist() == ["a", "c", "d"], (
+        "b is of the cluster of a, whose margin is larger"
+    )
+    assert worst_queries(table, 2)["text"].tolist() == ["d", "c"], "of those at rank 1 the smallest margin"
+    assert best_queries(table, 1)["text"].tolist() == ["a"]
+    alone = queries(1, 1, 1, 1, irrelevant=np.nan)
+    assert best_queries(alone, 1)["margin"].tolist() == [1.5], "-1 is the score of no irrelevant image"
+
+
+def test_the_most_instructive_queries_are_those_on_which_models_differ() -> None:
+    tables = {"x": queries(1, 1, 7, 2), "y": queries(1, 9, 7, 1), "z": queries(2, 5, 7, 4)}
+    assert [tuple(one) for one in most_instructive(tables, 5)] == [(1, "x", "y"), (3, "y", "z")], (
+        "one a cluster, none on which all agree"
+    )
+    assert len(most_instructive(tables, 1)) == 1
+    assert most_instructive({"x": queries(1, 2, 3, 4)}, 5) == []
+
+
+def test_pictures_of_a_query_by_hand() -> None:
+    tables = {"m": results(queries(1, 2, 3, 4)), "n": results(queries(1, 1, 1, 1))}
+    run = {f"q{text}": [(image, 0.5) for image in "wxyzuv"] for text in "abcd"}
+    qrels = {f"q{text}": {"x": 2} for text in "abcd"}
+    pictures = list(choose_examples(tables, {"m": run, "n": run}, qrels, best=1, worst=1, instructive=1))
+    sheets = [(p.sheet, p.model, p.query_id) for p in pictures[::6]]
+    assert sheets == [
+        ("best", "m", "qa"), ("worst", "m", "qd"), ("best", "n", "qa"), ("worst", "n", "qd"),
+        ("instructive", "n", "qd"), ("instructive", "m", "qd"),
+    ]  # fmt: skip
+    first = pictures[:6]
+    assert [(p.place, p.image_id, p.relevant) for p in first] == [
+        (0, "x", 1), (1, "w", 0), (2, "x", 1), (3, "y", 0), (4, "z", 0), (5, "u", 0),
+    ]  # fmt: skip
+    assert first[0][3:9] == ("a", 1, 1, 9, "0.250000", 0)
+    alone = choose_examples({"m": tables["m"]}, {"m": run}, qrels, best=1, worst=1, instructive=1)
+    assert {p.sheet for p in alone} == {"best", "worst"}

@@ -1,0 +1,115 @@
+"""Results by hand: from a table of ranks to a row a query, and back to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from text2image.base.console import InputError
+from text2image.evaluation.curves import chart_tables, interval_table, margins
+from text2image.evaluation.measures import reported
+from text2image.evaluation.results import (
+    RANK_COLUMNS,
+    Results,
+    decimals,
+    make_results,
+    read_ranks,
+    refuse_leaks,
+    write_results,
+    write_table,
+)
+from text2image.evaluation.summary import Resampling, summarise, training_data
+from text2image.formats.tables import read_csv, write_csv
+from text2image.queries.split import SplitRow
+from text2image.retrieval.runs import RankRow
+
+RANKS = [
+    ("q2", "=nan", "a", 2, 3, "0.500000"), ("q2", "=nan", "b", 0, 1, "0.900000"), ("q2", "=nan", "c", 3, 2, "0.700000"),
+    ("q1", "NA", "b", 1, 1, "0.800000"), ("q1", "NA", "c", 0, 2, "0.100000"),
+    ("q3", "<i>", "d", 2, 1, "0.250000"),
+]  # fmt: skip
+GROUPS = {"a": 0, "b": 1, "c": 1, "d": 2}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    write_csv(tmp_path / "ranks.csv", RANK_COLUMNS, RANKS)
+    return make_results(read_ranks(tmp_path / "ranks.csv"), GROUPS, 4, reported([1]))
+
+
+def test_the_columns_are_those_that_retrieve_writes() -> None:
+    assert RankRow._fields == RANK_COLUMNS
+
+
+def test_a_row_a_query_by_hand(results: Results, tmp_path: Path) -> None:
+    """q2 and q1 share a group; q3 has no irrelevant image in its table."""
+    write_results(tmp_path / "results.csv", results)
+    table = read_csv(tmp_path / "results.csv", ["query_id"])
+    assert list(table[0]) == [
+        "query_id", "text", "n_relevant", "best_rank", "best_relevant", "best_irrelevant", "cluster", "reciprocal_rank",
+    ]  # fmt: skip
+    assert [list(row.values()) for row in table] == [
+        ["q2", "=nan", "2", "2", "0.7", "0.9", "0", "0.5"],
+        ["q1", "NA", "1", "1", "0.8", "0.1", "0", "1"],
+        ["q3", "<i>", "1", "1", "0.25", "", "1", "1"],
+    ]
+    assert results.queries["best_image"].tolist() == ["c", "b", "d"]
+    assert results.ranked.ranks.tolist() == [3, 2, 1, 1]
+    assert results.ranked.relevance.tolist() == [2, 3, 1, 2]
+    assert results.measures["hit_rate@1"].tolist() == [0.0, 1.0, 1.0]
+
+
+def test_charts_have_a_series_a_model_and_source(results: Results) -> None:
+    how = Resampling(2000, 1)
+    tables = chart_tables({("m", "s"): results, ("n", "s"): results}, how, " (train)")
+    assert tables.keys() == {"hit_rate", "reciprocal_ranks", "ranks", "margins"}
+    assert {table.columns[0] for table in tables.values()} == {"series"}
+    assert tables["hit_rate"]["series"].unique().tolist() == ["m · s (train)", "n · s (train)"]
+    assert tables["hit_rate"].iloc[0].tolist()[1:3] == [1, "0.666667"]
+    assert tables["margins"].iloc[0].tolist() == ["m · s (train)", "=nan", 0.7, 0.9]
+    figures = {"m": {"s": summarise(results.ranked, reported([1]), how, results.measures)}}
+    intervals = interval_table(figures, [1])
+    assert intervals["measure"].tolist() == ["mrr", "hit_rate@1"]
+    assert intervals["value"].tolist() == ["0.833333", "0.666667"]
+
+
+def test_texts_in_charts_cannot_end_a_script() -> None:
+    text = "a</script><img src=x onerror=alert(1)>"
+    queries = pd.DataFrame(
+        {"text": [text] * 2, "best_relevant": [0.5, 0.5], "best_irrelevant": [0.4, np.nan]}
+    )
+    table = margins(queries)
+    assert table.columns.tolist() == ["text", "relevant", "irrelevant"]
+    assert ["<" in text for text in table["text"]] == [False], (
+        "and a query without an irrelevant image is no point"
+    )
+
+
+def test_what_a_model_has_seen_is_refused(tmp_path: Path) -> None:
+    write_csv(tmp_path / "ranks.csv", RANK_COLUMNS, RANKS)
+    ranks = read_ranks(tmp_path / "ranks.csv")
+    test = [
+        SplitRow("test", "a", "q2", "x", 2),
+        SplitRow("train", "z", "q9", "y", 2),
+        SplitRow("train", "y", "", "", 0),
+    ]
+    refuse_leaks(ranks, "m", test, "test")
+    for row in (SplitRow("train", "z", "q1", "NA", 2), SplitRow("validation", "c", "", "", 0)):
+        with pytest.raises(InputError, match=r"expected data/ranks/m .* found [12] queries of other parts"):
+            refuse_leaks(ranks, "m", [*test, row], "test")
+
+
+def test_what_is_excluded_is_said() -> None:
+    assert training_data([], "test", 0, 0) == {}
+    said = training_data(["r"], "test", 2, 3)
+    assert said["excluded"]["n_queries"] == 2
+    assert said["excluded"]["why"].startswith("the train and validation parts of what r learned from")
+
+
+def test_tables_keep_whole_numbers_and_leave_gaps_empty(tmp_path: Path) -> None:
+    table = pd.DataFrame({"name": ["x", "y"], "n": [1, 2], "share": [1 / 3, np.nan]})
+    write_table(tmp_path / "t.csv", decimals(table, 4))
+    assert (tmp_path / "t.csv").read_text() == "name,n,share\nx,1,0.3333\ny,2,\n"

@@ -1,0 +1,148 @@
+"""Which queries are worth looking at: the best, the worst, and those on which the models differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from text2image.evaluation.results import Results
+from text2image.formats.trec import Run
+
+SHOWN = 5
+"""Images of a ranking that are shown, beside the relevant one."""
+
+
+class Picture(NamedTuple):
+    """A row of data/examples/SOURCE.csv: a picture on a sheet.
+
+    Attributes:
+        sheet: ``best``, ``worst`` or ``instructive``.
+        model: whose ranking it is.
+        query_id, text: the query.
+        n_relevant: how many images answer it.
+        best_rank: the rank of the first of them.
+        n_images: how many images were searched.
+        margin: the score of the best relevant image less that of the best irrelevant one.
+        place: 1 to ``SHOWN`` for the first images of the ranking; 0 for the best relevant one, for comparison.
+        image_id: the picture.
+        score: its cosine similarity.
+        relevant: 1 if it answers the query, else 0.
+    """
+
+    sheet: str
+    model: str
+    query_id: str
+    text: str
+    n_relevant: int
+    best_rank: int
+    n_images: int
+    margin: str
+    place: int
+    image_id: str
+    score: str
+    relevant: int
+
+
+class Disputed(NamedTuple):
+    """A query that models answer unlike: its row in their results, and who ranks its image best and worst."""
+
+    row: int
+    best: str
+    worst: str
+
+
+def with_margins(queries: pd.DataFrame) -> pd.DataFrame:
+    """Add how far the best relevant image scores above the best irrelevant one; -1 counts where there is none."""
+    return queries.assign(margin=queries["best_relevant"] - queries["best_irrelevant"].fillna(-1.0))
+
+
+def best_queries(queries: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Return the n best queries by reciprocal rank; among equals, those with the largest margin."""
+    return _varied(queries, ["best_rank", "margin", "text"], [True, False, True], n)
+
+
+def worst_queries(queries: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Return the n worst queries by reciprocal rank; among equals, those with the smallest margin."""
+    return _varied(queries, ["best_rank", "margin", "text"], [False, True, True], n)
+
+
+def _varied(queries: pd.DataFrame, by: list[str], ascending: list[bool], n: int) -> pd.DataFrame:
+    """Return the first n queries, one a cluster: queries about one image would show the same twice."""
+    ordered = with_margins(queries).sort_values(by, ascending=ascending)
+    return ordered.drop_duplicates("cluster").head(n)
+
+
+def most_instructive(queries: Mapping[str, pd.DataFrame], n: int) -> list[Disputed]:
+    """Return the n queries with the largest spread of reciprocal ranks over the models, one a cluster.
+
+    Args:
+        queries: the results by model, the same queries in each. Of models that rank alike the first is the
+            best and the last the worst.
+    """
+    first = next(iter(queries.values()))
+    ranks = pd.DataFrame({model: table["best_rank"] for model, table in queries.items()})
+    table = first[["text", "cluster"]].assign(
+        spread=1.0 / ranks.min(axis=1) - 1.0 / ranks.max(axis=1),
+        best=ranks.idxmin(axis=1),
+        worst=ranks[ranks.columns[::-1]].idxmax(axis=1),
+    )
+    ordered = table.sort_values(["spread", "text"], ascending=[False, True]).drop_duplicates("cluster")
+    chosen = ordered[ordered["spread"] > 0].head(n)
+    return [Disputed(*row) for row in chosen[["best", "worst"]].itertuples(name=None)]
+
+
+def choose_examples(
+    results: Mapping[str, Results],
+    runs: Mapping[str, Run],
+    qrels: Mapping[str, Mapping[str, int]],
+    *,
+    best: int,
+    worst: int,
+    instructive: int,
+) -> Iterator[Picture]:
+    """Yield the pictures of every model's best and worst queries of one source, then of the disputed ones.
+
+    Args:
+        results: of one source by model.
+        runs: the same models' rankings, at least the first ``SHOWN`` images of every query.
+        qrels: which images answer each query.
+        best, worst, instructive: how many queries a sheet shows; the last only where there are several models.
+    """
+    for model, one in results.items():
+        for sheet, queries in (
+            ("best", best_queries(one.queries, best)),
+            ("worst", worst_queries(one.queries, worst)),
+        ):
+            yield from _pictures(sheet, model, queries, one.ranked.n_images, runs[model], qrels)
+    if len(results) > 1:
+        tables = {model: with_margins(one.queries) for model, one in results.items()}
+        for disputed in most_instructive(tables, instructive):
+            for model in (disputed.best, disputed.worst):
+                query, n_images = tables[model].loc[[disputed.row]], results[model].ranked.n_images
+                yield from _pictures("instructive", model, query, n_images, runs[model], qrels)
+
+
+def _pictures(
+    sheet: str,
+    model: str,
+    queries: pd.DataFrame,
+    n_images: int,
+    run: Run,
+    qrels: Mapping[str, Mapping[str, int]],
+) -> Iterator[Picture]:
+    for query in queries.itertuples():
+        images: Sequence[tuple[str, float]] = run[query.query_id][:SHOWN]
+        about = (
+            query.query_id,
+            query.text,
+            query.n_relevant,
+            query.best_rank,
+            n_images,
+            f"{query.margin:.6f}",
+        )
+        shown = [(query.best_image, query.best_relevant), *images]
+        for place, (image, score) in enumerate(shown):
+            relevant = int(image in qrels[query.query_id])
+            yield Picture(sheet, model, *about, place, image, f"{score:.9g}", relevant)

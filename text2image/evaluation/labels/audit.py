@@ -1,0 +1,220 @@
+"""Suspicious labels: signs that a text does not belong to its image, put together without a threshold.
+
+Four signs, each larger the more suspicious, each independent of the scale of a model's scores:
+
+- the image ranks far down for its text;
+- the text ranks far down, among the texts of its source, for its image;
+- the text is unlike the image's other texts of the same source;
+- the image is unlike the other images that carry the text.
+
+Each becomes a percentile over the labels, which makes them comparable; a label's suspicion is the mean
+of those that it has. The signs come from confident-learning practice (Northcutt et al., Confident
+Learning, 2021): labels that good models contradict are wrong more often than labels at random.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from text2image.formats.tables import Row
+from text2image.formats.texts import query_id
+from text2image.retrieval.gallery import rank_gallery
+
+Floats = npt.NDArray[np.float64]
+Vectors = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+FOUND = 10
+"""A relevant image at this rank or better counts as found: neither label nor model is to blame."""
+
+SIGNS = ("image_rank", "text_rank", "text_alike", "image_alike")
+VERDICTS = ("label", "model", "unclear")
+
+
+class LabelPairs(NamedTuple):
+    """The labels of one source: columns of the gallery, rows of the query file, and texts as labelled."""
+
+    columns: Integers
+    rows: Integers
+    texts: list[str]
+
+
+class Signs(NamedTuple):
+    """What one model says of each label.
+
+    Attributes:
+        table: a row a label, the columns ``SIGNS``; NaN where there is no such sign.
+        blame: from :func:`blame`.
+    """
+
+    table: pd.DataFrame
+    blame: list[str]
+
+
+def label_pairs(labels: Sequence[Row], queries: Mapping[str, str], image_ids: Sequence[str]) -> LabelPairs:
+    """Return the labels as indices, sorted by image and text.
+
+    Args:
+        labels: rows of data/labels/SOURCE.csv.
+        queries: ``{query_id: text}`` in the order of the query file.
+        image_ids: of the gallery.
+    """
+    row_of = {query: row for row, query in enumerate(queries)}
+    column_of = {image_id: column for column, image_id in enumerate(image_ids)}
+    indexed = sorted((column_of[x["image_id"]], row_of[query_id(x["text"])], x["text"]) for x in labels)
+    columns, rows, texts = zip(*indexed, strict=True)
+    return LabelPairs(np.array(columns), np.array(rows), list(texts))
+
+
+def find_signs(
+    pairs: LabelPairs, images: Vectors, texts: Vectors, ranks: pd.DataFrame, query_ids: Sequence[str]
+) -> Signs:
+    """Return the signs that one model gives for the labels of one source.
+
+    Args:
+        pairs: the labels.
+        images, texts: unit rows of the gallery and of the source's query file.
+        ranks: of the model on the source (:func:`text2image.evaluation.results.read_ranks`).
+        query_ids: of the query file.
+    """
+    image_rank = pair_ranks(texts, images, pairs.rows, pairs.columns)
+    first = ranks[(ranks["relevance"] > 0) & (ranks["rank"] == 1)]["score"]
+    irrelevant = ranks[ranks["relevance"] == 0].set_index("query_id")["score"]
+    best_irrelevant = irrelevant.reindex([query_ids[row] for row in pairs.rows]).fillna(-1.0)
+    table = pd.DataFrame(
+        {
+            "image_rank": image_rank,
+            "text_rank": pair_ranks(images, texts, pairs.columns, pairs.rows),
+            "text_alike": best_alike(texts, pairs.rows, pairs.columns),
+            "image_alike": best_alike(images, pairs.columns, pairs.rows),
+        }
+    )
+    typical = float(first.median()) if len(first) else np.inf
+    return Signs(table, blame(image_rank, best_irrelevant.to_numpy(), typical))
+
+
+def audit(
+    pairs: LabelPairs, by_model: Sequence[Signs], image_ids: Sequence[str], n_texts: int
+) -> pd.DataFrame:
+    """Return every label with its suspicion, the most suspicious first, as data/audit/SOURCE.csv has them.
+
+    The signs are means over models.
+    """
+    means = sum(signs.table for signs in by_model) / len(by_model)
+    table = pd.DataFrame(
+        {
+            "image_id": [image_ids[column] for column in pairs.columns],
+            "text": pairs.texts,
+            "suspicion": suspicion([sign for signs in by_model for sign in suspicious(signs.table)]),
+            "speaks_against": [verdict(words) for words in zip(*(s.blame for s in by_model), strict=True)],
+            "why": [explain(row, len(image_ids), n_texts) for row in means.to_dict("records")],
+        }
+    ).join(means)
+    return table.sort_values(["suspicion", "image_id", "text"], ascending=[False, True, True])
+
+
+def suspicious(signs: pd.DataFrame) -> list[pd.Series[float]]:
+    """Return the signs of one model, each larger the more suspicious."""
+    return [
+        np.log(signs["image_rank"]), np.log(signs["text_rank"]), -signs["text_alike"], -signs["image_alike"],
+    ]  # fmt: skip
+
+
+def pair_ranks(left: Vectors, right: Vectors, rows: Integers, columns: Integers) -> Integers:
+    """Return the rank of ``right[columns[i]]`` among all of ``right`` for ``left[rows[i]]``.
+
+    Args:
+        left, right: ``(n, dim)`` and ``(m, dim)`` float32 unit rows.
+        rows, columns: ``(n_pairs,)`` integers.
+
+    Returns:
+        ``(n_pairs,)`` int64 in [1, m], by the tie rule of :func:`text2image.retrieval.ranking.ranks`.
+    """
+    order = np.lexsort((columns, rows))
+    asked, places = np.unique(rows[order], return_inverse=True)
+    parts = rank_gallery(left[asked], right, places, columns[order], 1)
+    ranks = np.empty(len(rows), dtype=np.int64)
+    ranks[order] = np.concatenate([ranks[:0], *(part.pair_ranks for part in parts)])
+    return ranks
+
+
+def best_alike(vectors: Vectors, items: Integers, keys: Integers) -> Floats:
+    """Return how alike each item is to the most similar *other* item of its key.
+
+    Args:
+        vectors: ``(n_vectors, dim)`` float32 unit rows.
+        items: ``(n,)`` rows of ``vectors``; equal rows count as the same item.
+        keys: ``(n,)`` what groups items, such as the image of each text.
+
+    Returns:
+        ``(n,)`` float64 cosine similarities; NaN for an item alone under its key.
+    """
+    members: dict[int, set[int]] = defaultdict(set)
+    for item, key in zip(items.tolist(), keys.tolist(), strict=True):
+        members[key].add(item)
+    alike = np.full(len(items), np.nan)
+    for index, (item, key) in enumerate(zip(items.tolist(), keys.tolist(), strict=True)):
+        others = sorted(members[key] - {item})
+        if others:
+            alike[index] = float((vectors[others] @ vectors[item]).max())
+    return alike
+
+
+def suspicion(signs: Sequence[pd.Series[float]]) -> Floats:
+    """Return the mean of the percentiles of all signs that a label has: ``(n_labels,)`` in (0, 1).
+
+    A percentile is the mid-rank of a label's sign among those labels that have it, ties sharing the middle.
+
+    Args:
+        signs: ``(n_labels,)`` float64 each, larger the more suspicious, NaN where there is none;
+            every label has at least one.
+    """
+    table = pd.concat(signs, axis=1)
+    percentiles = (table.rank() - 0.5) / table.count().clip(lower=1)
+    mean: Floats = percentiles.mean(axis=1).to_numpy()
+    return mean
+
+
+def blame(rank: Integers, best_irrelevant: Floats, typical: float) -> list[str]:
+    """Say for each label whom one model's search speaks against: ``label``, ``model`` or neither.
+
+    An image at rank ``FOUND`` or better blames nobody (""). Otherwise, where some other image fits the
+    text as well as right answers usually fit theirs, the model knows what the text means and the
+    label is wrong or incomplete; where no image fits, the model does not understand the text.
+
+    Args:
+        rank: ``(n,)`` rank of the labelled image.
+        best_irrelevant: ``(n,)`` score of the best image that the text does not belong to.
+        typical: the median score of relevant images that were ranked first.
+    """
+    return [
+        "" if r <= FOUND else "label" if score >= typical else "model"
+        for r, score in zip(rank.tolist(), best_irrelevant.tolist(), strict=True)
+    ]
+
+
+def verdict(blames: Sequence[str]) -> str:
+    """Return what most models say, ``unclear`` if they are split, "" if most blame nobody."""
+    for word in ("", "label", "model"):
+        if 2 * sum(blame == word for blame in blames) > len(blames):
+            return word
+    return "unclear"
+
+
+def explain(signs: Mapping[str, float], n_images: int, n_texts: int) -> str:
+    """Say in a few words what makes a label suspicious, the strongest sign first."""
+    image_rank, text_rank, text_alike, image_alike = (signs[name] for name in SIGNS)
+    reasons = [
+        (np.log(image_rank) / np.log(n_images + 1), f"image ranks {image_rank:.0f} for it"),
+        (np.log(text_rank) / np.log(n_texts + 1), f"text ranks {text_rank:.0f} for the image"),
+        (1 - text_alike, f"unlike the image's other texts ({text_alike:.2f})"),
+        (1 - image_alike, f"unlike its other images ({image_alike:.2f})"),
+    ]
+    known = sorted((reason for reason in reasons if not np.isnan(reason[0])), reverse=True)
+    return "; ".join(text for _, text in known[:2])

@@ -1,0 +1,123 @@
+"""The results of one model on one source: a row a query, from the exact ranks that ``retrieve`` wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from text2image.base.console import InputError
+from text2image.evaluation.measures import MRR, Measure, RankedQueries
+from text2image.formats.tables import read_csv, write_csv
+from text2image.queries.clusters import query_clusters
+from text2image.queries.split import SplitRow
+
+RANK_COLUMNS = ("query_id", "text", "image_id", "relevance", "rank", "score")
+
+
+class Results(NamedTuple):
+    """What one model found for the queries of one source.
+
+    Attributes:
+        queries: a row a query: ``query_id``, ``text``, ``n_relevant``, ``best_rank``, ``best_image``, the scores
+            ``best_relevant`` and ``best_irrelevant`` (cosine similarities; NaN where every image is
+            relevant), ``cluster``.
+        measures: a row a query, a column a measure, named as its ``str``.
+        ranked: the ranks of all relevant images.
+    """
+
+    queries: pd.DataFrame
+    measures: pd.DataFrame
+    ranked: RankedQueries
+
+
+def read_ranks(path: Path) -> pd.DataFrame:
+    """Read data/ranks/MODEL/SOURCE.csv: a row a relevant image and one for each query's best irrelevant image."""
+    table = pd.DataFrame(read_csv(path, RANK_COLUMNS), columns=list(RANK_COLUMNS), dtype=object)
+    return table.astype({"relevance": "int64", "rank": "int64", "score": "float64"})
+
+
+def make_results(
+    ranks: pd.DataFrame, group_of: Mapping[str, int], n_images: int, measures: Sequence[Measure]
+) -> Results:
+    """Return the results that follow from a table of ranks, queries in its order.
+
+    Args:
+        ranks: from :func:`read_ranks`.
+        group_of: ``{image_id: near-duplicate group}``; queries about images of one group are a cluster.
+        n_images: how many images were searched.
+        measures: what to measure.
+    """
+    relevant = ranks[ranks["relevance"] > 0]
+    by_query = relevant.groupby("query_id", sort=False)
+    sizes = by_query.size().to_numpy()
+    groups = relevant["image_id"].map(group_of).to_numpy()
+    clusters = query_clusters(np.repeat(np.arange(len(sizes)), sizes), groups, len(sizes))
+    ranked = RankedQueries(
+        relevant["rank"].to_numpy(), relevant["relevance"].to_numpy(), sizes, n_images, clusters
+    )
+    best = relevant.loc[by_query["rank"].idxmin()]
+    irrelevant = ranks[ranks["relevance"] == 0].set_index("query_id")["score"]
+    queries = pd.DataFrame(
+        {
+            "query_id": best["query_id"].to_numpy(),
+            "text": best["text"].to_numpy(),
+            "n_relevant": sizes,
+            "best_rank": best["rank"].to_numpy(),
+            "best_image": best["image_id"].to_numpy(),
+            "best_relevant": best["score"].to_numpy(),
+            "best_irrelevant": irrelevant.reindex(best["query_id"]).to_numpy(),
+            "cluster": clusters,
+        }
+    )
+    return Results(queries, per_query(ranked, measures), ranked)
+
+
+def per_query(queries: RankedQueries, measures: Sequence[Measure]) -> pd.DataFrame:
+    """Return each measure of every query: a row a query, a column a measure, all in [0, 1]."""
+    return pd.DataFrame({str(measure): measure.per_query(queries) for measure in measures})
+
+
+def decimals(table: pd.DataFrame, digits: int = 6) -> pd.DataFrame:
+    """Return a table with its floats as text of so many decimals; whole numbers and what is not known stay."""
+    floats = table.select_dtypes("float64")
+    as_text = {name: floats[name].map(f"{{:.{digits}f}}".format, na_action="ignore") for name in floats}
+    return table.assign(**as_text)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV; what is not known is empty."""
+    cells = table.astype(object).where(table.notna(), "")
+    write_csv(path, list(table.columns), cells.itertuples(index=False, name=None))
+
+
+def write_results(path: Path, results: Results) -> None:
+    """Write data/results/MODEL/SOURCE.csv, which holds nothing that depends on ``evaluate.k``."""
+    reciprocal = results.measures[str(MRR)].map("{:.6g}".format)
+    write_table(path, results.queries.assign(reciprocal_rank=reciprocal).drop(columns="best_image"))
+
+
+def refuse_leaks(ranks: pd.DataFrame, model: str, split: Sequence[SplitRow], part: str) -> None:
+    """Refuse ranks in which a fine-tuned model answers what it has seen.
+
+    Args:
+        ranks: of the model on one source.
+        model: its name.
+        split: the split of the run that made it.
+        part: the only part of it that may be measured (``evaluate.part``).
+
+    Raises:
+        InputError: a query, or an image ranked for one, belongs to another part.
+    """
+    queries, images = (
+        {getattr(row, kind) for row in split if row.part != part} for kind in ("query_id", "image_id")
+    )
+    seen = ranks[ranks["query_id"].isin(queries) | ranks["image_id"].isin(images)]
+    if len(seen):
+        raise InputError(
+            f"expected data/ranks/{model} to hold what '{model}' has not seen (the {part} part of its split), found "
+            f"{seen['query_id'].nunique()} queries of other parts; evaluate.part: train measures them, labelled as such"
+        )
