@@ -48,13 +48,13 @@ def photograph(seed: int) -> bytes:
     width, height = SIZE
     y, x = np.mgrid[0:height, 0:width]
     waves = [np.sin(x / width * rng.uniform(2, 9) + y / height * rng.uniform(2, 9)) for _ in range(3)]
-    patches = np.uint8(rng.integers(0, 256, (height // 16, width // 16, 3)))
-    structures = np.asarray(Image.fromarray(patches).resize(SIZE, Image.Resampling.BICUBIC), dtype=float)
+    patches = rng.integers(0, 256, (height // 16, width // 16, 3)).astype(np.uint8)
+    structures = np.asarray(Image.fromarray(patches).resize(SIZE, Image.Resampling.BICUBIC), dtype=np.float64)
     pixels = (
         128 + 70 * np.stack(waves, axis=-1) + 0.4 * (structures - 128) + rng.normal(0, 5, (height, width, 3))
     )
     buffer = io.BytesIO()
-    Image.fromarray(np.uint8(np.clip(pixels, 0, 255))).save(buffer, "JPEG", quality=85)
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
 
 

@@ -28,7 +28,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.table import Row, against, at_most, interleaved, reference, report, require, seconds
-from text2image.retrieval.gallery import IMAGE_BLOCK, QUERY_BLOCK, rank_gallery
+from text2image.retrieval.gallery import IMAGE_BLOCK, QUERY_BLOCK, Ranking, rank_gallery
 from text2image.retrieval.index import Index, recalls
 from text2image.retrieval.ranking import score_blocks, top_k
 
@@ -112,7 +112,7 @@ def exact(images: np.ndarray, n_queries: int) -> list[Row]:
     threads = os.cpu_count() or 1
     turn = 4 * QUERY_BLOCK * threads
     spent, most = np.zeros(3), 0.0
-    kept = []
+    kept: list[Ranking] = []
     products(queries[:turn], images, QUERY_BLOCK, IMAGE_BLOCK, threads)  # reads the file
     for start in range(0, n_queries, turn):
         some, its_columns = queries[start : start + turn], columns[start : start + turn]

@@ -30,7 +30,7 @@ import psutil
 from PIL import Image
 
 from benchmarks.table import Row, against, at_most, reference, report, require, within
-from tests.pipeline import Project, new_project
+from tests.support.pipeline import Project, new_project
 
 QUERIES = 10_000
 REPEATS = 3  # the best counts, since others may compute

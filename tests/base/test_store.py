@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def test_other_determinants_are_another_space(tmp_path: Path) -> None:
 
 
 def test_a_failing_put_leaves_nothing(tmp_path: Path) -> None:
-    def items():  # type: ignore[no-untyped-def]
+    def items() -> Iterator[tuple[str, bytes]]:
         yield "k", b"v"
         raise RuntimeError("interrupted")
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image
@@ -332,14 +332,15 @@ def test_only_the_calls_of_the_page_are_taken(served: Served, grading: Grading) 
     assert served.ask("POST", CALL)[0] == 411
     assert served.ask("POST", CALL, Transfer_Encoding="chunked")[0] == 411
     file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
-    for wrong in (
+    calls: list[Any] = [
         {"data": [file, "builtin", "none"]},
         {"data": grading.grade | {"query": file}},
         {},
         [],
         {"data": [[file]]},
-    ):
-        assert served.ask("POST", "/gradio_api/queue/join", json.dumps(wrong).encode())[0] == 400, wrong
+    ]
+    for call in calls:
+        assert served.ask("POST", "/gradio_api/queue/join", json.dumps(call).encode())[0] == 400, call
     for wrong in (
         {"grade": 4},
         {"grade": "3"},

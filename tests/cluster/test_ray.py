@@ -23,8 +23,7 @@ import yaml
 from PIL import Image, ImageDraw
 
 from stages.label import with_engine
-from tests.pipeline.test_pipeline import tiny_model
-from tests.support.pipeline import REPOSITORY
+from tests.support.pipeline import REPOSITORY, tiny_model
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime
 from text2image.base.store import Store

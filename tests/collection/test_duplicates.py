@@ -52,5 +52,5 @@ def test_groups_are_numbered_by_first_appearance() -> None:
 
 def test_pair_quality_by_hand() -> None:
     given, true = np.array([0, 0, 0, 1, 2]), np.array([5, 5, 6, 6, 7])
-    assert pair_quality(given, true) == (2, pytest.approx(1 / 3), 0.5)
+    assert pair_quality(given, true) == pytest.approx((2, 1 / 3, 0.5))
     assert pair_quality(np.arange(3), np.arange(3)) == (0, None, None)

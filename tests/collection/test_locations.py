@@ -16,8 +16,7 @@ import yaml
 from fsspec.registry import _registry
 
 from stages import catalog, embed_images
-from tests.pipeline.test_pipeline import tiny_model
-from tests.support.pipeline import Project
+from tests.support.pipeline import Project, tiny_model
 from tests.support.workplace import REPOSITORY, picture
 from text2image.base.console import InputError
 from text2image.base.store import Store

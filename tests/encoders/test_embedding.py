@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -190,8 +191,12 @@ def test_a_vision_transformer_gives_the_same_bits_in_every_schedule(
     photographs: list[ImageFile], tmp_path: Path, precision: str
 ) -> None:
     tiny_model(tmp_path / "tiny")
-    card = {"name": f"local-dir:{tmp_path / 'tiny'}", "pretrained": None, "context_length": None, "files": {}}
-    model = load_model("tiny", card, CPU, precision)
+    card: dict[str, Any] = {
+        "name": f"local-dir:{tmp_path / 'tiny'}",
+        "pretrained": None,
+        "context_length": None,
+    }
+    model = load_model("tiny", card | {"files": {}}, CPU, precision)
     rows = vectors(model, photographs, runtime())
     for how in (runtime(workers=1), runtime(workers=3), runtime(1), runtime(3), runtime(16)):
         assert vectors(model, photographs, how).tobytes() == rows.tobytes()

@@ -6,6 +6,7 @@ Torch's resize of uint8 has whole numbers for weights, so that processors with a
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ GOLDEN_INPUTS = {
     "squash to an oblong: of the right size": "6e76428b1765",
 }
 
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "shortest": {"resize_mode": "shortest"},
     "shortest, bilinear": {"resize_mode": "shortest", "interpolation": "bilinear"},
     "squash": {"resize_mode": "squash"},
@@ -60,14 +61,18 @@ CARD = {
 
 def picture(width: int, height: int) -> Image.Image:
     """Return noise and a hard edge, made of whole numbers."""
-    pixels = (np.arange(height * width * 3, dtype=np.int64) ** 2 * 7 % 65521 % 256).astype(np.uint8)
-    pixels = pixels.reshape(height, width, 3)
+    numbers = np.arange(height * width * 3, dtype=np.int64) ** 2 * 7 % 65521 % 256
+    pixels = numbers.astype(np.uint8).reshape(height, width, 3)
     pixels[: height // 2, : width // 3] = (255, 0, 40)
     return Image.fromarray(pixels)
 
 
 def input_hash(way: str, size: tuple[int, int]) -> str:
-    options = {"image_size": 32, "mean": (0.48, 0.46, 0.41), "std": (0.27, 0.26, 0.28)} | WAYS[way]
+    options: dict[str, Any] = {
+        "image_size": 32,
+        "mean": (0.48, 0.46, 0.41),
+        "std": (0.27, 0.26, 0.28),
+    } | WAYS[way]
     transform = image_transform(is_train=False, **options)
     quick = fast(transform)
     assert quick is not transform

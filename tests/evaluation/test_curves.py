@@ -28,4 +28,5 @@ def test_the_curve_of_hit_rates_has_intervals() -> None:
     assert [point.hit_rate for point in points] == pytest.approx([1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 1])
     assert all(point.low <= point.hit_rate <= point.high for point in points)
     assert points[0].chance == pytest.approx((0.1 + 0.2 + 0.1) / 3)
-    assert points[-1] == HitRateAt(10, 1.0, points[-1].low, 1.0, pytest.approx(1.0))
+    assert points[-1].chance == pytest.approx(1.0)
+    assert points[-1] == HitRateAt(10, 1.0, points[-1].low, 1.0, points[-1].chance)

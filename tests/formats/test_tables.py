@@ -103,7 +103,8 @@ def test_measures_agree_with_ir_measures_on_our_own_files(tmp_path: Path, tied: 
     ]
     write_qrels(tmp_path / "q.qrels", {q.query_id: {i: 1 + len(i) % 3 for i in q.relevant} for q in queries})
     pairs = relevant_pairs([q.query_id for q in queries], image_ids, read_qrels(tmp_path / "q.qrels"))
-    lines, ranked = [], []
+    lines: list[str] = []
+    ranked = []
     for ranking in rank_gallery(queries_matrix, images, pairs.rows, pairs.columns, 30, query_block=7):
         ranked += [item for item in ranked_images(ranking, pairs) if item.relevance]
         for row, (best, scores) in enumerate(zip(ranking.columns, ranking.scores, strict=True)):

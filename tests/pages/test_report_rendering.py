@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.support.markup import HOSTILE, MARKDOWN, Elements, check_harmless
-from text2image.pages.report.blocks import Chart, Report, Section, Sentences, Table
+from text2image.pages.report.blocks import Block, Chart, Report, Section, Sentences, Table
 from text2image.pages.report.rendering import svg
 from text2image.pages.report.rendering.html import html as page_of
 from text2image.pages.report.rendering.markdown import escape, markdown
@@ -61,7 +61,8 @@ def test_markdown_mentions_nobody_links_nowhere_and_hides_no_control_characters(
 
 
 def test_a_page_escapes_every_block() -> None:
-    blocks = [Sentences([HOSTILE], HOSTILE), Table([HOSTILE], [[HOSTILE]], heading=HOSTILE, note=HOSTILE)]
+    table = Table([HOSTILE], [[HOSTILE]], heading=HOSTILE, note=HOSTILE)
+    blocks: list[Block] = [Sentences([HOSTILE], HOSTILE), table]
     report = Report(HOSTILE, HOSTILE, [Section(HOSTILE, blocks, HOSTILE)])
     page = page_of(report, several=False)
     assert check_harmless(page).count(HOSTILE) >= 6

@@ -68,8 +68,8 @@ def test_places_are_exact_ranks_of_the_whole_gallery() -> None:
     assert rank_group([], scores, image_ids) == ([], 0)
 
 
-@pytest.fixture
-def annotations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Annotations:
+@pytest.fixture(name="annotations")
+def known_annotations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Annotations:
     """Four images, b and c alike, that two sources label; a query of one of them is left out."""
     monkeypatch.chdir(tmp_path)
     columns = ("path", "image_id", "width", "height", "format", "near_group")

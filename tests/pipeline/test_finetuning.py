@@ -83,9 +83,9 @@ def test_a_tuned_model_is_made_measured_on_what_it_has_not_seen_and_refused_othe
     assert "to hold what 'builtin-tuned' has not seen" in refused
     assert "Traceback" not in refused
     ranks.write_text(sound)
-    splits = root / "data" / "splits" / "builtin-tuned.csv"
-    project.run("dvc", "unprotect", str(splits))
-    splits.write_text(splits.read_text() + f"test,{seen['image_id']},q0,planted,2\n")
+    split_file = root / "data" / "splits" / "builtin-tuned.csv"
+    project.run("dvc", "unprotect", str(split_file))
+    split_file.write_text(split_file.read_text() + f"test,{seen['image_id']},q0,planted,2\n")
     leak = project.run("python", "-m", "stages.finetune", "builtin-tuned", check=False)
     assert f"found a leak: image {seen['image_id']} is in train and test" in leak
     assert "Traceback" not in leak

@@ -12,8 +12,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from tests.pipeline.test_pipeline import tiny_model
-from tests.support.pipeline import Project
+from tests.support.pipeline import Project, tiny_model
 from text2image.base.console import InputError
 from text2image.commands.zoo import blamed
 from text2image.encoders.builtin.assemble import MODEL_CARD

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from text2image.retrieval import counting
-from text2image.retrieval import gallery as retrieval
 from text2image.retrieval.gallery import Ranking, rank_gallery
 from text2image.retrieval.scores import error_bound, exact_scores, from_keys, sort_keys
 
@@ -74,7 +73,8 @@ def naive_scores(name: str) -> list[list[np.float32]]:
 
 def naive(name: str, k: int) -> list[tuple[object, ...]]:
     """Return for each query its best images, their scores, its pairs' ranks and its best other image."""
-    case, results = cases()[name], []
+    case = cases()[name]
+    results: list[tuple[object, ...]] = []
     for row, exact in enumerate(naive_scores(name)):
         order = sorted(range(len(exact)), key=lambda column: (-exact[column], column))
         rank_of = {column: rank for rank, column in enumerate(order, start=1)}
@@ -134,7 +134,7 @@ def test_what_is_too_close_to_call_is_scored_exactly(monkeypatch: pytest.MonkeyP
         matmul(left, right, out=out)
         out += (0.9 * bound * generator.choice([-1, 1], out.shape)).astype(np.float32)
 
-    monkeypatch.setattr(retrieval.np, "matmul", rough)
+    monkeypatch.setattr(np, "matmul", rough)
     assert flat(list(rank_gallery(*case, 10, threads=1, image_block=64)), case) == expected
 
 
@@ -183,8 +183,8 @@ def test_what_is_not_a_number_is_refused(value: float) -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    queries, images, *pairs = cases()["plain"]
+    queries, images, rows, columns = cases()["plain"]
     with pytest.raises(ValueError, match="one dimension, found 23 and 24"):
-        next(rank_gallery(queries[:, :-1], images, *pairs, 3))
+        next(rank_gallery(queries[:, :-1], images, rows, columns, 3))
     with pytest.raises(ValueError, match="at least one image"):
-        next(rank_gallery(queries, images[:0], *pairs, 3))
+        next(rank_gallery(queries, images[:0], rows, columns, 3))

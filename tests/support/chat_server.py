@@ -249,7 +249,7 @@ class Handler(BaseHTTPRequestHandler):
             if parts["purpose"].get_content().strip() != "batch":
                 raise Bad(400, "Invalid purpose")
             name = f"file-{len(server.files)}"
-            server.files[name] = parts["file"].get_payload(decode=True)
+            server.files[name] = bytes(parts["file"].get_payload(decode=True))
             server.log.append(("file", name, 200))
             self.reply(200, {"id": name, "object": "file", "bytes": 1, "purpose": "batch", "filename": "x"})
         elif self.path == "/v1/batches":

@@ -33,7 +33,8 @@ def browser_page() -> Iterator[tuple[Page, list[str]]]:
         page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: heard.append(f"{error}"))
         page.on(
-            "request", lambda request: _elsewhere(request.url) and heard.append(f"asked for {request.url}")
+            "request",
+            lambda request: heard.extend([f"asked for {request.url}"] if _elsewhere(request.url) else []),
         )
         yield page, heard
         browser.close()
