@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from text2image.collection.images import UnusableImage, decode, open_image, read_bytes
-from text2image.labels.ocr.source import Engine, load_engine, model_files, read_lines
+from text2image.labels.ocr.engine import Engine, load_engine, model_files, read_lines
 from text2image.params import load_params
 
 LARGE = 1280  # pixels

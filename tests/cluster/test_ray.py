@@ -151,7 +151,7 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
         row for batch in embed_images_here("tiny", card, "fp32", params.runtime, files) for row in batch
     )
     many = [
-        ImageFile(f"{file.image_id}-{copy}", Path("sub", "..", file.path))
+        ImageFile(f"{file.image_id}-{copy}", Path("sub", "..", str(file.path)))
         for copy in range(10)
         for file in files
     ]
@@ -225,7 +225,8 @@ def test_what_goes_wrong_on_a_worker_is_one_sentence(nodes: Nodes, params: Param
     good, changed, hidden = (
         picture(tmp_path / f"{name}.png", 1, 64) for name in ("good", "changed", "hidden")
     )
-    changed.path.write_bytes(changed.path.read_bytes()[:999])
+    damaged = Path(str(changed.path))
+    damaged.write_bytes(damaged.read_bytes()[:999])
     good = good._replace(image_id="good")
     with connected():
         came, sentence = failure([good, changed], params)
@@ -237,7 +238,7 @@ def test_what_goes_wrong_on_a_worker_is_one_sentence(nodes: Nodes, params: Param
         assert "found ZeroDivisionError: division by zero (test_ray.py, line" in sentence
 
         if sys.platform == "linux":  # a path that this process alone can open
-            with hidden.path.open("rb") as file:
+            with Path(str(hidden.path)).open("rb") as file:
                 os.dup2(file.fileno(), 900)
             _, sentence = failure([hidden._replace(path=Path("/proc/self/fd/900"))], params)
             os.close(900)

@@ -75,14 +75,14 @@ def test_a_tuned_model_is_made_measured_on_what_it_has_not_seen_and_refused_othe
     }  # fmt: skip
 
     # What was seen in training is refused, wherever it comes from, unless it is labelled.
-    ranks = root / "data" / "ranks" / "builtin-tuned" / "human.csv"
-    sound = ranks.read_text()
+    rank_file = root / "data" / "ranks" / "builtin-tuned" / "human.csv"
+    sound = rank_file.read_text()
     seen = next(row for row in split if row["part"] == "train" and row["query_id"])
-    ranks.write_text(f"{sound}{seen['query_id']},{seen['text']},{seen['image_id']},2,1,0.5\n")
+    rank_file.write_text(f"{sound}{seen['query_id']},{seen['text']},{seen['image_id']},2,1,0.5\n")
     refused = project.run("python", "-m", "stages.evaluate", check=False)
     assert "to hold what 'builtin-tuned' has not seen" in refused
     assert "Traceback" not in refused
-    ranks.write_text(sound)
+    rank_file.write_text(sound)
     split_file = root / "data" / "splits" / "builtin-tuned.csv"
     project.run("dvc", "unprotect", str(split_file))
     split_file.write_text(split_file.read_text() + f"test,{seen['image_id']},q0,planted,2\n")

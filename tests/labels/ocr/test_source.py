@@ -103,7 +103,7 @@ def test_boxes_are_in_pixels_of_the_image(runtime: Runtime, tmp_path: Path) -> N
     (word,) = answer["lines"]
     left, top = word["box"][0]
     right, bottom = word["box"][2]
-    ink = Image.open(image.path).convert("L").point(lambda value: 255 - value).getbbox()
+    ink = Image.open(str(image.path)).convert("L").point(lambda value: 255 - value).getbbox()
     assert ink is not None
     assert (left, top, right, bottom) == pytest.approx(ink, abs=60)
     assert word["text"] == "GARDEN"

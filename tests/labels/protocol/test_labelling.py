@@ -90,7 +90,7 @@ def test_a_source_that_reads_words(runtime: Runtime, tmp_path: Path, monkeypatch
 
 
 def test_texts_become_one_line_and_the_first_of_equals_stays() -> None:
-    items = [
+    items: list[Label | NoLabel] = [
         Label("a", " red\n shoe ", 0.9),
         Label("a", "red shoe", 0.1),
         Label("a", "\u200b", 0.5),
