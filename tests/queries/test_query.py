@@ -1,25 +1,9 @@
-"""What is the same text, and which images answer it."""
+"""Queries of labels: one a text, whatever the order of the labels."""
 
 from __future__ import annotations
 
-import pytest
-
-from text2image.formats.texts import normalise_text, query_id
+from text2image.formats.texts import query_id
 from text2image.queries.query import make_queries
-
-
-@pytest.mark.parametrize(
-    ("raw", "expected"),
-    [
-        ("  red\tsneakers \n on sale ", "red sneakers on sale"),
-        ("ﬁne\u00a0print\u2028next", "fine print next"),
-        ("a\u202eb\u200bc\x00d", "abc d"),
-        ("\u200f \t", ""),
-        ("é", "é"),
-    ],
-)
-def test_normalised_texts_are_one_clean_line(raw: str, expected: str) -> None:
-    assert normalise_text(raw) == expected
 
 
 def test_a_text_of_several_images_is_one_query() -> None:
