@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.evaluation.test_intervals import clustered_ranks, measures
 from text2image.evaluation.comparison import (
     ONE_MODEL,
     Comparison,
-    Scores,
     compare,
     compare_models,
     detectable_difference,
@@ -20,7 +20,8 @@ from text2image.evaluation.comparison import (
     verdict,
 )
 from text2image.evaluation.intervals import difference_intervals
-from text2image.evaluation.measures import MRR, Measure
+from text2image.evaluation.measures import MRR, Measure, RankedQueries
+from text2image.evaluation.results import Results
 from text2image.queries.clusters import cluster_sums
 
 
@@ -170,14 +171,19 @@ def test_verdicts_by_hand() -> None:
         verdict("a", "b", Measure("recall", 5), BETTER, 0.001)
 
 
+def results(values: np.ndarray, clusters: np.ndarray) -> Results:
+    """Return results of queries q0, q1, … with hit_rate@5 and mrr."""
+    queries = pd.DataFrame({"query_id": [f"q{i}" for i in range(len(clusters))]})
+    one = np.ones(len(clusters), dtype=np.int64)
+    measures = pd.DataFrame(values, columns=["hit_rate@5", "mrr"])
+    return Results(queries, measures, RankedQueries(one, one, one, 9, clusters))
+
+
 def test_all_pairs_are_compared_and_corrected_together() -> None:
     first, second, clusters = two_models(4)
-    ids = [f"q{i}" for i in range(len(clusters))]
-    models = {"a": Scores(ids, first, clusters), "b": Scores(ids, second, clusters)}
-    table = compare_models(
-        {"s": models | {"c": models["a"]}, "t": {"a": models["a"]}},
-        [HIT_RATE, MRR], HIT_RATE, resamples=2000, seed=1,
-    )  # fmt: skip
+    a, b = (results(values, clusters) for values in (first, second))
+    models = {("a", "s"): a, ("a", "t"): a, ("b", "s"): b, ("c", "s"): a}
+    table = compare_models(models, [HIT_RATE, MRR], HIT_RATE, resamples=2000, seed=1)
     assert table["t"] == {"summary": [ONE_MODEL]}
     assert list(table["s"]) == ["summary", "a - b", "a - c", "b - c"]
     assert len(table["s"]["summary"]) == 3
@@ -186,10 +192,9 @@ def test_all_pairs_are_compared_and_corrected_together() -> None:
         figures = table["s"]["a - b"][name]
         assert figures["difference"] == one.difference
         assert one.p_value <= figures["p_holm"] <= 1.0
+    fewer = results(second[1:], clusters[1:])
     with pytest.raises(ValueError, match="expected all models on the same queries"):
-        compare_models(
-            {"s": models | {"b": Scores(ids[::-1], second, clusters)}}, [MRR], MRR, resamples=9, seed=1
-        )
+        compare_models({("a", "s"): a, ("b", "s"): fewer}, [MRR], MRR, resamples=9, seed=1)
 
 
 def test_the_verdict_does_not_depend_on_who_is_first() -> None:

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from text2image.base.console import InputError
+from text2image.evaluation.comparison import ONE_MODEL
 from text2image.evaluation.curves import chart_tables, interval_table, margins
 from text2image.evaluation.measures import reported
+from text2image.evaluation.outputs import make_outputs
 from text2image.evaluation.results import (
     RANK_COLUMNS,
     Results,
@@ -23,6 +25,7 @@ from text2image.evaluation.results import (
 )
 from text2image.evaluation.summary import Resampling, summarise, training_data
 from text2image.formats.tables import read_csv, write_csv
+from text2image.queries.asked import EXCLUDED
 from text2image.queries.split import SplitRow
 from text2image.retrieval.runs import RankRow
 
@@ -103,10 +106,38 @@ def test_what_a_model_has_seen_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_excluded_is_said() -> None:
-    assert training_data([], "test", 0, 0) == {}
-    said = training_data(["r"], "test", 2, 3)
-    assert said["excluded"]["n_queries"] == 2
+    left_out = [{"reason": EXCLUDED}, {"reason": "too generic to search for"}, {"reason": EXCLUDED}]
+    assert training_data([], "test", left_out, 0) == {}
+    said = training_data(["r"], "test", left_out, 3)
+    assert (said["part"], said["excluded"]["n_queries"], said["excluded"]["n_images"]) == ("test", 2, 3)
     assert said["excluded"]["why"].startswith("the train and validation parts of what r learned from")
+
+
+def test_all_outputs_are_of_one_table(results: Results) -> None:
+    excluded = {"s": {"part": "train"}}
+    outputs = make_outputs(
+        {("m", "s"): results},
+        [1],
+        Resampling(2000, 1),
+        cards={"m": {"size": {}}},
+        excluded=excluded,
+        label=" (train)",
+    )
+    figures = outputs.metrics["m"]["s"]
+    assert list(figures)[:2] == ["part", "n_queries"]
+    assert figures["mrr"] == pytest.approx(5 / 6)
+    assert outputs.tables["leaderboard"].iloc[0][["mrr", "k", "on_front"]].tolist() == ["0.833333", 1, 1]
+    assert outputs.tables.keys() == {
+        "hit_rate",
+        "reciprocal_ranks",
+        "ranks",
+        "margins",
+        "intervals",
+        "leaderboard",
+    }
+    assert outputs.comparison == {"s": {"summary": [ONE_MODEL]}}
+    assert outputs.sentences[0].startswith("m s (train): MRR 0.833 (chance 0.")
+    assert outputs.sentences[1] == f"s (train): {ONE_MODEL}"
 
 
 def test_tables_keep_whole_numbers_and_leave_gaps_empty(tmp_path: Path) -> None:

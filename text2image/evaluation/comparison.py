@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ import numpy.typing as npt
 from text2image.evaluation.intervals import difference_intervals, standard_error, student_t
 from text2image.evaluation.measures import Measure
 from text2image.queries.clusters import UNIT, cluster_sums
+
+if TYPE_CHECKING:
+    from text2image.evaluation.results import Results
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -56,16 +59,8 @@ class Comparison(NamedTuple):
     n_queries: int
 
 
-class Scores(NamedTuple):
-    """What one model scores on one source: ``values`` is ``(n_queries, n_measures)``, the others ``(n_queries,)``."""
-
-    query_ids: Sequence[str]
-    values: Floats
-    clusters: Integers
-
-
 def compare_models(
-    scores: Mapping[str, Mapping[str, Scores]],
+    results: Mapping[tuple[str, str], Results],
     measures: Sequence[Measure],
     headline: Measure,
     *,
@@ -75,8 +70,8 @@ def compare_models(
     """Compare every pair of models on every source, with Holm's correction over all comparisons.
 
     Args:
-        scores: ``{source: {model: scores}}``.
-        measures: the columns of the scores' values.
+        results: ``{(model, source): results}``.
+        measures: those by which to compare.
         headline: that of ``measures`` which the sentences speak of.
         resamples, seed: see :func:`compare`.
 
@@ -88,24 +83,28 @@ def compare_models(
     """
     keys: list[tuple[str, str, str, Measure]] = []
     comparisons: list[Comparison] = []
-    for source, by_model in scores.items():
-        for first, second in combinations(by_model, 2):
+    for (first, source), (second, other) in combinations(results, 2):
+        if source == other:
+            pair = results[first, source], results[second, source]
             keys += [(source, first, second, measure) for measure in measures]
-            comparisons += _compare_pair(by_model[first], by_model[second], resamples=resamples, seed=seed)
+            comparisons += _compare_pair(*pair, measures, resamples=resamples, seed=seed)
     adjusted = holm(np.array([one.p_value for one in comparisons])).tolist()
-    table: dict[str, dict[str, Any]] = {source: {"summary": []} for source in scores}
+    table: dict[str, dict[str, Any]] = {source: {"summary": []} for _, source in results}
     for (source, first, second, measure), one, p in zip(keys, comparisons, adjusted, strict=True):
-        pair = table[source].setdefault(f"{first} - {second}", {})
-        pair[str(measure)] = one._asdict() | {"p_holm": p}
+        figures = table[source].setdefault(f"{first} - {second}", {})
+        figures[str(measure)] = one._asdict() | {"p_holm": p}
         if measure == headline:
             table[source]["summary"].append(verdict(first, second, measure, one, p))
     return {source: row | {"summary": row["summary"] or [ONE_MODEL]} for source, row in table.items()}
 
 
-def _compare_pair(first: Scores, second: Scores, *, resamples: int, seed: int) -> list[Comparison]:
-    if list(first.query_ids) != list(second.query_ids):
+def _compare_pair(
+    first: Results, second: Results, measures: Sequence[Measure], *, resamples: int, seed: int
+) -> list[Comparison]:
+    if first.queries["query_id"].tolist() != second.queries["query_id"].tolist():
         raise ValueError("expected all models on the same queries, found others")
-    return compare(first.values, second.values, first.clusters, resamples=resamples, seed=seed)
+    left, right = (one.measures[list(map(str, measures))].to_numpy() for one in (first, second))
+    return compare(left, right, first.ranked.clusters, resamples=resamples, seed=seed)
 
 
 def compare(

@@ -41,7 +41,7 @@ COSTS = (
 
 def leaderboard(
     figures: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    sizes: Mapping[str, Mapping[str, int]],
+    cards: Mapping[str, Mapping[str, Any]],
     sources: Sequence[str],
     measure: Measure,
 ) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def leaderboard(
 
     Args:
         figures: metrics.json, ``{model: {source: figures}}``.
-        sizes: ``{model: {"parameters": …, "dimension": …}}``, each as far as it is known.
+        cards: what each model consists of; its ``size`` says parameters and dimension as far as they are known.
         sources: of which labels.
         measure: the hit rate to show.
     """
@@ -61,7 +61,7 @@ def leaderboard(
             | {f"hit_rate{end}": row[source][f"{measure}{end}"] for end in ENDS}
             | {f"mrr{end}": row[source][f"mrr{end}"] for end in ENDS}
             | {"mrr_chance": row[source]["chance"]["mrr"]}
-            | {name: sizes[model].get(name, "") for name in ("parameters", "dimension")}
+            | {name: cards[model]["size"].get(name, "") for name in ("parameters", "dimension")}
             for model, row in figures.items()
         ]
         table = pd.DataFrame(rows)

@@ -34,6 +34,10 @@ class Results(NamedTuple):
     ranked: RankedQueries
 
 
+AllResults = dict[tuple[str, str], Results]
+"""By model and source."""
+
+
 def read_ranks(path: Path) -> pd.DataFrame:
     """Read data/ranks/MODEL/SOURCE.csv: a row a relevant image and one for each query's best irrelevant image."""
     table = pd.DataFrame(read_csv(path, RANK_COLUMNS), columns=list(RANK_COLUMNS), dtype=object)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ from text2image.evaluation.intervals import cluster_intervals
 from text2image.evaluation.measures import Measure, RankedQueries
 from text2image.evaluation.medians import median_interval
 from text2image.evaluation.results import per_query
+from text2image.formats.tables import Row
+from text2image.queries.asked import EXCLUDED
 from text2image.queries.split import others
 
 Integers = npt.NDArray[np.int64]
@@ -79,16 +81,17 @@ def summarise(
     }
 
 
-def training_data(runs: Sequence[str], part: str, n_queries: int, n_images: int) -> dict[str, Any]:
+def training_data(runs: Sequence[str], part: str, left_out: Iterable[Row], n_images: int) -> dict[str, Any]:
     """Return what metrics.json says of data that is excluded for the sake of fine-tuned models; {} for no run.
 
     Args:
         runs: the fine-tuning runs that made models in use.
         part: the part of their splits that is measured.
-        n_queries: of the source, that are not asked.
-        n_images: that are not searched.
+        left_out: the queries of the source that are not asked, with the reason.
+        n_images: how many images are not searched.
     """
     if not runs:
         return {}
+    n_queries = sum(row["reason"] == EXCLUDED for row in left_out)
     why = f"the {others(part)} parts of what {', '.join(runs)} learned from, for all models alike"
     return {"part": part, "excluded": {"n_queries": n_queries, "n_images": n_images, "why": why}}
