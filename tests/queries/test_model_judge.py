@@ -12,14 +12,16 @@ import pytest
 import yaml
 
 from tests.support.chat_server import KEY, ChatServer
+from tests.support.earlier import JUDGE_PROMPT, OPENAI_SETTINGS
 from tests.support.judging import EVIL, POOL, SHOE, session, three_images
 from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
 from text2image.base.settings import OpenaiRuntime
+from text2image.base.store import fingerprint
 from text2image.labels.openai.settings import Settings
 from text2image.params import load_params
 from text2image.queries.judgements import JudgementRow, read_judgements
-from text2image.queries.judging.model import judge_by_model, judge_settings, model_judge
+from text2image.queries.judging.model import judge_by_model, judge_determinants, judge_settings, model_judge
 from text2image.queries.judging.session import Session
 
 
@@ -152,3 +154,10 @@ def test_an_error_of_the_server_keeps_what_came(
     with pytest.raises(InputError, match="status 400"):
         model.judge(session(path, by=model.name), files)
     assert len(read_judgements(path)) == 3
+
+
+def test_no_grade_that_was_paid_for_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = judge_settings(Settings(**OPENAI_SETTINGS), JUDGE_PROMPT, None)
+    assert fingerprint(judge_determinants(settings)) == "4c1ea83ea9e57bd0025bffaf"
+    monkeypatch.setattr("text2image.collection.images.DECODING", 2)
+    assert judge_determinants(settings)["decoding"] == 2

@@ -10,30 +10,20 @@ import base64
 import hashlib
 import io
 import json
-import secrets
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.parser import BytesParser
-from email.policy import HTTP
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image
 
-KEY = f"sk-test-{secrets.token_hex(12)}"
+from tests.support.chat_handler import KEY as KEY
+from tests.support.chat_handler import Handler, Refusal
+
 ALLOWED = {"model", "messages", "response_format", "max_tokens", "max_completion_tokens"}
-
-
-class Bad(Exception):
-    """A request that the service would refuse, with its status."""
-
-    def __init__(self, status: int, message: str, code: str | None = None) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
 
 
 @dataclass
@@ -115,21 +105,21 @@ class ChatServer(ThreadingHTTPServer):
     def check_chat(self, body: Any) -> str:
         """Return the hash of the image that a chat request is about, if nothing is wrong with it."""
         if not isinstance(body, dict) or not body.keys() <= ALLOWED:
-            raise Bad(400, f"unknown arguments: {sorted(set(body) - ALLOWED)}")
+            raise Refusal(400, f"unknown arguments: {sorted(set(body) - ALLOWED)}")
         if body["model"] != self.model:
-            raise Bad(404, f"The model {body['model']} does not exist", "model_not_found")
+            raise Refusal(404, f"The model {body['model']} does not exist", "model_not_found")
         schema = body["response_format"]["json_schema"]
         if body["response_format"]["type"] != "json_schema" or schema["strict"] is not True:
-            raise Bad(400, "expected a strict json_schema")
+            raise Refusal(400, "expected a strict json_schema")
         shape = schema["schema"]
         if shape["additionalProperties"] is not False or set(shape["required"]) != set(shape["properties"]):
-            raise Bad(400, "Invalid schema for response_format")
+            raise Refusal(400, "Invalid schema for response_format")
         (message,) = body["messages"]
         text, picture = message["content"]
         if message["role"] != "user" or not text["text"].strip():
-            raise Bad(400, "expected a user's prompt")
+            raise Refusal(400, "expected a user's prompt")
         if picture["image_url"]["detail"] not in ("low", "high", "auto"):
-            raise Bad(400, "Invalid detail")
+            raise Refusal(400, "Invalid detail")
         return self.check_image(picture["image_url"]["url"])
 
     def check_image(self, url: str) -> str:
@@ -141,7 +131,7 @@ class ChatServer(ThreadingHTTPServer):
             metadata = set(image.info) - {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
             fine = image.format == "JPEG" and max(image.size) <= self.max_side and not metadata
             if head != "data:image/jpeg;base64" or not fine or image.getexif():
-                raise Bad(400, f"Invalid image {image.format} {image.size} {metadata}")
+                raise Refusal(400, f"Invalid image {image.format} {image.size} {metadata}")
         name = hashlib.sha256(content).hexdigest()
         self.sent[name] = content
         return name
@@ -161,14 +151,14 @@ class ChatServer(ThreadingHTTPServer):
     def new_batch(self, body: dict[str, Any]) -> dict[str, Any]:
         """Create a batch and work out at once how it will end."""
         if body["endpoint"] != "/v1/chat/completions" or body["completion_window"] != "24h":
-            raise Bad(400, "Invalid endpoint or window")
+            raise Refusal(400, "Invalid endpoint or window")
         lines = [json.loads(line) for line in self.files[body["input_file_id"]].splitlines()]
         number = len(self.batches)
         script = self.script.batches[number] if number < len(self.script.batches) else ""
         output, errors, end = [], [], {"expire": "expired", "fail": "failed"}.get(script, "completed")
         for row, line in enumerate(lines):
             if line.keys() != {"custom_id", "method", "url", "body"}:
-                raise Bad(400, "Invalid line")
+                raise Refusal(400, "Invalid line")
             image, result = self.check_chat(line["body"]), {"id": f"r{row}", "custom_id": line["custom_id"]}
             if script == "fail" or (script == "expire" and row >= len(lines) // 2):
                 error = {"code": "batch_expired", "message": "This request could not be executed in time."}
@@ -193,128 +183,3 @@ class ChatServer(ThreadingHTTPServer):
                 batch[f"{kind}_file_id"] = f"file-{kind}-{number}"
         self.batches[str(batch["id"])] = batch
         return batch
-
-
-class Handler(BaseHTTPRequestHandler):
-    """One request."""
-
-    server: ChatServer
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Be silent."""
-
-    def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        self.guarded(self.post, content)
-
-    def do_GET(self) -> None:
-        self.guarded(self.get)
-
-    def guarded(self, work: Callable[..., None], *arguments: Any) -> None:
-        try:
-            if self.headers["Authorization"] != f"Bearer {KEY}":
-                self.server.log.append(("refused", self.path, 401))
-                raise Bad(
-                    401, f"Incorrect API key provided: {self.headers['Authorization']}", "invalid_api_key"
-                )
-            work(*arguments)
-        except Bad as error:
-            self.reply(error.status, {"error": {"message": str(error), "code": error.code, "type": "x"}})
-        except (KeyError, ValueError, TypeError) as error:
-            self.reply(400, {"error": {"message": f"{type(error).__name__} {error}", "code": None}})
-
-    def reply(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-        self.wfile.flush()
-
-    def post(self, content: bytes) -> None:
-        server = self.server
-        if self.path == "/v1/chat/completions":
-            self.chat(json.loads(content))
-        elif self.path == "/v1/files":
-            head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-            parts = {
-                part.get_param("name", header="content-disposition"): part
-                for part in BytesParser(policy=HTTP).parsebytes(head + content).iter_parts()
-            }
-            if parts["purpose"].get_content().strip() != "batch":
-                raise Bad(400, "Invalid purpose")
-            name = f"file-{len(server.files)}"
-            server.files[name] = bytes(parts["file"].get_payload(decode=True))
-            server.log.append(("file", name, 200))
-            self.reply(200, {"id": name, "object": "file", "bytes": 1, "purpose": "batch", "filename": "x"})
-        elif self.path == "/v1/batches":
-            batch = server.new_batch(json.loads(content))
-            server.log.append(("batch", batch["id"], 200))
-            number = len(server.batches) - 1
-            if number < len(server.script.batches) and server.script.batches[number] == "hang":
-                time.sleep(60)
-            self.reply(200, batch)
-        else:
-            raise Bad(404, self.path)
-
-    def chat(self, body: Any) -> None:
-        server, script = self.server, self.server.script
-        image = server.check_chat(body)
-        with server.lock:
-            attempt = server.attempts[image]
-            server.attempts[image] += 1
-            held = server.script.hold_after
-            if held is None or len(server.finished) + server.in_flight < held:
-                held = None
-                server.in_flight += 1
-                server.most_in_flight = max(server.most_in_flight, server.in_flight)
-        if held is not None:
-            server.log.append(("held", image, None))
-            server.wait_until(lambda: held != script.hold_after, 600.0)
-            self.hang_up()
-            return
-        time.sleep(script.delay)
-        outcome = script.outcome(image, attempt)
-        server.log.append(("chat", image, outcome))
-        with server.lock:
-            server.in_flight -= 1
-            server.finished.update([image] if outcome is None else [])
-        if outcome in ("drop", "slow"):
-            time.sleep(1.0 if outcome == "slow" else 0.0)
-            self.hang_up()
-        elif outcome == "garbage":
-            self.reply(200, b"<html>busy</html>", {"Content-Type": "text/html"})
-        elif outcome is None:
-            self.reply(200, server.completion(image))
-        else:
-            status, code = (429, "insufficient_quota") if outcome == "quota" else (outcome, None)
-            headers = {"Retry-After": script.retry_after} if status == 429 else {}
-            message = "slow down" if status == 429 else f"something broke for {KEY}"
-            self.reply(status, {"error": {"message": message, "code": code}}, headers)
-
-    def hang_up(self) -> None:
-        self.close_connection = True
-        self.connection.close()
-
-    def get(self) -> None:
-        server, address = self.server, urlsplit(self.path)
-        parts = address.path.split("/")[2:]
-        if parts == ["batches"]:
-            after = parse_qs(address.query).get("after", [""])[0]
-            newest = [batch for name, batch in reversed(server.batches.items()) if not after or name < after]
-            self.reply(200, {"object": "list", "data": newest[:20], "has_more": len(newest) > 20})
-        elif parts[0] == "batches":
-            batch = server.batches[parts[1]]
-            batch["polls"] += 1
-            batch["status"] = batch["end"] if batch["polls"] > server.script.polls else "in_progress"
-            server.log.append(("poll", parts[1], batch["status"]))
-            self.reply(200, batch)
-        elif parts[0] == "files" and parts[2:] == ["content"]:
-            self.reply(200, server.files[parts[1]], {"Content-Type": "application/octet-stream"})
-        else:
-            raise Bad(404, self.path)

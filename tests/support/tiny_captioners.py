@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -25,6 +27,9 @@ from transformers import (
     ViTConfig,
     ViTImageProcessor,
 )
+
+from text2image.labels.caption.settings import Settings
+from text2image.labels.protocol.source import ImageAnswer
 
 SIDE, PATCH = 16, 8
 SPECIAL = [
@@ -196,3 +201,18 @@ def save_qwen2_vl(folder: Path) -> None:
 
 
 SAVERS = {"encoder-decoder": save_encoder_decoder, "llava": save_llava, "qwen2-vl": save_qwen2_vl}
+
+Describe = Callable[..., list[ImageAnswer]]
+"""Captions images by settings: ``describe(images, settings, batch_size=None)``."""
+
+
+def settings(model: Path | str, **changed: Any) -> Settings:
+    defaults = {
+        "revision": None,
+        "prompt": "Describe this image",
+        "num_beams": 2,
+        "max_new_tokens": 6,
+        "max_side": 1024,
+        "trust_remote_code": False,
+    }
+    return Settings(model=str(model), **{**defaults, **changed})

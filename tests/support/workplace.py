@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ import stages.label
 import text2image.commands.label
 from tests.support.chat_server import ChatServer
 from text2image.formats.tables import read_csv, write_csv
+from text2image.labels.openai.encode import jpeg
 from text2image.params import load_params
 
 REPOSITORY = Path(__file__).parents[2]
@@ -91,3 +93,8 @@ def picture(number: int) -> Image.Image:
     """Return a small picture of its own."""
     noise = np.random.default_rng(number).integers(0, 256, (6, 9, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize((48, 32), Image.Resampling.BILINEAR)
+
+
+def sent_name(number: int) -> str:
+    """Return the name by which the server knows a picture of the workplace."""
+    return hashlib.sha256(jpeg(picture(number), 512)).hexdigest()

@@ -1,12 +1,21 @@
-"""Pictures that a tiny captioner has something to say of."""
+"""Tiny captioners, and pictures that they have something to say of."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from tests.support.tiny_captioners import SAVERS, Describe
+from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
+from text2image.labels.caption.settings import Settings
+from text2image.labels.caption.source import Source
+from text2image.labels.protocol.source import ImageAnswer
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +31,33 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
         Image.fromarray(noise).save(path)
         files.append(ImageFile(f"{number:016x}", path))
     return files
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    base = tmp_path_factory.mktemp("models")
+    for kind, save in SAVERS.items():
+        save(base / kind)
+    return {kind: base / kind for kind in SAVERS}
+
+
+@pytest.fixture
+def describe(runtime: Runtime) -> Describe:
+    """Return what captions images by settings, in batches of a size."""
+
+    def captions(
+        images: list[ImageFile], wanted: Settings, batch_size: int | None = None
+    ) -> list[ImageAnswer]:
+        source = Source(wanted)
+        source.fetch()
+        return list(source.load(runtime.model_copy(update={"batch_size": batch_size}))(images))
+
+    return captions

@@ -15,6 +15,7 @@ from tests.labels.ocr.test_reading import line
 from tests.support.workplace import REPOSITORY
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime
+from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.labels.ocr.engine import model_files
 from text2image.labels.ocr.source import Settings, Source
@@ -103,7 +104,7 @@ def test_boxes_are_in_pixels_of_the_image(runtime: Runtime, tmp_path: Path) -> N
     (word,) = answer["lines"]
     left, top = word["box"][0]
     right, bottom = word["box"][2]
-    ink = Image.open(str(image.path)).convert("L").point(lambda value: 255 - value).getbbox()
+    ink = open_image(image.path).convert("L").point(lambda value: 255 - value).getbbox()
     assert ink is not None
     assert (left, top, right, bottom) == pytest.approx(ink, abs=60)
     assert word["text"] == "GARDEN"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import text2image.labels
+from tests.support.earlier import OPENAI_SETTINGS
 from tests.support.workplace import REPOSITORY
 from text2image.base.store import fingerprint
 from text2image.labels.protocol.answers import all_determinants
@@ -26,26 +27,6 @@ KEYS = {
     "openai": "a2de33182fc47d208c9cd73c",
 }
 """What answers were stored under before sources had kinds: with the parameters and the packages' models of then."""
-OPENAI_SETTINGS = {
-    "model": "gpt-5.4-mini",
-    "base_url": None,
-    "prompt": (
-        "Look at this picture, most likely an advertisement.\n"
-        "Write a caption of one short sentence that says what it shows and what it is for.\n"
-        "Write two or three different search queries, in the language of the words on the picture\n"
-        "and as a customer would type them to find it: two to six words, no brand unless it is readable.\n"
-    ),
-    "queries": ["queries"],
-    "max_side": 512,
-    "detail": "low",
-    "max_tokens": 500,
-    "mode": "sync",
-    "retry_failures": False,
-    "max_images": None,
-    "budget_usd": None,
-    "price_input_per_million": 0.75,
-    "price_output_per_million": 4.5,
-}
 
 
 def test_the_sources_are_the_folders() -> None:
