@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from text2image.evaluation.examples import Picture
 from text2image.formats.tables import Row
 from text2image.pages import theme
 from text2image.pages.sheets.audit import audit_sheet
@@ -133,3 +134,7 @@ def test_a_sheet_without_strips_says_so() -> None:
     empty, blank = draw_sheet(Sheet("t", "s", [])), draw_sheet(Sheet("t", "s", [Strip("", "", [])]))
     assert np.any(np.asarray(empty)[100:160] < 128)
     assert not np.any(np.asarray(blank)[110:160] < 128)
+
+
+def test_the_columns_are_those_that_evaluate_writes() -> None:
+    assert Picture._fields == COLUMNS
