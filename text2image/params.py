@@ -40,6 +40,13 @@ class LabelSection(Section):
 
     sources: list[str]
 
+    @field_validator("sources")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        if not set(value) <= set(SOURCES):
+            raise ValueError(f"expected some of {', '.join(SOURCES)}")
+        return value
+
     def settings(self, source: str) -> Section:
         """Return the settings of a source."""
         settings: Section = getattr(self, source)

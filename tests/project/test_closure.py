@@ -103,8 +103,6 @@ def roots(name: str, definition: Mapping[str, Any]) -> list[str]:
 def missing(name: str, definition: Mapping[str, Any]) -> list[str]:
     """Return the files that can change a stage's result and that the stage does not depend on."""
     places = [*code_deps(definition), *CANNOT_CHANGE_A_RESULT]
-    if name.startswith("label_inputs"):
-        places += [f"text2image/labels/{source}" for source in SOURCES]
     return sorted(str(path) for path in closure(roots(name, definition)) if not covered(path, places))
 
 

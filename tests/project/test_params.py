@@ -38,6 +38,7 @@ def test_the_projects_own_params_are_valid() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
+        ("label.sources", ["human", "nobody"], r"label\.sources: expected some of caption, human, .*nobody"),
         ("label.imagenet.treshold", 0.5, r"label\.imagenet\.treshold: unknown key"),
         ("label.imagenet.threshold", "high", r"label\.imagenet\.threshold: .*number.*'high'"),
         ("label.imagenet.threshold", 1.5, r"label\.imagenet\.threshold: .*1\.5"),

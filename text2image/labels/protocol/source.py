@@ -1,10 +1,8 @@
 """What a label source offers. There are three kinds, by what its texts cost.
 
-=====================  ==================================================================================
-:class:`FreeSource`    The texts are there already: it hands them out, and nothing is stored.
-:class:`ComputedSource`  A model on this machine, or on those of a cluster, answers for each image.
-:class:`PaidSource`    A service answers for each image, and takes money for it.
-=====================  ==================================================================================
+- :class:`FreeSource`: the texts are there already; it hands them out, and nothing is stored.
+- :class:`ComputedSource`: a model on this machine, or on those of a cluster, answers for each image.
+- :class:`PaidSource`: a service answers for each image, and takes money for it.
 
 What is costly is an *answer*: all that the source said of one image, as JSON. Answers are kept in the
 content-addressed store the moment they come, under the image and everything else that determines them, so that
