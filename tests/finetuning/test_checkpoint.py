@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,13 +173,12 @@ def test_a_run_that_is_killed_ends_with_the_same_weights_to_the_last_bit(tmp_pat
             os.kill(killed.pid, signal.SIGKILL)
             break
     assert killed.stderr is not None
-    assert killed.wait(60) == -signal.SIGKILL, killed.stderr.read()
+    assert killed.wait(300) == -signal.SIGKILL, killed.stderr.read()
     assert not Path("never.safetensors").exists()
-    began = time.monotonic()
     resumed = start(tmp_path / "killed", "resumed.safetensors")
-    output, errors = resumed.communicate(timeout=120)
+    output, errors = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, errors
-    assert undisturbed.wait(120 - (time.monotonic() - began)) == 0
+    assert undisturbed.wait(300) == 0
     assert undisturbed.stdout is not None
     assert output == undisturbed.stdout.read(), "the earlier epochs are logged again, none is missing"
     calm, again = load_file("calm.safetensors"), load_file("resumed.safetensors")
