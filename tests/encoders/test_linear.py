@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from text2image.encoders import linear
-from text2image.encoders.linear import Linear, SelfAttention, use_onednn, worthwhile
+from text2image.encoders.linear import Linear, SelfAttention, is_amd_avx512, use_onednn
 
 TINY = {
     "embed_dim": 16,
@@ -18,10 +18,10 @@ TINY = {
 
 
 @pytest.fixture(autouse=True)
-def as_if_worthwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def _as_on_amd(monkeypatch: pytest.MonkeyPatch) -> None:
     if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         pytest.skip("torch was built without oneDNN")
-    monkeypatch.setattr(linear, "worthwhile", lambda: True)
+    monkeypatch.setattr(linear, "is_amd_avx512", lambda: True)
 
 
 def tiny() -> nn.Module:
@@ -74,8 +74,8 @@ def test_other_attention_is_left_to_torch() -> None:
 
 
 def test_elsewhere_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "worthwhile", lambda: False)
+    monkeypatch.setattr(linear, "is_amd_avx512", lambda: False)
     network = tiny()
     use_onednn(network)
     assert Linear not in map(type, network.modules())
-    assert isinstance(worthwhile(), bool)
+    assert isinstance(is_amd_avx512(), bool)

@@ -18,7 +18,7 @@ import torch
 from text2image.base.console import say
 from text2image.base.store import cache_root
 from text2image.encoders.device import one_torch_thread
-from text2image.encoders.linear import worthwhile
+from text2image.encoders.linear import is_amd_avx512
 from text2image.formats.files import write_text
 
 Network = Callable[[torch.Tensor], torch.Tensor]
@@ -144,7 +144,7 @@ def _machine(device: torch.device) -> str:
     """Name what a choice holds for: the processor and the library."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} torch {torch.__version__}"
-    linear = " oneDNN" if worthwhile() else ""
+    linear = " oneDNN" if is_amd_avx512() else ""
     return f"{device.type} {torch.backends.cpu.get_cpu_capability()}{linear} torch {torch.__version__}"
 
 

@@ -10,6 +10,7 @@ differently for another shape.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import torch
 from PIL import Image
@@ -50,22 +51,16 @@ def forward_images(
     Raises:
         InputError: a file changed since the catalog was made, or the memory does not suffice for one image.
     """
-    on_cpu = device.type == "cpu"
-    size = batch_size or (CPU_BATCH if on_cpu else ACCELERATOR_BATCH)
+    size = batch_size or (CPU_BATCH if device.type == "cpu" else ACCELERATOR_BATCH)
     batches = [images[start : start + size] for start in range(0, len(images), size)]
+    prepare = partial(_prepare, transform=transform, size=size, dtype=dtype, pinned=device.type == "cuda")
     halving = Halving(network, size)
-
-    def prepare(batch: Sequence[ImageFile]) -> torch.Tensor:
-        pixels = [transform(open_image(image.path)) for image in batch]
-        stacked = torch.stack(pixels + [pixels[-1]] * (size - len(pixels)))
-        stacked = stacked.to(dtype).contiguous(memory_format=torch.channels_last)
-        return stacked.pin_memory() if device.type == "cuda" else stacked
 
     def compute(pixels: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
             return halving(pixels.to(device, non_blocking=True))
 
-    if on_cpu:
+    if device.type == "cpu":
         keep_freed_memory()
         rows = in_threads(lambda batch: compute(prepare(batch)), batches, workers, one_torch_thread)
     else:
@@ -73,6 +68,16 @@ def forward_images(
         rows = one_ahead(compute(pixels) for pixels in prepared)
     for batch, row in zip(batches, rows, strict=True):
         yield batch, row[: len(batch)]
+
+
+def _prepare(
+    batch: Sequence[ImageFile], *, transform: Transform, size: int, dtype: torch.dtype, pinned: bool
+) -> torch.Tensor:
+    """Return the pixels of a batch, filled up with the last image to ``size``; pinned memory for a GPU."""
+    pixels = [transform(open_image(image.path)) for image in batch]
+    stacked = torch.stack(pixels + [pixels[-1]] * (size - len(pixels)))
+    stacked = stacked.to(dtype).contiguous(memory_format=torch.channels_last)
+    return stacked.pin_memory() if pinned else stacked
 
 
 def one_ahead(rows: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:

@@ -19,7 +19,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 @cache
-def worthwhile() -> bool:
+def is_amd_avx512() -> bool:
     """Say whether this is an AMD processor with AVX-512 and torch has oneDNN."""
     return (
         torch.backends.cpu.get_cpu_capability() == "AVX512"
@@ -31,8 +31,8 @@ def worthwhile() -> bool:
 
 
 def use_onednn(network: nn.Module) -> None:
-    """Let the linear layers and the self-attention of ``network`` be computed by oneDNN, if worthwhile."""
-    if worthwhile():
+    """Let the linear layers and the self-attention of ``network`` be computed by oneDNN, where that is faster."""
+    if is_amd_avx512():
         for module in network.modules():
             if type(module) is nn.Linear:
                 module.__class__ = Linear
@@ -68,10 +68,10 @@ class SelfAttention(nn.MultiheadAttention):
         )  # fmt: skip
         if not simple:
             options = {"need_weights": need_weights, "attn_mask": attn_mask, **others}
-            found: tuple[torch.Tensor, torch.Tensor | None] = super().forward(
+            rows: tuple[torch.Tensor, torch.Tensor | None] = super().forward(
                 query, key, value, *rest, **options
             )
-            return found
+            return rows
         batch, length, width = query.shape
         heads = (batch, length, 3, self.num_heads, width // self.num_heads)
         projected = linear(query, self.in_proj_weight, self.in_proj_bias).view(heads)

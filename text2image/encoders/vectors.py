@@ -46,13 +46,13 @@ def gather(store: Store, keys: Sequence[str]) -> Vectors:
     """
     row_of = {key: row for row, key in enumerate(keys)}
     matrix: Vectors | None = None
-    found = 0
+    n_found = 0
     for key, value in store.get(keys):
         vector = np.frombuffer(value, dtype=np.float32)
         if matrix is None:
             matrix = np.empty((len(keys), len(vector)), dtype=np.float32)
         matrix[row_of[key]] = vector
-        found += 1
-    if matrix is None or found != len(keys):
-        raise KeyError(f"expected {len(keys)} vectors in {store.path}, found {found}")
+        n_found += 1
+    if matrix is None or n_found != len(keys):
+        raise KeyError(f"expected {len(keys)} vectors in {store.path}, found {n_found}")
     return matrix

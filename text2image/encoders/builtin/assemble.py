@@ -22,7 +22,7 @@ from timm.data import ImageNetInfo
 from torch import nn
 
 from text2image.encoders.builtin import efficientnet_lite as lite
-from text2image.encoders.builtin.conse import Matrix, class_texts, head_weight, mean_by_class, ridge_map
+from text2image.encoders.builtin.conse import Vectors, class_texts, head_weight, mean_by_class, ridge_map
 from text2image.encoders.models.local_dir import CONFIG, Tokenizer, text_tower_here, without_padding_columns
 
 WEIGHTS = "open_clip_model.safetensors"
@@ -122,7 +122,7 @@ def _untrained(directory: Path) -> nn.Module:
     return open_clip.CustomTextCLIP(**{**described, **text_tower_here(directory)}).eval()
 
 
-def imagenet_texts(model: nn.Module, tokenizer: Tokenizer) -> Matrix:
+def imagenet_texts(model: nn.Module, tokenizer: Tokenizer) -> Vectors:
     """Embed the ImageNet classes with the model's text tower, each as prompt, synonyms and gloss.
 
     Returns:
@@ -146,7 +146,7 @@ def imagenet_texts(model: nn.Module, tokenizer: Tokenizer) -> Matrix:
     return class_texts([prompt, named, gloss])
 
 
-def embed_texts(model: nn.Module, tokenizer: Tokenizer, texts: list[str], batch_size: int = 64) -> Matrix:
+def embed_texts(model: nn.Module, tokenizer: Tokenizer, texts: list[str], batch_size: int = 64) -> Vectors:
     """Return one row a text, (n, 384) float32, in the order given; texts of like length go together.
 
     Each batch runs on one thread, several at a time: sums are then rounded alike whatever the
@@ -156,9 +156,9 @@ def embed_texts(model: nn.Module, tokenizer: Tokenizer, texts: list[str], batch_
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
-    def embed(batch: list[int]) -> Matrix:
+    def embed(batch: list[int]) -> Vectors:
         with torch.inference_mode():
-            encoded: Matrix = model.encode_text(tokenize([texts[index] for index in batch])).numpy()
+            encoded: Vectors = model.encode_text(tokenize([texts[index] for index in batch])).numpy()
         return encoded
 
     rows = np.empty((len(texts), WIDTH), dtype=np.float32)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float32]
+Vectors = NDArray[np.float32]
 
 
 def unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -23,7 +23,7 @@ def unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
     return wide / np.where(lengths > 0, lengths, 1.0)
 
 
-def mean_by_class(embeddings: Matrix, classes: Sequence[int], n_classes: int) -> Matrix:
+def mean_by_class(embeddings: Vectors, classes: Sequence[int], n_classes: int) -> Vectors:
     """Average the texts of each class: unit(sum of the unit rows that belong to the class).
 
     Args:
@@ -44,7 +44,7 @@ def mean_by_class(embeddings: Matrix, classes: Sequence[int], n_classes: int) ->
     return unit(sums).astype(np.float32)
 
 
-def class_texts(parts: Sequence[Matrix]) -> Matrix:
+def class_texts(parts: Sequence[Vectors]) -> Vectors:
     """Mix several ways to name the same classes, each with the same weight.
 
     Args:
@@ -57,7 +57,7 @@ def class_texts(parts: Sequence[Matrix]) -> Matrix:
     return unit(total).astype(np.float32)
 
 
-def ridge_map(prototypes: Matrix, texts: Matrix, strength: float) -> Matrix:
+def ridge_map(prototypes: Vectors, texts: Vectors, strength: float) -> Vectors:
     """Map image features to texts: W = (XᵀX + λI)⁻¹ XᵀY.
 
     X holds the classes' prototypes less their mean, with unit rows; Y the class texts less their
@@ -77,7 +77,7 @@ def ridge_map(prototypes: Matrix, texts: Matrix, strength: float) -> Matrix:
     return (x.T @ np.linalg.solve(x @ x.T + strength * np.eye(len(x)), y)).astype(np.float32)
 
 
-def head_weight(texts: Matrix, ridge: Matrix, alpha: float) -> Matrix:
+def head_weight(texts: Vectors, ridge: Vectors, alpha: float) -> Vectors:
     """Return the linear head of [p, f]: image = Σ_c p_c · text_c + α · f W.
 
     Args:

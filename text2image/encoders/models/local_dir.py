@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -55,17 +55,19 @@ def load_local_dir(
             f"expected a context_length of at most {model.context_length} for {name}, found {context_length}"
         )
 
-    @cache  # half a second that embedding images does not need
-    def tokenizer() -> Tokenizer:
-        try:
-            made: Tokenizer = open_clip.get_tokenizer(name, context_length=context_length)
-        except UNUSABLE as error:
-            raise _unusable(directory, error) from error
-        if isinstance(getattr(model, "text", None), HFTextEncoder):
-            made = without_padding_columns(made, model.text.config.pad_token_id)
-        return made
-
+    tokenizer = cache(partial(_tokenizer, name, directory, context_length, model))
     return model.eval(), preprocess, lambda texts: tokenizer()(texts)
+
+
+def _tokenizer(name: str, directory: Path, context_length: int | None, model: nn.Module) -> Tokenizer:
+    """Make the tokenizer: half a second that embedding images does not need."""
+    try:
+        tokenizer: Tokenizer = open_clip.get_tokenizer(name, context_length=context_length)
+    except UNUSABLE as error:
+        raise _unusable(directory, error) from error
+    if isinstance(getattr(model, "text", None), HFTextEncoder):
+        return without_padding_columns(tokenizer, model.text.config.pad_token_id)
+    return tokenizer
 
 
 def _unusable(directory: Path, error: Exception) -> InputError:
