@@ -13,13 +13,13 @@ import re
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, run, say
+from text2image.commands.throughput import measure_model, read_speeds
 from text2image.encoders.device import pick_device
 from text2image.encoders.models.card import describe
 from text2image.encoders.models.licence import licence_of
@@ -27,7 +27,6 @@ from text2image.encoders.models.load import copies_of_weights
 from text2image.encoders.models.memory import require_memory
 from text2image.encoders.models.size import measure_size
 from text2image.encoders.settings import LOCAL_DIR
-from text2image.encoders.throughput import COLUMNS as SPEED_COLUMNS
 from text2image.evaluation.leaderboard import COLUMNS, markdown
 from text2image.formats.files import write_text
 from text2image.formats.tables import Row, read_csv
@@ -35,7 +34,7 @@ from text2image.params import Params, load_params
 
 NAME = "zoo"
 FOLDER = Path("report")
-LOADING = ("model", "embed_images", "embed_queries", "throughput")  # stages that fail on a model's account
+LOADING = ("model", "embed_images", "embed_queries")  # stages that fail on a model's account
 NOTHING_YET = "WARNING: No file hash info found for"  # DVC says it of every output of a model that is new
 FAILED = re.compile(r"failed to reproduce '(?P<stage>\w+)@(?P<item>[^']+)'")
 
@@ -175,11 +174,20 @@ def results() -> list[Row]:
 
 def measured_speeds() -> dict[str, dict[str, str]]:
     """Return ``{model: {"device", "images", "texts"}}``, embedded a second, of models measured on this machine."""
-    path, speeds = ARTIFACTS.throughput, dict[str, dict[str, str]]()
-    for row in read_csv(path, ("model", *SPEED_COLUMNS)) if path.exists() else []:
+    speeds: dict[str, dict[str, str]] = {}
+    for row in read_speeds():
         speed = speeds.setdefault(row["model"], {"device": row["device"]})
         speed[row["what"]] = row["per_second"]
     return speeds
+
+
+def measure_speeds(models: Iterable[str], params: Params) -> None:
+    """Measure the models that were not measured on this machine yet; without those that cannot be loaded here."""
+    for model in sorted(set(models) - measured_speeds().keys()):
+        try:
+            measure_model(model, params)
+        except InputError as error:
+            say(f"zoo: the speed of {model} is not known: {error}")
 
 
 def find_models(models: Sequence[str], params: Params) -> dict[str, str]:
@@ -221,6 +229,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     rows = results()
     licences = {row["model"]: licence_of(params.models[row["model"]]) for row in rows}
+    measure_speeds(licences, params)
     page = markdown(rows, licences, absent, measured_speeds())
     write_text(FOLDER / "leaderboard.md", page)
     print(page)
