@@ -5,8 +5,6 @@ validation part, and is measured on the test part. The result, data/tuned/NAME, 
 a model like any other. A killed run goes on where it was; one that nothing changed is not trained again.
 """
 
-from __future__ import annotations
-
 import json
 
 from stages import run

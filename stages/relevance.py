@@ -4,8 +4,6 @@ Left out are queries that cannot be searched for and, while a fine-tuned model i
 that it may have seen: for all models, so that all are measured on the same. No later stage decides it again.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from stages import run

@@ -3,8 +3,6 @@
 It stands before the pipeline, in sample/dvc.yaml, and has parameters of its own, in sample/params.yaml.
 """
 
-from __future__ import annotations
-
 import os
 
 from text2image.artifacts import ARTIFACTS

@@ -3,8 +3,6 @@
 Where the pipeline searches other images than the sample, the truth says nothing of them: the figures are null.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from stages import run

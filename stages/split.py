@@ -4,8 +4,6 @@ Near-duplicates are those of the catalog: similarity by a model would need a mod
 model is written beside the division, so that a run depends on its own base model and on no other.
 """
 
-from __future__ import annotations
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, say

@@ -1,7 +1,5 @@
 """``t2i judge``: what it pools, who judges, and what does not fit together."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Batches hold nothing that belongs together by another pair."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """What is kept of a run: a killed one goes on, a finished one is not trained again."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

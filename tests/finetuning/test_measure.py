@@ -1,7 +1,5 @@
 """How well towers retrieve, by hand; and the mixes of two sets of weights."""
 
-from __future__ import annotations
-
 import numpy as np
 import open_clip
 import torch

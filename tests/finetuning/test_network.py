@@ -1,7 +1,5 @@
 """What a run trains of a network and what it leaves alone, by which loss, and what it writes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Models with random weights and plain pictures, so small that a run takes a second."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

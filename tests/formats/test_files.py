@@ -1,7 +1,5 @@
 """Atomic writes, figures and leftovers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

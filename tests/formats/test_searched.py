@@ -1,7 +1,5 @@
 """The list of images that are searched."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

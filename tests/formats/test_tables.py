@@ -1,7 +1,5 @@
 """Tables: what is written is what is read, and no spreadsheet runs it."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What is the same text."""
 
-from __future__ import annotations
-
 import pytest
 
 from text2image.formats.texts import normalise_text

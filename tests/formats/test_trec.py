@@ -1,7 +1,5 @@
 """TREC files: what is written is what is read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

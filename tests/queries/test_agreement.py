@@ -1,7 +1,5 @@
 """Kappa against literals and scikit-learn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """What is asked of a source and what is left out, and what fine-tuned models have seen."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The file of judgements: what is there keeps its bytes, and nobody loses a row."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

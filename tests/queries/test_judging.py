@@ -1,7 +1,5 @@
 """Judging: the pool of images to grade, and one judge's way through it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

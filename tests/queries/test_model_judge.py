@@ -1,7 +1,5 @@
 """A vision model as judge, against a server on this machine."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

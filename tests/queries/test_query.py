@@ -1,7 +1,5 @@
 """Queries of labels: one a text, whatever the order of the labels."""
 
-from __future__ import annotations
-
 from text2image.formats.texts import query_id
 from text2image.queries.query import make_queries
 

@@ -1,7 +1,5 @@
 """Which images answer a query."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

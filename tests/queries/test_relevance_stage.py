@@ -1,7 +1,5 @@
 """The stage that decides what is asked and searched: which files it writes, and which vectors it reads."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The split of fine-tuning: whole components, honest sizes, and a leak that is planted is caught."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Stage sample: what the creatives promise, and the cut-outs that they are made of."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from itertools import combinations

@@ -5,8 +5,6 @@ the images counted as relevant, query by query, on a local page. Grades go to da
 which git tracks; the next ``dvc repro`` counts them. Run it again to go on.
 """
 
-from __future__ import annotations
-
 import getpass
 import shutil
 import subprocess

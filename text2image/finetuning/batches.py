@@ -4,8 +4,6 @@ Several images share a text here, and an image has several texts: in a plain bat
 would push apart what belongs together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 

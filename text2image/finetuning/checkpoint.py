@@ -9,8 +9,6 @@ other settings, data or code start anew.
   the same run when it last finished: of a large model, either is gigabytes.
 """
 
-from __future__ import annotations
-
 import inspect
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The split as rows of images and queries: what is learned from, and what is measured on."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -5,8 +5,6 @@ Wortsman et al., 2022, "Robust fine-tuning of zero-shot models", https://arxiv.o
 the one with the lowest validation loss: of few queries MRR and HitRate move in steps, the loss does not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """DVCLive: the curves of a run as files that ``dvc plots show`` draws while it runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

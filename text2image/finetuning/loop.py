@@ -1,7 +1,5 @@
 """Epochs: batches, loss, one step each; measured, logged and kept after every epoch; stopped early."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """How well towers retrieve within one part of the split: loss, MRR and HitRate@5."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What a run says of itself: its metrics, and the model card that lies beside the weights."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

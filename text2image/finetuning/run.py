@@ -1,7 +1,5 @@
 """One fine-tuning run from the split to the mixed weights; what it gives is returned, nothing is written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -1,8 +1,6 @@
 """How params.yaml describes a fine-tuning run: an entry of ``finetune.runs``."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -31,7 +29,7 @@ class FinetuneRun(Section):
     seed: int
 
     @model_validator(mode="after")
-    def _some_to_train_on(self) -> FinetuneRun:
+    def _some_to_train_on(self) -> Self:
         if self.validation + self.test >= 1.0:
             raise ValueError("expected validation and test to leave a share to train on")
         return self

@@ -1,7 +1,5 @@
 """Atomic writes: a file is written in full or not at all. And JSON whose figures another machine writes the same."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """data/qrels/searched.csv: the images that are searched, with their rows in every matrix of image vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """CSV files: the tables that pass between stages and to people."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

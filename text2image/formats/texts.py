@@ -1,7 +1,5 @@
 """What counts as the same text: its normal form and its identity."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """Queries, relevance and rankings as TREC files, which other tools read as they are."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path

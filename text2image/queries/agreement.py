@@ -1,7 +1,5 @@
 """How far two judges agree on grades of relevance."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """What is asked of a label source, and which images answer it by labels, near-duplicates and judgements."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Clusters of queries that share a near-duplicate group, and so are not independent; their exact sums."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -3,8 +3,6 @@
 Of a run's split only the part that ``evaluate.part`` names (by default, test) is asked and searched.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 

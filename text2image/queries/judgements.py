@@ -1,7 +1,5 @@
 """The file of judgements: what people and models said of images found for queries, tracked by git."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Iterator

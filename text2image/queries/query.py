@@ -1,7 +1,5 @@
 """Queries of labels: each text with the images that carry it."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Which images answer a query: those that carry its text, their near-duplicates, and those judged relevant."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """How params.yaml says what counts as relevant: the section ``queries``."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

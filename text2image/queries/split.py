@@ -5,8 +5,6 @@ copies, every text that any of them answers, every other image that answers one 
 on. A component is never broken, however large: the parts then miss their shares, and say so.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Files of splits: a row a relevant pair with its part, refused where something is in two parts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The badge: the offer on a disc at a corner of the product."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

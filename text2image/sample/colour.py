@@ -1,7 +1,5 @@
 """Colours of a creative and the contrast between them (WCAG 2.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Write the advertisements of many campaigns, their captions, and what is known of each file."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence

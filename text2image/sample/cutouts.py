@@ -1,7 +1,5 @@
 """The cut-outs: photographed objects on a transparent ground, with captions and a category."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Which files of the sample are meant to look alike."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from text2image.formats.tables import read_csv

@@ -1,7 +1,5 @@
 """Sizes of advertisements and the places of product and text in them, as fractions of the canvas."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 Size = tuple[int, int]  # width, height in pixels

@@ -1,7 +1,5 @@
 """The pictorial parts of a creative: ground, product with shadow, discs and rounded rectangles."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

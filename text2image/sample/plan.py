@@ -1,7 +1,5 @@
 """What a campaign shows and says, drawn at random from (seed, campaign) alone."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Sequence

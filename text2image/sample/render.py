@@ -1,7 +1,5 @@
 """Rendering of a planned rendition: the picture and where its texts stand."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from typing import NamedTuple

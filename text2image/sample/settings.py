@@ -1,7 +1,5 @@
 """The sample's own parameters, in sample/params.yaml."""
 
-from __future__ import annotations
-
 from text2image.base.settings import Count, Section
 
 

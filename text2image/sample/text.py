@@ -1,7 +1,5 @@
 """Text that fits: the largest size at which a column of texts stays inside its box."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path

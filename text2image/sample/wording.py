@@ -1,7 +1,5 @@
 """What creatives say, by category of the product. Brands are invented; so are prices and terms."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

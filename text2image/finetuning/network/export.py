@@ -1,7 +1,5 @@
 """The tuned model as an open_clip checkpoint directory that needs nothing but what is in it."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -4,8 +4,6 @@ Features are kept in the content-addressed store, keyed by the base model's file
 so that the second run with the same base model, whatever its settings, encodes nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """open_clip's contrastive and sigmoid losses, at a fixed temperature or one that trains along."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -6,8 +6,6 @@ Here it is a parametrisation of W by PyTorch's own means, which covers the packe
 layer for the former merges and unmerges W around every forward pass, which W does not survive exactly.)
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

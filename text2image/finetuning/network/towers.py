@@ -4,8 +4,6 @@ The heads are taken off, so that a trunk's output can be computed once and kept 
 and so that dropout can act between the two. :func:`Towers.rejoined` puts them back.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

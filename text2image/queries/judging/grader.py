@@ -1,7 +1,5 @@
 """What the vision model is asked as a judge, and what is made of its answer."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -6,8 +6,6 @@ Server, model, image size, limits and prices are those of ``label.openai``; rubr
 Source: Thomas et al., Large Language Models can Accurately Predict Searcher Preferences, 2024.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing

@@ -4,8 +4,6 @@ Source: Spärck Jones and van Rijsbergen, Report on the Need for and Provision o
 Retrieval Test Collection, 1975 (pooling, as TREC does it).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """One judge's way through the pool, wherever the grades come from; the file is the only memory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
