@@ -309,7 +309,8 @@ def quality(name: str = "builtin") -> list[Quality]:
     from text2image.encoders.embedding import embed_images, embed_texts
     from text2image.encoders.models.card import load_card
     from text2image.encoders.models.load import load_model
-    from text2image.evaluation.measures import hit_rate, query_starts, reciprocal_rank
+    from text2image.evaluation.measures import hit_rate, reciprocal_rank
+    from text2image.evaluation.ranked import query_starts
     from text2image.formats.trec import read_qrels, read_queries
     from text2image.params import load_params
     from text2image.retrieval.ranking import ranks, score_blocks

@@ -15,7 +15,8 @@ import numpy as np
 
 from text2image.evaluation.comparison import compare
 from text2image.evaluation.intervals import cluster_intervals
-from text2image.evaluation.measures import RankedQueries, reported
+from text2image.evaluation.measures import reported
+from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import per_query
 from text2image.queries.clusters import query_clusters
 

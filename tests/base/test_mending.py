@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from text2image.evaluation.labels.audit import best_alike, pair_ranks, suspicion
-from text2image.evaluation.measures import RankedQueries, reported
+from text2image.evaluation.measures import reported
+from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.summary import Resampling, summarise
 from text2image.formats.texts import query_id
 from text2image.formats.trec import run_lines

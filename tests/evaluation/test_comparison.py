@@ -20,7 +20,8 @@ from text2image.evaluation.comparison import (
     verdict,
 )
 from text2image.evaluation.intervals import difference_intervals
-from text2image.evaluation.measures import MRR, Measure, RankedQueries
+from text2image.evaluation.measures import MRR, Measure
+from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results
 from text2image.queries.clusters import cluster_sums
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from text2image.evaluation.curves import STEPS, HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
-from text2image.evaluation.measures import RankedQueries
+from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.summary import Resampling
 
 

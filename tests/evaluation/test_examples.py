@@ -12,7 +12,7 @@ from text2image.evaluation.examples import (
     most_instructive,
     worst_queries,
 )
-from text2image.evaluation.measures import RankedQueries
+from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results
 from text2image.pages.sheets.examples import COLUMNS
 

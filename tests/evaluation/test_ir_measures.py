@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from ir_measures import RR, R, Success, nDCG
 
-from text2image.evaluation.measures import Measure, RankedQueries
+from text2image.evaluation.measures import Measure
+from text2image.evaluation.ranked import RankedQueries
 from text2image.formats.texts import Query
 from text2image.formats.trec import read_qrels, run_lines, write_qrels
 from text2image.retrieval.gallery import rank_gallery

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from text2image.evaluation import chance
+from text2image.evaluation import chance, ranked
 from text2image.evaluation import measures as metrics
-from text2image.evaluation.measures import Measure, RankedQueries, compared, of_best_ranks, reported
+from text2image.evaluation.measures import Measure, compared, of_best_ranks, reported
+from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import per_query
 from text2image.evaluation.summary import Resampling, at_chance, summarise
 
@@ -19,7 +20,7 @@ BINARY = np.array([1, 1, 1])
 
 
 def test_by_hand() -> None:
-    assert metrics.best_rank(RANKS, STARTS).tolist() == [2, 1]
+    assert ranked.best_rank(RANKS, STARTS).tolist() == [2, 1]
     assert metrics.reciprocal_rank(RANKS, STARTS).tolist() == [0.5, 1.0]
     assert metrics.hit_rate(RANKS, STARTS, 1).tolist() == [0.0, 1.0]
     assert metrics.recall(RANKS, STARTS, 2).tolist() == [0.5, 1.0]
@@ -46,7 +47,7 @@ def test_a_hit_is_not_recall() -> None:
 
 def test_queries_without_a_relevant_image_are_an_error() -> None:
     with pytest.raises(ValueError, match="at least one relevant image"):
-        metrics.query_starts(np.array([1, 0]))
+        ranked.query_starts(np.array([1, 0]))
 
 
 def random_queries(seed: int, n_images: int = 60) -> RankedQueries:

@@ -42,7 +42,7 @@ def cases() -> dict[str, Case]:
     generator = np.random.default_rng(0)
     queries, images = (unit(generator.normal(size=(n, DIM))) for n in (N_QUERIES, N_IMAGES))
     pairs = some_pairs(generator, N_QUERIES, N_IMAGES)
-    few = images[:80]
+    few = images[:40]
     everything = tuple(map(np.ravel, np.mgrid[0:N_QUERIES, 0 : len(few)]))
     near = unit(np.repeat(images[:1], N_IMAGES, axis=0) + 1e-7 * generator.normal(size=images.shape))
     rising = images[np.argsort(images @ queries[0])]

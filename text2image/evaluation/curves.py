@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from text2image.evaluation.measures import Measure, RankedQueries, compared
+from text2image.evaluation.measures import Measure, compared
+from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results, decimals, per_query
 from text2image.evaluation.summary import Resampling, with_intervals
 from text2image.formats.tables import chart_text

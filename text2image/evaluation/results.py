@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from text2image.base.console import InputError
-from text2image.evaluation.measures import MRR, Measure, RankedQueries
+from text2image.evaluation.measures import MRR, Measure
+from text2image.evaluation.ranked import RankedQueries
 from text2image.formats.tables import read_csv, write_csv
 from text2image.queries.clusters import query_clusters
 from text2image.queries.split import SplitRow

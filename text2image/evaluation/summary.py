@@ -11,8 +11,9 @@ import pandas as pd
 
 from text2image.evaluation import chance
 from text2image.evaluation.intervals import cluster_intervals
-from text2image.evaluation.measures import Measure, RankedQueries
+from text2image.evaluation.measures import Measure
 from text2image.evaluation.medians import median_interval
+from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import per_query
 from text2image.formats.tables import Row
 from text2image.queries.asked import EXCLUDED

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from text2image.base.store import cache_root, fingerprint
-from text2image.evaluation.measures import best_rank
+from text2image.evaluation.ranked import best_rank
 from text2image.formats.files import atomic_write, sha256
 from text2image.queries.relevance import LABELLED
 from text2image.retrieval.ranking import ranks

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from text2image.evaluation.measures import best_rank
+from text2image.evaluation.ranked import best_rank
 from text2image.retrieval.ranking import ranks
 
 Floats = npt.NDArray[np.float64]

@@ -1,0 +1,63 @@
+"""The exact ranks of relevant images, query after query: what all measures are computed from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.int64]
+
+
+class RankedQueries(NamedTuple):
+    """The ranks of the relevant images of all queries, query after query.
+
+    Attributes:
+        ranks: ``(n_pairs,)`` int64 in [1, n_images].
+        relevance: ``(n_pairs,)`` int64, at least 1.
+        n_relevant: ``(n_queries,)`` int64, at least 1, summing to n_pairs.
+        n_images: the size of the gallery.
+        clusters: ``(n_queries,)`` int64, the same for queries that are not independent.
+    """
+
+    ranks: Integers
+    relevance: Integers
+    n_relevant: Integers
+    n_images: int
+    clusters: Integers
+
+    @property
+    def starts(self) -> Integers:
+        """Where each query's pairs begin; see :func:`query_starts`."""
+        return query_starts(self.n_relevant)
+
+    @property
+    def best_ranks(self) -> Integers:
+        """The rank of each query's first relevant image: ``(n_queries,)``."""
+        return best_rank(self.ranks, self.starts)
+
+
+def query_starts(n_relevant: Integers) -> Integers:
+    """Return the offsets ``(n_queries,)`` at which each query's pairs begin.
+
+    Query *q* owns ``ranks[starts[q]:starts[q + 1]]``, which is what ``starts`` means below.
+
+    >>> query_starts(np.array([2, 1, 3])).tolist()
+    [0, 2, 3]
+
+    Raises:
+        ValueError: a query has no relevant image; that is an error, never a score of zero.
+    """
+    if len(n_relevant) == 0 or n_relevant.min() < 1:
+        raise ValueError("expected queries with at least one relevant image each, found one with none")
+    return np.concatenate([[0], np.cumsum(n_relevant)[:-1]]).astype(np.int64)
+
+
+def best_rank(ranks: Integers, starts: Integers) -> Integers:
+    """Return the rank of each query's first relevant image: ``(n_queries,)`` in [1, n_images].
+
+    >>> best_rank(np.array([5, 2, 1]), np.array([0, 2])).tolist()
+    [2, 1]
+    """
+    return np.minimum.reduceat(ranks, starts)
