@@ -30,7 +30,7 @@ from text2image.encoders.models.load import load_model
 from text2image.evaluation.comparison import compare
 from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.data import number_rows
-from text2image.finetuning.report import MEASURES
+from text2image.finetuning.measure import MEASURES
 from text2image.finetuning.run import Base, Data, Tuned, set_threads, tune
 from text2image.params import load_params
 from text2image.queries.asked import ask, join_sources, read_label_queries
@@ -50,8 +50,8 @@ def fold_of_parts(fold: int) -> dict[str, str]:
 def per_query(tuned: Tuned, rows: list[SplitRow]) -> dict[str, np.ndarray]:
     """Return ``{query_id: [[RR, hit] of base, of tuned]}`` of the test part."""
     queries = [number_rows(rows).queries[row] for row in tuned.mixed.test.queries]
-    found = np.stack([[1 / f.rank, f.rank <= 5] for f in (tuned.mixed.base, tuned.mixed.tuned)]).astype(float)
-    return {query: found[:, :, i] for i, query in enumerate(queries)}
+    values = np.stack([tuned.mixed.base.values, tuned.mixed.tuned.values])
+    return {query: values[:, i] for i, query in enumerate(queries)}
 
 
 def main() -> None:
@@ -100,9 +100,9 @@ def main() -> None:
     print(
         f"{len(queries)} captions in {len(set(clusters.tolist()))} clusters, {len(SEEDS)} seeds, galleries of about {len(files) // FOLDS}"
     )
-    for i, (name, one) in enumerate(zip(MEASURES, compared, strict=True)):
+    for i, (measure, one) in enumerate(zip(MEASURES, compared, strict=True)):
         print(
-            f"{name}: {means[:, 0, i].mean():.3f} -> {means[:, 1, i].mean():.3f}, "
+            f"{measure}: {means[:, 0, i].mean():.3f} -> {means[:, 1, i].mean():.3f}, "
             f"difference {one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}], p = {one.p_value:.4f}"
         )
     print(f"a run, features at hand: {np.median(seconds):.1f} s")

@@ -8,13 +8,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from text2image.evaluation.measures import MRR, Measure, of_best_ranks
 from text2image.evaluation.ranked import best_rank
 from text2image.retrieval.ranking import ranks
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-HIT_K = 5
+MEASURES = (MRR, Measure("hit_rate", 5))
 
 
 class PerQuery(NamedTuple):
@@ -29,12 +30,14 @@ class PerQuery(NamedTuple):
     rank: Integers
 
     def means(self) -> dict[str, float]:
-        """Return the mean loss, MRR and HitRate@5."""
-        return {
-            "loss": float(self.loss.mean()),
-            "mrr": float((1.0 / self.rank).mean()),
-            f"hit_rate@{HIT_K}": float((self.rank <= HIT_K).mean()),
-        }
+        """Return the mean loss and the mean of each of ``MEASURES``."""
+        means = {str(m): float(of.mean()) for m, of in zip(MEASURES, self.values.T, strict=True)}
+        return {"loss": float(self.loss.mean())} | means
+
+    @property
+    def values(self) -> Floats:
+        """``MEASURES`` of each query: ``(n_queries, 2)``."""
+        return of_best_ranks(self.rank, MEASURES)
 
 
 class Questions(NamedTuple):

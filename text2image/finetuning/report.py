@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import yaml
 
 from text2image.encoders.settings import Model
 from text2image.evaluation.comparison import compare
-from text2image.finetuning.measure import HIT_K, PerQuery
+from text2image.finetuning.measure import MEASURES
 from text2image.finetuning.run import Tuned
 from text2image.finetuning.settings import FinetuneRun
 
-MEASURES = ("mrr", f"hit_rate@{HIT_K}")
-CURVE_COLUMNS = ("model", "weight", "loss", *MEASURES, "chosen")
+CURVE_COLUMNS = ("model", "weight", "loss", *map(str, MEASURES), "chosen")
 UNKNOWN_LICENCE = "unknown"
 
 USE = """From the folder that `data/` lies in:
@@ -30,9 +28,7 @@ tokenizer = open_clip.get_tokenizer("local-dir:data/tuned/{name}")
 def figures(tuned: Tuned, split: Mapping[str, Any], *, resamples: int, seed: int) -> dict[str, Any]:
     """Return the metrics of a run: the split's sizes, how it went, and both models on both parts held out."""
     mixed = tuned.mixed
-    compared = compare(
-        _values(mixed.tuned), _values(mixed.base), tuned.clusters, resamples=resamples, seed=seed
-    )
+    compared = compare(mixed.tuned.values, mixed.base.values, tuned.clusters, resamples=resamples, seed=seed)
     return {
         "split": dict(split),
         "training": {
@@ -51,16 +47,11 @@ def figures(tuned: Tuned, split: Mapping[str, Any], *, resamples: int, seed: int
             "base": mixed.base.means(),
             "tuned": mixed.tuned.means(),
             "difference": {
-                name: {"mean": one.difference, "low": one.low, "high": one.high}
-                for name, one in zip(MEASURES, compared, strict=True)
+                str(measure): {"mean": one.difference, "low": one.low, "high": one.high}
+                for measure, one in zip(MEASURES, compared, strict=True)
             },
         },
     }
-
-
-def _values(measured: PerQuery) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return ``MEASURES`` of each query: ``(n_queries, 2)``."""
-    return np.stack([1.0 / measured.rank, (measured.rank <= HIT_K).astype(np.float64)], axis=1)
 
 
 def curve_rows(name: str, tuned: Tuned) -> list[tuple[str, ...]]:
@@ -125,14 +116,15 @@ def _front_matter(base: str, licence: str) -> str:
 
 def _results(metrics: Mapping[str, Any]) -> str:
     rows = [
-        (part, which, *(f"{metrics[part][which][name]:.3f}" for name in MEASURES))
+        (part, which, *(f"{metrics[part][which][str(measure)]:.3f}" for measure in MEASURES))
         for part in ("validation", "test")
         for which in ("base", "tuned")
     ]
-    mrr, hit_rate = (_interval(metrics["test"]["difference"][name]) for name in MEASURES)
+    titles = [measure.title for measure in MEASURES]
+    mrr, hit_rate = (_interval(metrics["test"]["difference"][str(measure)]) for measure in MEASURES)
     return (
-        f"{_table(('part', 'model', 'MRR', f'HitRate@{HIT_K}'), rows)}\n\n"
-        f"On the test part the MRR differs by {mrr} and HitRate@{HIT_K} by {hit_rate} (paired, 95 % interval)."
+        f"{_table(('part', 'model', *titles), rows)}\n\n"
+        f"On the test part the {titles[0]} differs by {mrr} and {titles[1]} by {hit_rate} (paired, 95 % interval)."
     )
 
 
