@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from text2image.evaluation.leaderboard import COLUMNS, leaderboard, markdown, pareto_front, table
+from text2image.encoders.throughput import Speed
+from text2image.evaluation.leaderboard import COLUMNS, add_speeds, leaderboard, pareto_front
 from text2image.evaluation.measures import Measure
 
 
@@ -30,39 +31,24 @@ def test_the_front_by_hand() -> None:
     assert pareto_front(cost, quality).tolist() == [True, True, True, True, False, False]
 
 
-def test_the_tables_line_up() -> None:
-    assert table(["a", "speed"], [["x|y", "9"], ["z", "10.5"]]).split("\n") == [
-        "| a    | speed |",
-        "| ---- | ----: |",
-        "| x\\|y |     9 |",
-        "| z    |  10.5 |",
+def test_speeds_add_a_front_a_source() -> None:
+    rows = [
+        {"model": model, "source": source, "mrr": mrr}
+        for source, mrrs in (("a", "135"), ("b", "315"))
+        for model, mrr in zip(("fast", "slow", "slower"), mrrs, strict=True)
     ]
-
-
-def test_the_page_says_what_is_not_known() -> None:
-    means = dict.fromkeys(("mrr", "hit_rate"), (0.5, 0.25, 0.75))
-    figures = {
-        f"{n}{e}": str(v) for n, m in means.items() for e, v in zip(("", "_low", "_high"), m, strict=True)
-    }
-    row = {
-        "model": "m", "source": "human", "n_queries": "3", "n_images": "1000", "k": "5", "mrr_chance": "0.01",
-        "parameters": "", "dimension": "", "on_front": "1", **figures,
-    }  # fmt: skip
-    speeds = {"m": {"device": "cpu", "images": "12.34", "texts": "1234"}}
-    page = markdown([row], {"m": "mit"}, {"far": "it is far away; go there"}, speeds)
-    assert "0.50 [0.25, 0.75] | 0.50 [0.25, 0.75]" in page
-    assert [cell.strip() for cell in page.split("\n| m ")[-1].split("|")[1:8]] == [
-        "unknown", "unknown", "12.3", "1,234", "unknown", "unknown", "mit",
-    ]  # fmt: skip
-    assert page.endswith("\n- far: it is far away\n")
-    known = markdown([row | {"parameters": "29532969", "dimension": "384"}], {"m": "mit"}, {}, speeds)
-    assert [cell.strip() for cell in known.split("\n| m ")[-1].split("|")[1:7]] == [
-        "29.5 M", "384", "12.3", "1,234", "1.54 MB", "1.5 GB",
-    ]  # fmt: skip
-    assert "What it costs on this machine (cpu)" in known
-    assert "Not to be had" not in known
-    unmeasured = markdown([row], {"m": "mit"}, {}, {})
-    assert [cell.strip() for cell in unmeasured.split("\n| m ")[-1].split("|")[3:5]] == ["unknown"] * 2
+    speeds = [
+        Speed(model, what, "cpu", rate, rate, rate)
+        for model, images in (("fast", "20"), ("slow", "10"))
+        for what, rate in (("images", images), ("texts", "7"))
+    ]
+    extended = add_speeds(rows, speeds)
+    assert [row["on_speed_front"] for row in extended] == ["1", "1", "1", "1", "0", "1"], (
+        "the unknown is the slowest"
+    )
+    known = {"device": "cpu", "images_per_second": "10", "queries_per_second": "7", "on_speed_front": "1"}
+    unknown = {"device": "", "images_per_second": "", "queries_per_second": "", "on_speed_front": "1"}
+    assert extended[1:3] == [rows[1] | known, rows[2] | unknown]
 
 
 def test_a_row_for_each_source_and_model() -> None:

@@ -14,7 +14,7 @@ from huggingface_hub import constants
 
 from tests.support.pipeline import Project, tiny_model
 from text2image.base.console import InputError
-from text2image.commands.zoo import blamed
+from text2image.commands.experiment import blamed
 from text2image.encoders.builtin.assemble import MODEL_CARD
 from text2image.encoders.models.card import describe
 from text2image.encoders.models.licence import licence_of

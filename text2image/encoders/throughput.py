@@ -6,27 +6,22 @@ made-up JPEG files of 640 × 480 pixels, and short phrases.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
 
+from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-
-if TYPE_CHECKING:
-    import torch
-
-    from text2image.base.settings import Runtime
-    from text2image.encoders.models.load import EmbeddingModel
 
 Item = TypeVar("Item")
 
-COLUMNS = ("what", "device", "per_second", "low", "high")  # of data/throughput/MODEL.csv
 SIZE = (640, 480)
 IMAGES = 16
 WINDOW, WINDOWS = 0.6, 3  # seconds of work that are timed together, and how often
@@ -46,19 +41,36 @@ class Rate(NamedTuple):
     high: float
 
 
-def measure(model: EmbeddingModel, device: torch.device, runtime: Runtime, folder: Path) -> dict[str, Rate]:
-    """Return ``{"images": rate, "texts": rate}``, end to end as the pipeline embeds them.
+class Speed(NamedTuple):
+    """How many items of a kind (images or texts) a model embeds a second on a device."""
 
-    Args:
-        folder: an empty folder for the images.
+    model: str
+    what: str
+    device: str
+    per_second: str
+    low: str
+    high: str
+
+
+def measure_speeds(name: str, card: dict[str, Any], precision: str, runtime: Runtime) -> list[Speed]:
+    """Return how fast the model of a card embeds images and texts, end to end as the pipeline does it.
+
+    Raises:
+        InputError: the model cannot be loaded.
     """
+    from text2image.encoders.device import pick_device
     from text2image.encoders.embedding import embed_images, embed_texts
+    from text2image.encoders.models.load import load_model
 
-    files = write_images(folder)
-    return {
-        "images": rate(lambda items: embed_images(model, items, device, runtime), files),
-        "texts": rate(lambda items: embed_texts(model, items, device, runtime), PHRASES),
-    }
+    device = pick_device(runtime.device)
+    model = load_model(name, card, device, precision)
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_images(Path(folder))
+        rates = {
+            "images": rate(lambda items: embed_images(model, items, device, runtime), files),
+            "texts": rate(lambda items: embed_texts(model, items, device, runtime), PHRASES),
+        }
+    return [Speed(name, what, device.type, *(f"{n:.4g}" for n in rate)) for what, rate in rates.items()]
 
 
 def rate(
