@@ -62,6 +62,7 @@ def test_the_leaderboards_axis_is_in_millions_and_fits_one_model_as_well_as_many
     assert not {"1", "2", "1,000"} & many, "a model of unknown size is left out, not drawn at nothing"
 
 
+@pytest.mark.slow
 def test_all_is_written_into_dvcs_folder_and_ones_own_page_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ def directory_model(folder: Path) -> Model:
     return Model(name=f"local-dir:{folder}", pretrained=None, context_length=None)
 
 
+@pytest.mark.slow
 def test_the_size_is_that_of_the_loaded_network(tmp_path: Path) -> None:
     tiny_model(tmp_path / "tiny")
     for name, side in (("RN50", 224), (f"local-dir:{tmp_path / 'tiny'}", 32)):

@@ -47,6 +47,7 @@ def test_batches_split_at_the_services_limits(
     assert set(server.finished.values()) == {2}
 
 
+@pytest.mark.slow
 def test_a_batch_survives_kills(workplace: Workplace, server: ChatServer) -> None:
     """Killed before the service's answer came, then while waiting: both times the same batch goes on."""
     workplace.images(8)
