@@ -12,6 +12,7 @@ from tests.support.workplace import Workplace, sent_name
 from text2image.base.console import InputError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sync", "batch"])
 def test_a_refused_key_ends_the_run_at_once(
     workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch, mode: str
@@ -51,6 +52,7 @@ def test_other_refusals_end_the_run_with_what_the_server_said(
     assert set(server.finished.values()) == {1}, "what came before the refusal was kept"
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_ends_the_run_and_keeps_what_came(
     workplace: Workplace, server: ChatServer
 ) -> None:
@@ -96,6 +98,7 @@ def test_retry_after_is_honoured(workplace: Workplace, server: ChatServer) -> No
         workplace.run()
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_what_came(workplace: Workplace, server: ChatServer) -> None:
     workplace.images(8)
     workplace.speed(concurrency=2)

@@ -30,6 +30,7 @@ def odd() -> Callable[[str], Any]:
     return lambda image: names.get(image) or json.dumps(texts(image))
 
 
+@pytest.mark.slow
 def test_two_hundred_images_and_a_flaky_server(workplace: Workplace, server: ChatServer) -> None:
     workplace.images(200)
     server.script.outcome, server.script.content, server.script.delay = flaky, odd(), 0.05
@@ -56,6 +57,7 @@ def test_two_hundred_images_and_a_flaky_server(workplace: Workplace, server: Cha
     assert list(workplace.labels()) == sorted(workplace.labels()), "whatever the order of arrival"
 
 
+@pytest.mark.slow
 def test_order_and_bytes_do_not_depend_on_arrival(workplace: Workplace, server: ChatServer) -> None:
     workplace.images(30)
     server.script.outcome, server.script.content = flaky, odd()
@@ -149,6 +151,7 @@ def test_estimate_needs_no_key_and_makes_no_request(
     assert "sk-with" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_do_not_both_pay(workplace: Workplace, server: ChatServer) -> None:
     workplace.images(3)
     server.script.hold_after = 1
