@@ -21,11 +21,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+MARKS = {
+    "finished": "pipeline",  # a reproduced project
+    "nodes": "slow",  # a cluster
+    "loaded": "slow",  # the built-in model, assembled
+}
+"""The marks of tests that ask for a fixture."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that run the pipeline or drive a browser by what they ask for, so that none is forgotten."""
+    """Mark tests by what they ask for, so that none is forgotten."""
     for item in items:
-        if "finished" in getattr(item, "fixturenames", ()):
-            item.add_marker("pipeline")
+        for fixture in MARKS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKS[fixture])
         if any("Chromium" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skipif")):
             item.add_marker("browser")
 

@@ -302,6 +302,7 @@ def processes_of(folder: Path) -> list[str]:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_an_interrupted_stage_ends_cleanly_and_keeps_what_is_done(
     params: Params, tmp_path: Path, short_folder: Path
 ) -> None:

@@ -90,7 +90,10 @@ def test_digests_follow_names_and_bytes(tmp_path: Path, monkeypatch: pytest.Monk
     assert len({first, second, library.digest("part"), library.digest("gone")}) == 4
 
 
-def test_an_update_keeps_params_and_what_is_not_committed(demo: Path) -> None:
+def test_an_update_keeps_params_and_what_is_not_committed(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(init, "write_plot_files", lambda folder: None)
     params, stage = demo / "params.yaml", demo / "stages" / "catalog.py"
     params.write_text(params.read_text() + "# mine\n")
     as_it_comes = stage.read_text()
