@@ -24,7 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 MARKS = {
     "finished": "pipeline",  # a reproduced project
     "nodes": "slow",  # a cluster
-    "loaded": "slow",  # the built-in model, assembled
+    "directory": "slow",  # the built-in model, assembled
 }
 """The marks of tests that ask for a fixture."""
 
