@@ -38,7 +38,7 @@ def make_other(project: Project) -> None:
     labels["sources"][HOSTILE] = labels["sources"].pop("imagenet")
     (root / "metrics/labels.json").write_text(json.dumps(labels))
     project.set(judge__prompt=HOSTILE)
-    project.run("dvc", "commit", "-fq")
+    project.run("dvc", "commit", "-fq", "dvc.yaml")
     project.commit("hostile")
 
 
