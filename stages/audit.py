@@ -2,7 +2,7 @@
 
 metrics/labels.json says how many images each source labels, how distinct its texts are, how well they fit their images under
 each model (CLIPScore), and how far two sources agree on the same image. data/audit/SOURCE.csv lists every
-label, the most suspicious first, with its signs and whether the search speaks against the label or against
+label, the most suspicious first, with its signs and whether a bad search is more likely due to the label or to
 the model.
 """
 
@@ -57,8 +57,11 @@ def main(params: Params) -> None:
         ]
         table = audit.audit(pairs, signs, image_ids, len(query_ids))
         write_table(ARTIFACTS.audit(name), decimals(table, 4))
-        counts = {word: int((table["speaks_against"] == word).sum()) for word in audit.VERDICTS}
-        say(f"audit {name}: of {len(table)} labels the search speaks against {counts}")
+        label, model, unclear = (int((table["speaks_against"] == word).sum()) for word in audit.VERDICTS)
+        say(
+            f"audit {name}: of {len(table)} labels {label} are unlikely, {model} are not understood by most models, "
+            f"{unclear} are one or the other"
+        )
 
 
 if __name__ == "__main__":

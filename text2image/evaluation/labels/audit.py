@@ -182,7 +182,7 @@ def suspicion(signs: Sequence[pd.Series[float]]) -> Floats:
 
 
 def blame(rank: Integers, best_irrelevant: Floats, typical: float) -> list[str]:
-    """Say for each label whom one model's search speaks against: ``label``, ``model`` or neither.
+    """Say for each label what a bad search by one model is most likely due to: ``label``, ``model`` or neither.
 
     An image at rank ``FOUND`` or better blames nobody (""). Otherwise, where some other image fits the
     text as well as right answers usually fit theirs, the model knows what the text means and the
