@@ -7,21 +7,21 @@ import os
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import run, say
-from text2image.base.settings import load_settings
+from text2image.base.settings import Count, Section, load_settings
 from text2image.sample.compose import write_sample
-from text2image.sample.settings import Sample
+
+
+class Sample(Section):
+    """How many campaigns are drawn, and from which seed."""
+
+    campaigns: Count
+    seed: int
 
 
 def main() -> None:
-    settings = load_settings(ARTIFACTS.sample_params, Sample)
-    truth = write_sample(
-        ARTIFACTS.cutouts,
-        ARTIFACTS.sample,
-        campaigns=settings.campaigns,
-        seed=settings.seed,
-        workers=os.cpu_count() or 1,
-    )
-    say(f"sample: {len(truth)} files of {settings.campaigns} campaigns in {ARTIFACTS.sample}")
+    sample, workers = load_settings(ARTIFACTS.sample_params, Sample), os.cpu_count() or 1
+    truth = write_sample(ARTIFACTS.cutouts, ARTIFACTS.sample, sample.campaigns, sample.seed, workers)
+    say(f"sample: {len(truth)} files of {sample.campaigns} campaigns in {ARTIFACTS.sample}")
 
 
 if __name__ == "__main__":

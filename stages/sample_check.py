@@ -3,6 +3,8 @@
 Where the pipeline searches other images than the sample, the truth says nothing of them: the figures are null.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from stages import run
@@ -11,7 +13,17 @@ from text2image.collection.duplicates import pair_quality
 from text2image.formats.files import write_json
 from text2image.formats.tables import read_csv
 from text2image.params import Params
-from text2image.sample.groups import true_groups
+
+ALIKE = ("original", "near_duplicate", "copy")
+"""Kinds of renditions that are one picture, or nearly."""
+
+
+def true_groups(truth: Path) -> dict[str, str]:
+    """Return ``{path: group}``: renditions of a campaign that are meant to look alike share one."""
+    return {
+        row["path"]: row["campaign"] if row["kind"] in ALIKE else f"{row['campaign']} {row['rendition']}"
+        for row in read_csv(truth, ["path", "campaign", "rendition", "kind"])
+    }
 
 
 def main(params: Params) -> None:

@@ -157,7 +157,8 @@ class TestDrawnText:
 
     def test_headline_is_large_where_there_is_room(self, creatives: list[Creative]) -> None:
         for creative in creatives:
-            assert creative.headline_px >= (24 if min(creative.image.size) > 250 else 16)
+            headline_px = next((text.font_px for text in creative.texts if text.kind == "headline"), 0)
+            assert headline_px >= (24 if min(creative.image.size) > 250 else 16)
 
     def test_text_that_cannot_fit_is_left_out(self) -> None:
         assert fit_column([("headline", "Immeasurable")], "sans", (20, 20), 40) == (0, [])
@@ -226,7 +227,7 @@ class TestBadInput:
         return folder
 
     def test_a_small_folder_is_enough(self, folder: Path, tmp_path: Path) -> None:
-        assert len(write_sample(folder, tmp_path / "sample", campaigns=2, seed=1, workers=0)) == 4
+        assert len(write_sample(folder, tmp_path / "sample", campaigns=2, seed=1, workers=1)) == 4
 
     def test_no_folder(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"captions\.csv, found no such file"):
@@ -258,8 +259,8 @@ class TestBadInput:
             read_cutouts(folder)
 
     def test_bad_input_leaves_earlier_output(self, folder: Path, tmp_path: Path) -> None:
-        write_sample(folder, tmp_path / "sample", campaigns=1, seed=1, workers=0)
+        write_sample(folder, tmp_path / "sample", campaigns=1, seed=1, workers=1)
         (folder / "categories.csv").unlink()
         with pytest.raises(InputError):
-            write_sample(folder, tmp_path / "sample", campaigns=1, seed=2, workers=0)
+            write_sample(folder, tmp_path / "sample", campaigns=1, seed=2, workers=1)
         assert len(contents(tmp_path / "sample")) == 2

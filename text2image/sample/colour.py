@@ -19,13 +19,13 @@ class Palette(NamedTuple):
     accent: Colour
 
 
-def hex_colour(code: str) -> Colour:
-    """Return the colour of a code such as ``0b2545``."""
-    return int(code[0:2], 16), int(code[2:4], 16), int(code[4:6], 16)
+def _hex_colour(code: str) -> Colour:
+    red, green, blue = bytes.fromhex(code)
+    return red, green, blue
 
 
 PALETTES: tuple[Palette, ...] = tuple(
-    Palette(*(hex_colour(code) for code in codes.split()))
+    Palette(*(_hex_colour(code) for code in codes.split()))
     for codes in (
         "0b2545 1b3f73 ffb703",
         "163a2b 2d6a4f ffd166",

@@ -30,9 +30,7 @@ class Truth(NamedTuple):
     text: str
 
 
-def write_sample(
-    cutout_folder: Path, output: Path, *, campaigns: int, seed: int, workers: int
-) -> list[Truth]:
+def write_sample(cutout_folder: Path, output: Path, campaigns: int, seed: int, workers: int) -> list[Truth]:
     """Write ``output`` and, beside it, ``…_captions.csv`` and ``…_truth.csv``: all of them or none.
 
     Raises:
@@ -59,15 +57,21 @@ def compose_sample(
     """Write all creatives below ``folder``; return what is known of them, sorted by path.
 
     The files depend on ``seed`` and the campaign's number only: more campaigns, or more
-    ``workers`` (processes; below 2 none is started), change no file.
+    ``workers`` (processes; for 1 none is started), change no file.
     """
     for name in FOLDERS:
         (folder / name).mkdir(parents=True)
     compose = partial(compose_campaign, seed=seed, cutouts=cutouts, folder=folder)
-    if workers < 2:
-        return _collect(map(compose, range(campaigns)), campaigns)
-    with ProcessPoolExecutor(workers) as pool:
-        return _collect(pool.map(compose, range(campaigns), chunksize=8), campaigns)
+    truth: list[Truth] = []
+    with (
+        ProcessPoolExecutor(workers) as pool,
+        progress(total=campaigns, unit="campaign", title="sample") as bar,
+    ):
+        numbers = range(campaigns)
+        for rows in pool.map(compose, numbers, chunksize=8) if workers > 1 else map(compose, numbers):
+            truth += rows
+            bar.update()
+    return sorted(truth)
 
 
 def compose_campaign(campaign: int, *, seed: int, cutouts: Sequence[Cutout], folder: Path) -> list[Truth]:
@@ -79,22 +83,11 @@ def compose_campaign(campaign: int, *, seed: int, cutouts: Sequence[Cutout], fol
         if rendition.kind != "copy":  # a copy is the very bytes of the original, which came just before
             data = encode(creative.image, rendition.path.rpartition(".")[2], rendition.quality)
         (folder / rendition.path).write_bytes(data)
-        headline = next((text.text for text in creative.texts if text.kind == "headline"), "")
+        headlines = [(text.text, text.font_px) for text in creative.texts if text.kind == "headline"]
         text = " | ".join(text.text for text in creative.texts)
-        name, number, kind = rendition.cutout.path.name, rendition.number, rendition.kind
-        truth.append(
-            Truth(rendition.path, campaign, number, name, kind, headline, creative.headline_px, text)
-        )
+        head = (rendition.path, campaign, rendition.number, rendition.cutout.path.name, rendition.kind)
+        truth.append(Truth(*head, *(headlines or [("", 0)])[0], text))
     return truth
-
-
-def _collect(results: Iterable[list[Truth]], campaigns: int) -> list[Truth]:
-    truth: list[Truth] = []
-    with progress(total=campaigns, unit="campaign", title="sample") as bar:
-        for rows in results:
-            truth += rows
-            bar.update()
-    return sorted(truth)
 
 
 def _captions(truth: Iterable[Truth], cutouts: Iterable[Cutout]) -> Iterator[tuple[str, str]]:

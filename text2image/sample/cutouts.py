@@ -1,5 +1,6 @@
 """The cut-outs: photographed objects on a transparent ground, with captions and a category."""
 
+from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -40,38 +41,35 @@ def read_cutouts(folder: Path) -> list[Cutout]:
     Raises:
         InputError: a table is missing or lacks a column, or names a file that is not a picture.
     """
-    texts: dict[str, list[str]] = {}
-    for row in read_csv(folder / "captions.csv", ["cutout", "text"]):
-        texts.setdefault(row["cutout"], []).append(row["text"])
-    rows = read_csv(folder / "categories.csv", ["cutout", "category"])
-    categories = {row["cutout"]: row["category"] for row in rows}
+    captions, categories = folder / "captions.csv", folder / "categories.csv"
+    texts = defaultdict(list)
+    for row in read_csv(captions, ["cutout", "text"]):
+        texts[row["cutout"]].append(row["text"])
+    category_of = {row["cutout"]: row["category"] for row in read_csv(categories, ["cutout", "category"])}
     if not texts:
-        raise InputError(f"expected captions in {folder / 'captions.csv'}, found none")
+        raise InputError(f"expected captions in {captions}, found none")
     cutouts = []
     for file in sorted(texts):
-        category = categories.get(file)
+        category = category_of.get(file)
         if category not in WORDINGS:
+            names = ", ".join(sorted(WORDINGS))
             raise InputError(
-                f"expected a category of {file} in {folder / 'categories.csv'} out of "
-                f"{', '.join(sorted(WORDINGS))}, found {category!r}"
+                f"expected a category of {file} in {categories} out of {names}, found {category!r}"
             )
-        size, colour = _measure(folder / file, folder / "captions.csv")
+        size, colour = _measure(folder / file, captions)
         cutouts.append(Cutout(folder / file, size, colour, category, tuple(texts[file])))
     return cutouts
 
 
 def _measure(path: Path, table: Path) -> tuple[tuple[int, int], Colour]:
-    """Return a picture's size and the mean colour of its opaque part."""
+    """Return the size of the picture that ``table`` names, and the mean colour of its opaque part."""
     try:
         picture = load_cutout(path)
     except FileNotFoundError:
         raise InputError(f"expected the picture {path} that {table} names, found no such file") from None
     except (UnidentifiedImageError, OSError) as error:
         raise InputError(f"expected a picture in {path}, found: {one_line(error)}") from None
-    red, green, blue, alpha = picture.convert("RGBa").resize((1, 1), Image.Resampling.BOX).tobytes()
+    *channels, alpha = picture.convert("RGBa").resize((1, 1), Image.Resampling.BOX).tobytes()
     share = max(1, alpha) / 255
-    return picture.size, (_channel(red / share), _channel(green / share), _channel(blue / share))
-
-
-def _channel(value: float) -> int:
-    return min(255, round(value))
+    red, green, blue = (min(255, round(channel / share)) for channel in channels)
+    return picture.size, (red, green, blue)

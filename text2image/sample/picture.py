@@ -29,16 +29,13 @@ def paint_ground(palette: Palette, size: Size, style: str, angle: int, product: 
     tint = _tint(palette)
     left, top, right, bottom = product
     if style == "disc":
-        reach = round(max(right - left, bottom - top) * 0.62)
-        centre = (left + right) // 2, (top + bottom) // 2
-        paste_disc(ground, centre, reach, tint)
+        radius = round(max(right - left, bottom - top) * 0.62)
+        paste_disc(ground, ((left + right) // 2, (top + bottom) // 2), radius, tint)
     elif style == "panel":
-        draw = ImageDraw.Draw(ground)
-        draw.polygon(_panel(size, product), fill=tint)
+        ImageDraw.Draw(ground).polygon(_panel(size, product), fill=tint)
     elif style == "frame":
-        inset = max(2, round(min(size) * 0.014))
-        draw = ImageDraw.Draw(ground)
-        draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=palette.accent, width=inset)
+        inset, edges = max(2, round(min(size) * 0.014)), (0, 0, size[0] - 1, size[1] - 1)
+        ImageDraw.Draw(ground).rectangle(edges, outline=palette.accent, width=inset)
     return ground
 
 
@@ -128,8 +125,7 @@ def _paste_glow(canvas: Image.Image, box: Box, strength: float) -> None:
     """Lighten the ground in an ellipse around ``box``, fading out."""
     width, height = round((box[2] - box[0]) * 1.5), round((box[3] - box[1]) * 1.5)
     fading = [round(max(0, 1 - v / 180) * 255 * strength) for v in range(256)]  # 181 at the edges' middle
-    mask = Image.radial_gradient("L").point(fading)
-    mask = mask.resize((width, height), Image.Resampling.BILINEAR)
+    mask = Image.radial_gradient("L").point(fading).resize((width, height), Image.Resampling.BILINEAR)
     canvas.paste(WHITE, ((box[0] + box[2] - width) // 2, (box[1] + box[3] - height) // 2), mask)
 
 

@@ -3,15 +3,15 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from random import Random
+from typing import NamedTuple
 
+from text2image.sample import wording
 from text2image.sample.colour import PALETTES, Palette, blend, contrast
 from text2image.sample.cutouts import Cutout
 from text2image.sample.layouts import LAYOUTS, SCALED, SIZES, Layout, Size, mirrored, shape
 from text2image.sample.picture import MAX_ENLARGEMENT
 from text2image.sample.text import FAMILIES, NARROW
-from text2image.sample.wording import BADGE_OFFERS, BRAND_ENDS, BRAND_STARTS, OFFERS, TERMS, WORDINGS
 
 # Which campaigns are special, by their number, so that the shares hold in every sample.
 COPY_EVERY, COPY_AT = 12, 5  # the second rendition is the same file again
@@ -32,8 +32,7 @@ TURNABLE = {"food", "tools", "music", "health"}  # products that need not stand 
 FLIPPABLE = {"food", "flowers", "farm", "pets", "wildlife", "sports"}  # products without lettering
 
 
-@dataclass(frozen=True)
-class Design:
+class Design(NamedTuple):
     """How one rendition looks; ``radius`` is the button's, as a share of half its height."""
 
     size: Size
@@ -49,8 +48,7 @@ class Design:
     angle: int  # of the gradient: 0 down, 1 across, 2 diagonal
 
 
-@dataclass(frozen=True)
-class Touch:
+class Touch(NamedTuple):
     """What makes a near-duplicate: pixels cut off each side (share), brightness factor, new size."""
 
     crop: float = 0.0
@@ -58,8 +56,7 @@ class Touch:
     size: Size | None = None
 
 
-@dataclass(frozen=True)
-class Rendition:
+class Rendition(NamedTuple):
     """One file of a campaign."""
 
     campaign: int
@@ -91,22 +88,20 @@ def plan_campaign(seed: int, campaign: int, cutouts: Sequence[Cutout]) -> list[R
     cutout = choose_cutout(seed, campaign, cutouts)
     first_texts, other_texts = _draw_texts(rng, cutout)
     first = rng.randrange(2)
-    original = _rendition(rng, (seed, campaign, 0), "original", first, cutout, first_texts, ())
+    original = _rendition(rng, (seed, campaign, 0), first, cutout, first_texts, [])
     if campaign % COPY_EVERY == COPY_AT:
         path = _path(seed, campaign, 1, 1 - first, original.path.rpartition(".")[2])
-        second = replace(original, number=1, kind="copy", path=path)
+        second = original._replace(number=1, kind="copy", path=path)
     elif campaign % NEAR_EVERY == NEAR_AT:
         second = _near_duplicate(rng, seed, original, 1 - first)
     else:
         texts = rng.choice((first_texts, other_texts))
-        place = (seed, campaign, 1)
-        second = _rendition(rng, place, "rendition", 1 - first, cutout, texts, (original.design,))
-    renditions = [original, second]
-    if campaign % THIRD_EVERY == THIRD_AT:
-        used = (original.design, second.design)
-        place = (seed, campaign, 2)
-        renditions.append(_rendition(rng, place, "rendition", rng.randrange(2), cutout, other_texts, used))
-    return renditions
+        second = _rendition(rng, (seed, campaign, 1), 1 - first, cutout, texts, [original.design])
+    if campaign % THIRD_EVERY != THIRD_AT:
+        return [original, second]
+    used = [original.design, second.design]
+    third = _rendition(rng, (seed, campaign, 2), rng.randrange(2), cutout, other_texts, used)
+    return [original, second, third]
 
 
 def _path(seed: int, campaign: int, number: int, folder: int, suffix: str) -> str:
@@ -117,20 +112,22 @@ def _path(seed: int, campaign: int, number: int, folder: int, suffix: str) -> st
 
 def _draw_texts(rng: Random, cutout: Cutout) -> tuple[dict[str, str], dict[str, str]]:
     """Return two versions of a campaign's texts: same brand and price, other headline and button."""
-    wording = WORDINGS[cutout.category]
-    brand = rng.choice(BRAND_STARTS) + rng.choice(BRAND_ENDS)
-    low, high = wording.price
+    words = wording.WORDINGS[cutout.category]
+    brand_parts = (wording.BRAND_STARTS, wording.BRAND_ENDS)
+    brand = "".join(rng.choice(wording.alternatives(part)) for part in brand_parts)
+    low, high = words.price
     amount = round(math.exp(rng.uniform(math.log(low), math.log(high))))
     cents = rng.choice((50, 90, 95, 99))
     figures = {
         "price": f"{amount}.{cents}" if amount < 200 else f"{round(amount, -1):,}",
         "percent": rng.choice((10, 15, 20, 25, 30, 40, 50)),
     }
-    offer = rng.choice(OFFERS if amount < 200 else OFFERS[:5]).format(**figures)
-    badge = rng.choice(BADGE_OFFERS if amount < 100 else BADGE_OFFERS[1:]).format(**figures)
-    headlines = rng.sample(wording.headlines, 2)
-    buttons = rng.sample(wording.buttons, 2)
-    shared = {"body": rng.choice(wording.bodies), "terms": rng.choice(TERMS), "price": offer, "badge": badge}
+    offer = rng.choice(wording.OFFERS if amount < 200 else wording.OFFERS[:5]).format(**figures)
+    badge = rng.choice(wording.BADGE_OFFERS if amount < 100 else wording.BADGE_OFFERS[1:]).format(**figures)
+    headlines = rng.sample(wording.alternatives(words.headlines), 2)
+    buttons = rng.sample(wording.alternatives(words.buttons), 2)
+    body, terms = rng.choice(wording.alternatives(words.bodies)), rng.choice(wording.TERMS)
+    shared = {"body": body, "terms": terms, "price": offer, "badge": badge}
     first, other = (
         {"brand": brand, "headline": headline.format(name=cutout.name), "button": button, **shared}
         for headline, button in zip(headlines, buttons, strict=True)
@@ -141,30 +138,27 @@ def _draw_texts(rng: Random, cutout: Cutout) -> tuple[dict[str, str], dict[str, 
 def _rendition(
     rng: Random,
     place: tuple[int, int, int],
-    kind: str,
     folder: int,
     cutout: Cutout,
     texts: dict[str, str],
-    used: tuple[Design, ...],
+    used: Sequence[Design],
 ) -> Rendition:
     """Draw the design and the file format of one rendition; ``place`` is (seed, campaign, number)."""
     design = _draw_design(rng, cutout, used)
     small = design.size[0] * design.size[1] <= 120_000
     suffix = rng.choices(("jpg", "png", "webp"), (78, 11 if small else 0, 11))[0]
-    path = _path(*place, folder, suffix)
-    return Rendition(place[1], place[2], kind, path, cutout, design, texts, rng.randint(80, 92))
+    _, campaign, number = place
+    kind, path = "rendition" if number else "original", _path(*place, folder, suffix)
+    return Rendition(campaign, number, kind, path, cutout, design, texts, rng.randint(80, 92))
 
 
-def _draw_design(rng: Random, cutout: Cutout, used: tuple[Design, ...]) -> Design:
+def _draw_design(rng: Random, cutout: Cutout, used: Sequence[Design]) -> Design:
     """Draw a design whose size and palette none of the ``used`` ones has."""
-    longest = max(cutout.size)
-    sizes = [
-        size
-        for size in SIZES
-        if size not in {design.size for design in used} and min(size) * 0.42 <= MAX_ENLARGEMENT * longest
-    ]
+    used_sizes, used_palettes = {design.size for design in used}, {design.palette for design in used}
+    largest = MAX_ENLARGEMENT * max(cutout.size)
+    sizes = [size for size in SIZES if size not in used_sizes and min(size) * 0.42 <= largest]
     size = rng.choices(sizes, [SIZES[item] for item in sizes])[0]
-    palettes = [palette for palette in PALETTES if palette not in {design.palette for design in used}]
+    palettes = [palette for palette in PALETTES if palette not in used_palettes]
     rng.shuffle(palettes)
     visible = [item for item in palettes if contrast(cutout.colour, blend(item.start, item.end, 0.5)) >= 1.8]
     layout = rng.choice(LAYOUTS[shape(size)])
@@ -199,4 +193,4 @@ def _near_duplicate(rng: Random, seed: int, original: Rendition, folder: int) ->
     touch = Touch(crop=rng.uniform(0.002, 0.009), brightness=brightness, size=size)
     path = _path(seed, original.campaign, 1, folder, "jpg")
     quality = rng.randint(70, 84)
-    return replace(original, number=1, kind="near_duplicate", path=path, quality=quality, touch=touch)
+    return original._replace(number=1, kind="near_duplicate", path=path, quality=quality, touch=touch)

@@ -21,11 +21,6 @@ class Creative(NamedTuple):
     image: Image.Image
     texts: list[TextBox]
 
-    @property
-    def headline_px(self) -> int:
-        """Font size of the headline in pixels; 0 without a headline."""
-        return next((text.font_px for text in self.texts if text.kind == "headline"), 0)
-
 
 def render(rendition: Rendition) -> Creative:
     """Draw a rendition: ground, product, columns of text and badge."""
@@ -136,13 +131,9 @@ def retouch(creative: Creative, touch: Touch) -> Creative:
 
     def moved(text: TextBox) -> TextBox:
         left, top, right, bottom = text.box
-        box = (
-            round((left - x) * across),
-            round((top - y) * down),
-            round((right - x) * across),
-            round((bottom - y) * down),
-        )
-        return text._replace(box=box, font_px=round(text.font_px * down))
+        corner = round((left - x) * across), round((top - y) * down)
+        opposite = round((right - x) * across), round((bottom - y) * down)
+        return text._replace(box=(*corner, *opposite), font_px=round(text.font_px * down))
 
     return Creative(image, [moved(text) for text in creative.texts])
 

@@ -1,7 +1,8 @@
 """Text that fits: the largest size at which a column of texts stays inside its box."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -173,15 +174,8 @@ def fit_column(
     for smallest, dropped in FLOORS:
         units = [unit for unit in UNITS if smallest <= unit <= largest]
         for fewer in _fewer(texts, DROP_ORDER[:dropped]):
-            best: tuple[int, list[SetText]] | None = None
-            low, high = 0, len(units)
-            while low < high:
-                middle = (low + high) // 2
-                column = set_column(fewer, units[middle], family, size)
-                if column is None:
-                    high = middle
-                else:
-                    best, low = (units[middle], column), middle + 1
-            if best:
-                return best
+            columns = partial(set_column, fewer, family=family, size=size)
+            n_fitting = bisect_left(units, True, key=lambda unit: columns(unit) is None)
+            if n_fitting and (column := columns(units[n_fitting - 1])):
+                return units[n_fitting - 1], column
     return 0, []
