@@ -171,12 +171,11 @@ def rows(images: int = 10_000, model: str = "builtin") -> Iterator[Row]:
 
 def stages(project: Project, model: str, part: str) -> Row:
     """Run stage by stage, print what each costs, and return them all together."""
-    project.run("dvc", "repro", "builtin_model", "sample")
+    project.run("dvc", "repro", "builtin_model")
     costs = {}
     for stage in (
-        "catalog", f"model@{model}", "label_inputs", "label@human", "queries@human", f"embed_images@{model}",
-        f"alike@{model}", "relevance@human", f"embed_queries@{model}-human", "set_aside", f"index@{model}",
-        f"retrieve@{model}-human", "evaluate",
+        "catalog", f"model@{model}", "label_inputs", "label@human", f"embed_images@{model}",
+        f"embed_queries@{model}-human", "relevance", f"retrieve@{model}-human", "evaluate",
     ):  # fmt: skip
         costs[stage] = measured(project, "dvc", "repro", "--single-item", stage)
         print(f"  {stage:<28}{costs[stage].seconds:8.1f} s {costs[stage].gib:6.2f} GiB", file=sys.stderr)
