@@ -1,32 +1,15 @@
-"""Images as users have them: odd modes, odd names, damaged files."""
+"""Images as users have them: odd modes, damaged files."""
 
 from __future__ import annotations
-
-import io
-import os
-import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from text2image.base.console import InputError
-from text2image.collection.catalog import Entry, Reject, check_usable, group_entries, read_folder, summary
+from tests.support.pictures import bomb, encoded, gradient
 from text2image.collection.images import UnusableImage, decode
-from text2image.collection.scan import scan
 
 LIMIT = 10_000_000
-
-
-def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, format, **options)
-    return out.getvalue()
-
-
-def gradient(size: tuple[int, int] = (32, 24)) -> Image.Image:
-    return Image.linear_gradient("L").resize(size).convert("RGB")
 
 
 @pytest.mark.parametrize(
@@ -75,14 +58,6 @@ def test_the_first_frame_of_an_animation() -> None:
     assert decode(content).getpixel((0, 0)) == (255, 0, 0)
 
 
-def bomb() -> bytes:
-    """A PNG of a few hundred bytes that claims 40,000 × 40,000 pixels."""
-    content = bytearray(encoded(Image.new("1", (8, 8))))
-    content[16:24] = (40_000).to_bytes(4, "big") * 2
-    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
-    return bytes(content)
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -97,102 +72,3 @@ def bomb() -> bytes:
 def test_unusable_images_say_why(content: bytes, reason: str) -> None:
     with pytest.raises(UnusableImage, match=reason):
         decode(content, LIMIT)
-
-
-NAMES = [
-    "with space.jpg",
-    "quo\"te's.jpg",
-    "naïve-日本.jpg",
-    "new\nline.jpg",
-    "comma,semi;.jpg",
-    "=cmd.jpg",
-    "cr\r.jpg",
-]
-
-
-@pytest.fixture
-def hostile(tmp_path: Path) -> Path:
-    """A folder with all that can be wrong, and with good images under difficult names."""
-    root = tmp_path / "images"
-    (root / "0" / "deep").mkdir(parents=True)
-    for number, name in enumerate(NAMES):
-        (root / "0" / name).write_bytes(encoded(gradient((40 + number, 30)), "JPEG"))
-    (root / "0" / "deep" / "no-extension").write_bytes(encoded(gradient((50, 30))))
-    (root / "0" / "copy.png").write_bytes(encoded(gradient((50, 30))))
-    (root / "empty.jpg").touch()
-    (root / "text.jpg").write_text("I am not a JPEG")
-    (root / "bomb.png").write_bytes(bomb())
-    (root / "cut.jpg").write_bytes(encoded(gradient((300, 300)), "JPEG")[:700])
-    (root / "linked.jpg").symlink_to(root / "0" / "copy.png")
-    (root / "circle").symlink_to(root)
-    (root / "loop.jpg").symlink_to(root / "loop.jpg")
-    (root / "gone.jpg").symlink_to(tmp_path / "nothing.jpg")
-    Path(os.fsdecode(os.fsencode(root) + b"/bad\xff.jpg")).write_bytes(encoded(gradient()))
-    os.mkfifo(root / "pipe.jpg")
-    return root
-
-
-def test_a_hostile_folder_is_read_without_loss(hostile: Path) -> None:
-    entries, rejects = read_folder(hostile, LIMIT, scan(hostile))
-    assert sorted(e.path for e in entries) == sorted(
-        [f"0/{name}" for name in NAMES] + ["0/deep/no-extension", "0/copy.png", "linked.jpg"]
-    )
-    assert {reject.path: reject.reason.split(" (")[0] for reject in rejects} == {
-        "empty.jpg": "empty file",
-        "text.jpg": "not an image",
-        "bomb.png": "too many pixels",
-        "cut.jpg": "damaged image",
-        "circle": "link to a folder",
-        "loop.jpg": "broken or circular link",
-        "gone.jpg": "broken or circular link",
-        "bad\\xff.jpg": "file name is not Unicode",
-        "pipe.jpg": "not a regular file",
-    }
-    assert len({entry.image_id for entry in entries if entry.width == 50}) == 1  # a copy and a link
-    figures = summary(entries, rejects, group_entries(entries, 0))
-    assert figures["files"] == len(entries) + len(rejects)
-    assert figures["exact_duplicate_files"] == 2
-
-
-def test_a_file_that_cannot_be_read_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "secret.jpg").write_bytes(encoded(gradient(), "JPEG"))
-
-    def denied(path: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "read_bytes", denied)
-    assert read_folder(tmp_path, LIMIT, scan(tmp_path))[1] == [
-        Reject("secret.jpg", "unreadable (Permission denied)")
-    ]
-
-
-def test_a_scan_is_sorted_and_repeatable(hostile: Path) -> None:
-    assert scan(hostile) == scan(hostile)
-
-
-def entry(path: str, phash: int, image_id: str | None = None) -> Entry:
-    return Entry(path, image_id or path, path.split("/")[0], 10, 10, "PNG", 1, f"{phash:016x}")
-
-
-def test_near_duplicates_share_a_group() -> None:
-    entries = [
-        entry("0/a", 0, "x"),
-        entry("0/b", 1),
-        entry("1/a", 0, "x"),
-        entry("1/c", 3),
-        entry("1/d", 2**64 - 1),
-    ]
-    assert group_entries(entries, 2) == [0, 0, 0, 0, 1]
-
-
-def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"data\.images.* no such folder"):
-        scan(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="found no file"):
-        check_usable(tmp_path, [], [], 0.2)
-    bad = [Reject(f"{number}.jpg", "not an image") for number in range(3)]
-    with pytest.raises(InputError, match=r"found none among 3 files \(not an image: 3\)"):
-        check_usable(tmp_path, [], bad, 1.0)
-    with pytest.raises(InputError, match=r"at most 20% .*catalog\.max_rejected.* found 3 of 7"):
-        check_usable(tmp_path, [entry(f"0/{n}", n) for n in range(4)], bad, 0.2)
-    check_usable(tmp_path, [entry(f"0/{n}", n) for n in range(12)], bad, 0.2)

@@ -35,7 +35,7 @@ TEXTS = [
     "a small brown dog that runs along the beach after a yellow ball, photographed at dawn",
 ]
 Loaded = tuple[Any, Any, Any]
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 
 # A fresh process in which any attempt to reach the network is an error; prints the embeddings.
 OFFLINE = """

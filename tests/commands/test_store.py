@@ -1,0 +1,81 @@
+"""`t2i store`: what is in the store, and what may go."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+import text2image.commands.store
+from tests.support.workplace import Workplace
+from text2image.base.store import Store, spaces
+from text2image.encoders.vectors import image_determinants
+from text2image.formats.files import write_json
+from text2image.labels.imagenet.source import Source as ImagenetSource
+from text2image.labels.openai.source import Source as OpenaiSource
+from text2image.params import load_params
+
+
+@pytest.fixture
+def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workplace:
+    """A workplace whose store holds spaces of the current params and of others."""
+    workplace.params["label"]["sources"] = ["openai", "imagenet"]
+    workplace.set(prompt="The current prompt.")
+    workplace.images(0)
+    card = {"name": "local-dir:x", "pretrained": None, "context_length": None, "files": {"w": "1"}}
+    write_json(workplace.root / "data" / "models" / "builtin.json", card)
+    params = load_params()
+    used: list[tuple[str, Any]] = [("embeddings", image_determinants(card, "fp32"))]
+    used += [
+        ("labels/openai", OpenaiSource(params.label.openai).determinants()),
+        ("labels/imagenet", ImagenetSource(params.label.imagenet).determinants()),
+    ]
+    unused = [
+        ("embeddings", image_determinants(card | {"files": {"w": "2"}}, "fp32")),
+        ("labels/openai", used[1][1] | {"prompt": "An older prompt."}),
+        ("labels/ocr", {"rapidocr": "0"}),
+    ]
+    for kind, about in used + unused:
+        with Store(kind, about) as store:
+            store.put([("k", b"v" * 5000)])
+    return workplace
+
+
+def run_store(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["store", *arguments])
+    text2image.commands.store.main()
+
+
+def kinds(workplace: Workplace) -> list[str]:
+    return [space.kind for space in spaces(workplace.root / ".cache")]
+
+
+def test_prune_deletes_what_no_current_model_uses(
+    stocked: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = kinds(stocked)
+    run_store(monkeypatch)
+    shown = capsys.readouterr().out
+    assert (shown.count(": in use,"), shown.count(": not in use,")) == (3, 3)
+    assert "prompt An older prompt." in shown and "6 spaces" in shown
+    run_store(monkeypatch, "prune")
+    said = capsys.readouterr()
+    assert kinds(stocked) == before
+    assert "2 spaces with" in said.out and "--yes" in said.out
+    assert "was paid for and stays (1 answers" in said.err
+    run_store(monkeypatch, "prune", "--yes")
+    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai", "labels/openai"]
+    run_store(monkeypatch, "prune", "--yes", "--paid")
+    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai"]
+
+
+def test_prune_leaves_what_it_cannot_tell_and_what_is_open(
+    stocked: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (stocked.root / "data" / "models" / "builtin.json").unlink()
+    with Store("labels/ocr", {"rapidocr": "0"}):
+        run_store(monkeypatch, "prune", "--yes")
+    said = capsys.readouterr().err
+    assert "model 'builtin' has no card yet" in said and "in use by another process" in said
+    assert kinds(stocked).count("embeddings") == 2 and "labels/ocr" in kinds(stocked)

@@ -1,0 +1,35 @@
+"""What a model consists of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.support.pipeline import tiny_model
+from text2image.encoders.models.card import describe
+from text2image.encoders.settings import Model
+from text2image.encoders.vectors import image_determinants
+
+
+def directory_model(folder: Path) -> Model:
+    return Model(name=f"local-dir:{folder}", pretrained=None, context_length=None)
+
+
+def test_an_architecture_that_cannot_be_built_has_the_size_of_its_file(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "tiny")
+    config = tmp_path / "tiny" / "open_clip_config.json"
+    changed = json.loads(config.read_text())
+    changed["model_cfg"]["vision_cfg"]["timm_model_name"] = "no_such_network"
+    config.write_text(json.dumps(changed))
+    weights = (tmp_path / "tiny" / "open_clip_model.safetensors").stat().st_size
+    assert describe("tiny", directory_model(tmp_path / "tiny"))["size"] == {"weight_bytes": weights}
+
+
+def test_a_model_card_and_a_licence_change_no_key_of_an_embedding(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "tiny")
+    before = describe("tiny", directory_model(tmp_path / "tiny"))
+    (tmp_path / "tiny" / "README.md").write_text("new")
+    (tmp_path / "tiny" / "LICENSE").write_text("new")
+    after = describe("tiny", directory_model(tmp_path / "tiny"))
+    assert image_determinants(before, "fp32") == image_determinants(after, "fp32")
+    assert "size" not in image_determinants(after, "fp32")

@@ -1,0 +1,67 @@
+"""The batch size: fast, and never at the price of other bits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.support.networks import Small, sums
+from text2image.encoders.batches import CPU_REFERENCE, FILE, Probe, pick_batch_size
+
+CPU = torch.device("cpu")
+
+
+def probe(network: object) -> Probe:
+    return Probe(network, torch.zeros(3, 4, 4), CPU, 2)  # type: ignore[arg-type]
+
+
+def refuse(pixels: torch.Tensor) -> torch.Tensor:
+    raise AssertionError("computed again")
+
+
+def test_a_batch_size_is_used_if_it_gives_the_same_bits(capsys: pytest.CaptureFixture[str]) -> None:
+    def rounding(pixels: torch.Tensor) -> torch.Tensor:
+        return sums(pixels) * (1 + 1e-6 * (len(pixels) < 4))
+
+    assert pick_batch_size(probe(rounding), "k", 10, wanted=4) == 4
+    assert capsys.readouterr().err == ""
+    assert pick_batch_size(probe(rounding), "k", 10, wanted=3) == CPU_REFERENCE
+    assert "runtime.batch_size 3 would change the last bits" in capsys.readouterr().err
+    assert pick_batch_size(probe(refuse), "k", 10, wanted=4) == 4
+    assert pick_batch_size(probe(refuse), "k", 10, wanted=3) == CPU_REFERENCE
+
+
+def test_the_fastest_size_with_the_same_bits_is_looked_for_when_it_pays_and_remembered(
+    tmp_path: Path,
+) -> None:
+    tried = []
+
+    def slow(pixels: torch.Tensor) -> torch.Tensor:
+        """Take the same time for any batch; from 32 on, round differently."""
+        tried.append(len(pixels))
+        time.sleep(0.02)
+        return sums(pixels) * (1 + 1e-6 * (len(pixels) >= 32))
+
+    assert pick_batch_size(probe(slow), "k", 100, wanted=None) == CPU_REFERENCE
+    assert set(tried) == {CPU_REFERENCE}, "too few images to look for more"
+    assert pick_batch_size(probe(slow), "k", 10**6, wanted=None) == 16
+    assert 32 in tried
+    assert pick_batch_size(probe(refuse), "k", 10**6, wanted=None) == 16
+    assert pick_batch_size(probe(refuse), "k", 100, wanted=None) == 16
+    (tmp_path / ".cache" / FILE).write_text("{damaged")
+    assert pick_batch_size(probe(slow), "k", 100, wanted=None) == CPU_REFERENCE
+
+
+def test_a_network_whose_rows_depend_on_their_place_takes_one_image_at_a_time() -> None:
+    def placed(pixels: torch.Tensor) -> torch.Tensor:
+        return sums(pixels) * (1 + 1e-6 * torch.arange(len(pixels)).view(-1, 1))
+
+    assert pick_batch_size(probe(placed), "k", 10, wanted=None) == 1
+
+
+def test_a_probe_finds_the_largest_reference_that_fits() -> None:
+    assert pick_batch_size(probe(Small(fits=5)), "k", 10, wanted=None) == 4
+    assert pick_batch_size(probe(Small(fits=5)), "other", 10, wanted=16) == 4

@@ -1,0 +1,38 @@
+"""Speeds: items a second, whatever the batches are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from text2image.encoders import throughput
+from text2image.encoders.throughput import IMAGES, SIZE, rate, write_images
+
+
+def test_a_rate_is_that_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throughput, "WINDOW", 0.1)
+
+    def embed(items: Sequence[int]) -> Iterator[tuple[Sequence[int], None]]:
+        for start in range(0, len(items), 4):
+            time.sleep(0.004 * len(items[start : start + 4]))
+            yield items[start : start + 4], None
+
+    measured = rate(embed, range(3))
+    assert measured.low <= measured.median <= measured.high
+    assert 50 < measured.median <= 250, "4 ms an item, and what a busy machine adds"
+
+
+def test_work_that_is_lost_is_an_error() -> None:
+    with pytest.raises(ValueError, match="expected 2 items embedded, found 1"):
+        rate(lambda items: [(items[:1], None)], "ab")
+
+
+def test_the_images_are_the_same_everywhere(tmp_path: Path) -> None:
+    files = write_images(tmp_path)
+    assert len(files) == IMAGES
+    with Image.open(tmp_path / "0.jpg") as image:
+        assert (image.format, image.size) == ("JPEG", SIZE)

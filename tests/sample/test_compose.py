@@ -1,0 +1,119 @@
+"""The sample: what its files and tables promise."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import imagehash
+import pytest
+from PIL import Image
+
+from text2image.formats.tables import read_csv
+from text2image.sample.compose import Truth, write_sample
+from text2image.sample.layouts import SIZES
+
+CUTOUTS = Path(__file__).parents[2] / "sample" / "cutouts"
+CAMPAIGNS = 10
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    return read_csv(path, [])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("?/*")}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("serial") / "sample"
+    write_sample(CUTOUTS, output, campaigns=CAMPAIGNS, seed=7, workers=1)
+    return output
+
+
+@pytest.fixture(scope="module")
+def truth(sample: Path) -> list[dict[str, str]]:
+    return read_table(sample.with_name("sample_truth.csv"))
+
+
+def pairs_of_kind(truth: list[dict[str, str]], kind: str) -> Iterator[tuple[str, str]]:
+    originals = {row["campaign"]: row["path"] for row in truth if row["kind"] == "original"}
+    for row in truth:
+        if row["kind"] == kind:
+            yield originals[row["campaign"]], row["path"]
+
+
+class TestSample:
+    def test_parallel_run_gives_the_same_bytes(self, sample: Path, tmp_path: Path) -> None:
+        again = tmp_path / "sample"
+        write_sample(CUTOUTS, again, campaigns=CAMPAIGNS, seed=7, workers=2)
+        assert contents(again) == contents(sample)
+        for table in ("sample_truth.csv", "sample_captions.csv"):
+            assert (tmp_path / table).read_bytes() == sample.with_name(table).read_bytes()
+
+    def test_fewer_campaigns_are_a_part_of_more(self, sample: Path, tmp_path: Path) -> None:
+        write_sample(CUTOUTS, tmp_path / "sample", campaigns=3, seed=7, workers=1)
+        assert contents(tmp_path / "sample").items() <= contents(sample).items()
+
+    def test_another_seed_gives_other_files(self, sample: Path, tmp_path: Path) -> None:
+        write_sample(CUTOUTS, tmp_path / "sample", campaigns=2, seed=8, workers=1)
+        assert not set(contents(tmp_path / "sample")) & set(contents(sample))
+
+    def test_earlier_output_is_replaced_and_nothing_else_is_left(self, tmp_path: Path) -> None:
+        for campaigns in (3, 1):
+            write_sample(CUTOUTS, tmp_path / "sample", campaigns=campaigns, seed=7, workers=1)
+        assert len(contents(tmp_path / "sample")) == 2
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names == {"sample", "sample_captions.csv", "sample_truth.csv"}
+
+    def test_truth_names_every_file_once(self, sample: Path, truth: list[dict[str, str]]) -> None:
+        paths = [row["path"] for row in truth]
+        assert paths == sorted(set(paths)) == sorted(contents(sample))
+        assert set(truth[0]) == set(Truth._fields)
+
+    def test_both_folders_hold_every_campaign(self, truth: list[dict[str, str]]) -> None:
+        held = {(row["campaign"], row["path"][0]) for row in truth}
+        assert held == {(str(number), folder) for number in range(CAMPAIGNS) for folder in "01"}
+
+    def test_campaigns_differ_in_their_cutout(self, truth: list[dict[str, str]]) -> None:
+        assert len({row["cutout"] for row in truth}) == CAMPAIGNS
+
+    def test_every_file_has_both_captions_of_its_object(
+        self, sample: Path, truth: list[dict[str, str]]
+    ) -> None:
+        captions = {(row["cutout"], row["text"]) for row in read_table(CUTOUTS / "captions.csv")}
+        written = read_table(sample.with_name("sample_captions.csv"))
+        cutout = {row["path"]: row["cutout"] for row in truth}
+        assert len(written) == 2 * len(truth)
+        assert len({(row["path"], row["text"]) for row in written}) == len(written)
+        assert all((cutout[row["path"]], row["text"]) in captions for row in written)
+
+    def test_sizes_are_those_of_advertisements(self, sample: Path, truth: list[dict[str, str]]) -> None:
+        for row in truth:
+            with Image.open(sample / row["path"]) as image:
+                assert image.size in SIZES
+                assert image.mode == "RGB"
+
+    def test_copies_have_the_bytes_of_their_original(self, sample: Path, truth: list[dict[str, str]]) -> None:
+        pairs = list(pairs_of_kind(truth, "copy"))
+        assert pairs
+        for original, copy in pairs:
+            assert original[0] != copy[0]
+            assert (sample / original).read_bytes() == (sample / copy).read_bytes()
+
+    def test_near_duplicates_are_near_but_not_equal(self, sample: Path, truth: list[dict[str, str]]) -> None:
+        pairs = list(pairs_of_kind(truth, "near_duplicate"))
+        assert pairs
+        for original, near in pairs:
+            assert (sample / original).read_bytes() != (sample / near).read_bytes()
+            hashes = [imagehash.phash(Image.open(sample / path)) for path in (original, near)]
+            assert hashes[0] - hashes[1] <= 6
+
+    def test_other_renditions_differ_in_size(self, sample: Path, truth: list[dict[str, str]]) -> None:
+        for original, other in pairs_of_kind(truth, "rendition"):
+            assert Image.open(sample / original).size != Image.open(sample / other).size
+
+    def test_texts_are_not_captions(self, truth: list[dict[str, str]]) -> None:
+        captions = [row["text"].lower() for row in read_table(CUTOUTS / "captions.csv")]
+        for row in truth:
+            assert row["headline"] in row["text"].split(" | ")
+            assert not any(caption in row["text"].lower() for caption in captions)
