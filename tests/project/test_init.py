@@ -132,3 +132,10 @@ def test_a_project_inside_a_larger_repository(tmp_path: Path, monkeypatch: pytes
 def test_a_template_without_the_lines_to_change_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the line 'images: data/sample' once"):
         template._replaced("data:\n  images: elsewhere\n", template.PARAMS)
+
+
+def test_a_machine_without_git_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"expected `git init` to work in .*demo"):
+        init.create(tmp_path / "demo")
+    assert list((tmp_path / "demo").iterdir()) == [], "nothing that would be refused the next time"

@@ -35,8 +35,11 @@ def arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def command(*words: str, folder: Path) -> str | None:
-    """Return what a command prints in ``folder``; None where it fails."""
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    """Return what a command prints in ``folder``; None where it fails, or is not there."""
+    try:
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    except FileNotFoundError:
+        return None
     return done.stdout.strip() if done.returncode == 0 else None
 
 
@@ -60,8 +63,9 @@ def create(folder: Path) -> None:
         raise InputError(
             f"expected an empty folder at {one_line(folder)}, found {one_line(min(others))} in it"
         )
-    (folder / template.IMAGES).mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     start_repository(folder)
+    (folder / template.IMAGES).mkdir(parents=True)
     texts = template.contents()
     for name, text in texts.items():
         write_text(folder / name, text)
