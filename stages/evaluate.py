@@ -33,7 +33,7 @@ from text2image.formats.trec import read_qrels, read_run
 from text2image.params import Params
 from text2image.queries.agreement import judge_agreement
 from text2image.queries.judgements import read_judgements
-from text2image.queries.split_files import read_split
+from text2image.queries.split import read_split
 
 
 def write_rankings(params: Params, results: AllResults) -> None:

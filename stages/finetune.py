@@ -23,8 +23,7 @@ from text2image.finetuning.run import Base, Data, determinants, tune
 from text2image.formats.files import rounded, write_json
 from text2image.formats.tables import write_csv
 from text2image.params import Params
-from text2image.queries.split import sizes
-from text2image.queries.split_files import read_split
+from text2image.queries.split import read_split, sizes
 
 
 def main(params: Params, name: str) -> None:

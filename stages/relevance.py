@@ -14,12 +14,18 @@ from text2image.formats.searched import write_searched
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import write_qrels
 from text2image.params import Params
-from text2image.queries.asked import ask, check_some_asked, exclude, read_label_queries
-from text2image.queries.excluded import ExcludedRow, excluded_ids, excluded_rows
+from text2image.queries.asked import (
+    ExcludedRow,
+    ask,
+    check_some_asked,
+    exclude,
+    excluded_rows,
+    read_label_queries,
+)
 from text2image.queries.judgements import read_judgements
 from text2image.queries.relevance import LeftOut, join_groups
 from text2image.queries.settings import Queries
-from text2image.queries.split_files import read_split
+from text2image.queries.split import read_split
 from text2image.retrieval.alike import cosine_groups
 
 
@@ -37,11 +43,11 @@ def main(params: Params) -> None:
     group_of, part = read_groups(ARTIFACTS.catalog), params.evaluate.part
     splits = {name: read_split(ARTIFACTS.split(name), group_of) for name in params.tuned_runs()}
     seen = [row for name, split in splits.items() for row in excluded_rows(name, split, part)]
-    excluded, similar = excluded_ids(seen), similar_groups(params.queries, group_of)
-    judgements = read_judgements(ARTIFACTS.judgements)
+    images, queries = ({row.id for row in seen if row.kind == kind} for kind in ("image", "query"))
+    judgements, similar = read_judgements(ARTIFACTS.judgements), similar_groups(params.queries, group_of)
     for source in params.label.sources:
-        queries = read_label_queries(ARTIFACTS.labels(source))
-        asked = exclude(ask(source, queries, judgements, similar, params.queries), excluded)
+        of_labels = read_label_queries(ARTIFACTS.labels(source))
+        asked = exclude(ask(source, of_labels, judgements, similar, params.queries), images, queries)
         check_some_asked(source, asked)
         write_qrels(ARTIFACTS.qrels(source), asked.relevance)
         write_csv(ARTIFACTS.left_out(source), LeftOut._fields, asked.left_out)
@@ -53,7 +59,7 @@ def main(params: Params) -> None:
     ARTIFACTS.excluded.unlink(missing_ok=True)
     if splits:
         write_csv(ARTIFACTS.excluded, ExcludedRow._fields, seen)
-    n_searched = write_searched(ARTIFACTS.searched, sorted(group_of), excluded.images)
+    n_searched = write_searched(ARTIFACTS.searched, sorted(group_of), images)
     say(f"relevance: {n_searched} of {len(group_of)} images are searched")
 
 

@@ -13,8 +13,7 @@ from text2image.formats.files import write_json
 from text2image.params import Params
 from text2image.queries.asked import ask, join_sources, read_label_queries
 from text2image.queries.judgements import read_judgements
-from text2image.queries.split import PARTS, TEST, TRAIN, VALIDATION, divide, sizes
-from text2image.queries.split_files import write_split
+from text2image.queries.split import PARTS, TEST, TRAIN, VALIDATION, divide, sizes, write_split
 
 
 def main(params: Params, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from text2image.evaluation.summary import Resampling, summarise
 from text2image.formats.texts import query_id
 from text2image.formats.trec import run_lines
 from text2image.queries.query import make_queries
-from text2image.queries.relevance import Judgement, judge_queries
+from text2image.queries.relevance import judge_queries
 from text2image.retrieval.gallery import rank_gallery
 from text2image.retrieval.ranking import top_k
 from text2image.retrieval.runs import ranked_images, relevant_pairs
@@ -30,12 +31,12 @@ def unit(matrix: np.ndarray) -> np.ndarray:
 
 
 def measured(
-    labels: list[tuple[int, int]], texts: np.ndarray, images: np.ndarray, judgements: list[Judgement]
+    labels: list[tuple[int, int]], texts: np.ndarray, images: np.ndarray, judged: dict[str, dict[str, int]]
 ) -> dict[str, Any]:
     """Return the measures of labels (image, text) through the package's own steps."""
     queries = make_queries((IMAGE_IDS[image], TEXTS[text]) for image, text in labels)
     relevance, left_out = judge_queries(
-        queries, {i: [i] for i in IMAGE_IDS}, judgements, max_relevant_share=1.0, generic_words=[]
+        queries, {i: [i] for i in IMAGE_IDS}, judged, max_relevant_share=1.0, generic_words=[]
     )
     assert not left_out
     asked = [query for query in queries if query.query_id in relevance]
@@ -83,25 +84,21 @@ def test_planted_errors_are_found_and_mended(seed: int) -> None:
     # A person looks at the fifth most suspicious labels and at the first five images found for each.
     looked_at = order[: len(rows) // 5]
     found = top_k(texts[looked_at] @ images.T, 5)
-    judgements = []
+    judged: dict[str, dict[str, int]] = defaultdict(dict)
     for text, top in zip(looked_at.tolist(), found, strict=True):
         for image in {*top.tolist(), int(labelled[text])}:
             grade = 3 if image == true_image[text] else 0
-            judgements.append(Judgement(query_id(TEXTS[text]), IMAGE_IDS[image], grade))
-    judgements = [item for item in judgements if _has_answer(item.query_id, judgements)]
+            judged[query_id(TEXTS[text])][IMAGE_IDS[image]] = grade
+    # Without a relevant image among those found, a query would only be left out.
+    judged = {query: grades for query, grades in judged.items() if any(grades.values())}
 
     before, after, truth = (
         measured(labels, texts, images, given)
-        for labels, given in ((dirty, []), (dirty, judgements), (clean, []))
+        for labels, given in ((dirty, {}), (dirty, judged), (clean, {}))
     )
     for measure in ("mrr", "hit_rate@5"):
         assert before[measure] < truth[f"{measure}_low"], "the planted errors show"
         assert truth[f"{measure}_low"] <= after[measure] <= truth[f"{measure}_high"], "the mends undo them"
-
-
-def _has_answer(query: str, judgements: list[Judgement]) -> bool:
-    """Say whether a relevant image was found for a query: without one, it would only be left out."""
-    return any(item.query_id == query and item.relevance for item in judgements)
 
 
 def test_the_order_of_files_and_models_changes_no_number() -> None:
@@ -111,7 +108,7 @@ def test_the_order_of_files_and_models_changes_no_number() -> None:
     texts = unit(np.repeat(images, 2, axis=0) + generator.normal(size=(2 * N_IMAGES, DIM)))
     labels = [(text // 2, text) for text in range(2 * N_IMAGES)]
     shuffled = [labels[i] for i in generator.permutation(len(labels))]
-    assert measured(labels, texts, images, []) == measured(shuffled, texts, images, [])
+    assert measured(labels, texts, images, {}) == measured(shuffled, texts, images, {})
     scores = np.sort(generator.normal(size=9).astype(np.float32))[::-1]
     assert list(run_lines("q", IMAGE_IDS[:9], scores, "m")) == list(
         run_lines("q", IMAGE_IDS[:9], scores, "m")

@@ -23,7 +23,7 @@ from text2image.finetuning.loop import Trainer
 from text2image.formats.files import write_json
 from text2image.formats.tables import write_csv
 from text2image.params import Params, load_params
-from text2image.queries.split_files import write_split
+from text2image.queries.split import write_split
 
 RUN = """
 import sys

@@ -10,17 +10,18 @@ from text2image.formats.texts import query_id
 from text2image.queries.asked import (
     EXCLUDED,
     Asked,
+    ExcludedRow,
     ask,
     check_some_asked,
     exclude,
+    excluded_rows,
+    grades_of,
     join_sources,
-    judgements_of,
     read_label_queries,
 )
-from text2image.queries.excluded import Excluded, ExcludedRow, drop_excluded, excluded_ids, excluded_rows
 from text2image.queries.judgements import JudgementRow
 from text2image.queries.query import make_queries
-from text2image.queries.relevance import GENERIC, Judgement, LeftOut
+from text2image.queries.relevance import GENERIC, LeftOut
 from text2image.queries.settings import Cosine, Queries
 from text2image.queries.split import SplitRow
 
@@ -58,7 +59,7 @@ def test_people_override_models() -> None:
         JudgementRow("human", "shoe", "a", 0, "Ann", ""),
         JudgementRow("human", "Shoe", "a", 3, "model:m", ""),
     ]
-    assert judgements_of("human", rows) == [Judgement(SHOE, "a", 3), Judgement(SHOE, "a", 0)]
+    assert grades_of("human", rows) == {SHOE: {"a": 0}}
 
 
 def test_of_a_split_all_parts_but_one_are_excluded() -> None:
@@ -73,26 +74,25 @@ def test_of_a_split_all_parts_but_one_are_excluded() -> None:
         ExcludedRow("image", "b", "run", "validation"),
         ExcludedRow("query", "q1", "run", "train"),
     ]
-    assert excluded_ids(rows) == Excluded(frozenset("ab"), frozenset({"q1"}))
-    assert excluded_ids([]) == Excluded(frozenset(), frozenset())
 
 
 def test_what_is_excluded_is_neither_asked_nor_relevant() -> None:
     qrels = {"seen": {"a": 2}, "half": {"a": 2, "b": 1}, "gone": {"a": 2}}
-    assert drop_excluded(qrels, Excluded(frozenset({"a"}), frozenset({"seen"}))) == {"half": {"b": 1}}
-    assert drop_excluded(qrels, excluded_ids([])) == qrels
+    before = Asked([], qrels, [])
+    assert exclude(before, {"a"}, {"seen"}).relevance == {"half": {"b": 1}}
+    assert exclude(before, (), ()) == before
 
 
 def test_excluded_queries_are_listed_with_their_reason() -> None:
     before = asked([("a", "shoe"), ("c", "hat"), ("c", "photo")])
-    after = exclude(before, Excluded(frozenset("a"), frozenset({HAT})))
+    after = exclude(before, "a", {HAT})
     assert after.relevance == {SHOE: {"b": 2}}
     assert after.left_out == [*before.left_out, LeftOut(HAT, "hat", EXCLUDED)]
     check_some_asked("human", after)
     with pytest.raises(
         InputError, match=r"source 'human' .* found 3, all left out: excluded .*, too generic"
     ):
-        check_some_asked("human", exclude(before, Excluded(frozenset("abc"), frozenset())))
+        check_some_asked("human", exclude(before, "abc", ()))
 
 
 def test_sources_join_with_the_best_grade_and_the_first_spelling() -> None:

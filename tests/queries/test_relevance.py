@@ -1,6 +1,7 @@
 """Which images answer a query."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from text2image.queries.relevance import (
     GENERIC,
     NOTHING_LEFT,
     TOO_MANY,
-    Judgement,
     is_generic,
     join_groups,
     judge_queries,
@@ -27,13 +27,13 @@ ALONE = {image: [image] for image in GROUPS}
 def judged(
     labels: list[tuple[str, str]],
     near: Mapping[str, Sequence[str]],
-    judgements: Sequence[Judgement] = (),
+    grades: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
     share: float = 1.0,
 ) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
     """Return the relevance by text, and why the other texts are left out."""
     queries = make_queries(labels)
     relevance, left = judge_queries(
-        queries, near, judgements, max_relevant_share=share, generic_words=["a", "photo"]
+        queries, near, grades, max_relevant_share=share, generic_words=["a", "photo"]
     )
     texts = {query.query_id: query.text for query in queries}
     by_text = {texts[query]: images for query, images in relevance.items()}
@@ -47,19 +47,13 @@ def test_near_duplicates_are_relevant_too_unless_strict() -> None:
 
 
 def test_judgements_override_and_extend() -> None:
-    shoe = query_id("shoe")
-    judgements = [
-        Judgement(shoe, "a", 0),
-        Judgement(shoe, "d", 3),
-        Judgement(shoe, "gone", 3),
-        Judgement(shoe, "c", 1),
-    ]
-    assert judged([("a", "shoe")], NEAR, judgements)[0] == {"shoe": {"b": 2, "c": 1, "d": 3}}
+    grades = {query_id("shoe"): {"a": 0, "d": 3, "gone": 3, "c": 1}}
+    assert judged([("a", "shoe")], NEAR, grades)[0] == {"shoe": {"b": 2, "c": 1, "d": 3}}
 
 
 def test_texts_that_cannot_be_searched_for_are_listed() -> None:
     labels = [("a", "shoe"), ("b", "shoe"), ("c", "A photo"), ("d", "hat"), ("e", "!?")]
-    found, left = judged(labels, ALONE, [Judgement(query_id("hat"), "d", 0)], share=0.2)
+    found, left = judged(labels, ALONE, {query_id("hat"): {"d": 0}}, share=0.2)
     assert found == {}
     assert left == {"shoe": TOO_MANY, "A photo": GENERIC, "hat": NOTHING_LEFT, "!?": GENERIC}
 

@@ -17,8 +17,7 @@ from text2image.formats.texts import query_id
 from text2image.formats.trec import read_qrels
 from text2image.params import Params, load_params
 from text2image.queries.judgements import JudgementRow
-from text2image.queries.split import SplitRow
-from text2image.queries.split_files import write_split
+from text2image.queries.split import SplitRow, write_split
 
 SHOE, HAT = query_id("shoe"), query_id("hat")
 GROUPS = {"a": 0, "b": 0, "c": 1, "d": 2}

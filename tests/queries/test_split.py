@@ -15,10 +15,11 @@ from text2image.queries.split import (
     assign,
     divide,
     leaks,
+    read_split,
     sizes,
     split_rows,
+    write_split,
 )
-from text2image.queries.split_files import read_split, write_split
 
 SHARES = {"train": 0.5, "validation": 0.2, "test": 0.3}
 

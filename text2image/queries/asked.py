@@ -1,6 +1,11 @@
-"""What is asked of a label source, and which images answer it by labels, near-duplicates and judgements."""
+"""What is asked of a label source, and which images answer it by labels, near-duplicates and judgements.
 
-from collections.abc import Iterable, Mapping, Sequence
+What fine-tuned models have seen, or were chosen by, is excluded: no model is measured on it, so that all answer the
+same. Of a run's split only the part that ``evaluate.part`` names (by default, test) is asked and searched.
+"""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,14 +13,23 @@ from text2image.base.console import InputError
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import Query, query_id
 from text2image.formats.trec import Qrels
-from text2image.queries.excluded import Excluded, drop_excluded
 from text2image.queries.judgements import JudgementRow, is_person
 from text2image.queries.query import make_queries
-from text2image.queries.relevance import Judgement, LeftOut, judge_queries, near_duplicates_of
+from text2image.queries.relevance import LeftOut, judge_queries, near_duplicates_of
 from text2image.queries.settings import Queries
+from text2image.queries.split import SplitRow
 
 EXCLUDED = "excluded (fine-tuning data)"
 """Why a query is left out that a fine-tuned model in use may have seen, or whose images it may have seen."""
+
+
+class ExcludedRow(NamedTuple):
+    """A row of data/qrels/excluded.csv: an image or query (``kind``) of the part ``part`` of the run ``run``."""
+
+    kind: str
+    id: str
+    run: str
+    part: str
 
 
 class Asked(NamedTuple):
@@ -31,10 +45,13 @@ def read_label_queries(labels: Path) -> list[Query]:
     return make_queries((row["image_id"], row["text"]) for row in read_csv(labels, ["image_id", "text"]))
 
 
-def judgements_of(source: str, rows: Iterable[JudgementRow]) -> list[Judgement]:
-    """Return the judgements of one source, those of people last, so that they override models'."""
-    ordered = sorted((row for row in rows if row.source == source), key=lambda row: is_person(row.by))
-    return [Judgement(query_id(row.query), row.image_id, row.relevance) for row in ordered]
+def grades_of(source: str, rows: Iterable[JudgementRow]) -> dict[str, dict[str, int]]:
+    """Return ``{query_id: {image_id: grade}}`` of one source; people's grades override models'."""
+    grades: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in sorted(rows, key=lambda row: is_person(row.by)):
+        if row.source == source:
+            grades[query_id(row.query)][row.image_id] = row.relevance
+    return grades
 
 
 def ask(
@@ -58,19 +75,32 @@ def ask(
     relevance, left_out = judge_queries(
         queries,
         same,
-        judgements_of(source, judgements),
+        grades_of(source, judgements),
         max_relevant_share=settings.max_relevant_share,
         generic_words=settings.generic_words,
     )
     return Asked(queries, relevance, left_out)
 
 
-def exclude(asked: Asked, excluded: Excluded) -> Asked:
-    """Leave out what fine-tuned models may have seen."""
-    kept = drop_excluded(asked.relevance, excluded)
-    dropped = asked.relevance.keys() - kept.keys()
+def excluded_rows(run: str, split: Iterable[SplitRow], part: str) -> list[ExcludedRow]:
+    """Return the images and queries of the parts of a run's split other than ``part``, sorted."""
+    other = [row for row in split if row.part != part]
+    images = {ExcludedRow("image", row.image_id, run, row.part) for row in other}
+    queries = {ExcludedRow("query", row.query_id, run, row.part) for row in other if row.query_id}
+    return sorted(images | queries)
+
+
+def exclude(asked: Asked, images: Container[str], queries: Container[str]) -> Asked:
+    """Leave out what fine-tuned models may have seen, and the queries that this leaves no image."""
+    kept = {
+        query: {image: grade for image, grade in grades.items() if image not in images}
+        for query, grades in asked.relevance.items()
+        if query not in queries
+    }
+    relevance = {query: grades for query, grades in kept.items() if grades}
+    dropped = asked.relevance.keys() - relevance.keys()
     more = [LeftOut(q.query_id, q.text, EXCLUDED) for q in asked.queries if q.query_id in dropped]
-    return Asked(asked.queries, kept, asked.left_out + more)
+    return Asked(asked.queries, relevance, asked.left_out + more)
 
 
 def check_some_asked(source: str, asked: Asked) -> None:

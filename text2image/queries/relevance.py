@@ -19,17 +19,6 @@ GENERIC = "too generic to search for"
 NOTHING_LEFT = "no relevant image left after judgements"
 
 
-class Judgement(NamedTuple):
-    """A person's or a model's word on one image for one query, which overrides the labels.
-
-    ``relevance``: 0 not relevant, 1 marginally, 2 relevant, 3 exactly what was asked for.
-    """
-
-    query_id: str
-    image_id: str
-    relevance: int
-
-
 class LeftOut(NamedTuple):
     """A query that is not asked, and why."""
 
@@ -74,7 +63,7 @@ def is_generic(text: str, generic_words: Iterable[str]) -> bool:
 def judge_queries(
     queries: Sequence[Query],
     near: Mapping[str, Sequence[str]],
-    judgements: Iterable[Judgement],
+    judged: Mapping[str, Mapping[str, int]],
     *,
     max_relevant_share: float,
     generic_words: Sequence[str],
@@ -84,7 +73,7 @@ def judge_queries(
     Args:
         queries: with the images that carry each text.
         near: ``{image_id: images that count as the same}``; every image of the gallery is a key.
-        judgements: override what follows from the labels, image by image.
+        judged: ``{query_id: {image_id: grade}}``, which overrides what follows from the labels, image by image.
         max_relevant_share: a text that more than this share of the gallery carries is left out
             (never one that a single image carries).
         generic_words: a text of these words alone is left out.
@@ -92,15 +81,12 @@ def judge_queries(
     Returns:
         ``{query_id: {image_id: grade}}``, grades 1 to 3, and what is left out, in the queries' order.
     """
-    judged: dict[str, dict[str, int]] = defaultdict(dict)
-    for judgement in judgements:
-        judged[judgement.query_id][judgement.image_id] = judgement.relevance
     limit = max(1.0, max_relevant_share * len(near))
     relevance: Qrels = {}
     left_out: list[LeftOut] = []
     for query in queries:
         by_label = {image: LABELLED for carrier in query.relevant for image in near[carrier]}
-        graded = by_label | judged[query.query_id]
+        graded = {**by_label, **judged.get(query.query_id, {})}
         grades = {image: grade for image, grade in graded.items() if grade > 0 and image in near}
         reason = _why_left_out(query, grades, limit, generic_words)
         if reason:

@@ -8,14 +8,18 @@ on. A component is never broken, however large: the parts then miss their shares
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from text2image.base.console import InputError, one_line
+from text2image.formats.tables import read_csv, write_csv
 from text2image.queries.clusters import query_clusters
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PARTS = (TRAIN, VALIDATION, TEST)
+SHOWN_LEAKS = 3
 
 
 def others(part: str) -> str:
@@ -61,18 +65,17 @@ def assign(component_of: Mapping[str, int], shares: Mapping[str, float], seed: i
     members: dict[int, list[str]] = defaultdict(list)
     for query in sorted(component_of):
         members[component_of[query]].append(query)
-    drawn = sorted(members.values(), key=lambda queries: _draw(seed, queries[0]))
+
+    def draw(queries: list[str]) -> str:
+        return hashlib.sha256(f"{seed} {queries[0]}".encode()).hexdigest()
+
     total, filled = len(component_of), dict.fromkeys(shares, 0)
     part_of: dict[str, str] = {}
-    for queries in drawn:
+    for queries in sorted(members.values(), key=draw):
         part = max(shares, key=lambda name: shares[name] * total - filled[name])
         filled[part] += len(queries)
         part_of |= dict.fromkeys(queries, part)
     return part_of
-
-
-def _draw(seed: int, query: str) -> str:
-    return hashlib.sha256(f"{seed} {query}".encode()).hexdigest()
 
 
 def divide(
@@ -82,14 +85,7 @@ def divide(
     shares: Mapping[str, float],
     seed: int,
 ) -> list[SplitRow]:
-    """Return a split: each component of the queries and near-duplicate groups goes to one part.
-
-    Args:
-        relevance: ``{query_id: {image_id: grade}}``.
-        texts: ``{query_id: text}``.
-        group_of: ``{image_id: near-duplicate group}`` of the whole gallery.
-        shares, seed: see :func:`assign`.
-    """
+    """Return a split: each of the :func:`components` goes to the part that :func:`assign` draws."""
     pairs = [(query, image) for query, images in relevance.items() for image in images]
     return split_rows(relevance, texts, assign(components(pairs, group_of), shares, seed), group_of)
 
@@ -104,6 +100,11 @@ def split_rows(
 
     An image without a text follows its near-duplicates; without any it belongs to the test part, where
     it is one more image to find the right ones among.
+
+    Args:
+        relevance: ``{query_id: {image_id: grade}}``.
+        texts, part_of: the text and the part of each query.
+        group_of: ``{image_id: near-duplicate group}`` of the whole gallery.
     """
     of_group: dict[int, str] = {}
     rows = []
@@ -150,3 +151,41 @@ def sizes(rows: Sequence[SplitRow], group_of: Mapping[str, int]) -> dict[str, di
             "largest_component": int(counts.max(initial=0)),
         }
     return table
+
+
+def write_split(path: Path, rows: Sequence[SplitRow], group_of: Mapping[str, int]) -> None:
+    """Write a split, a row a relevant pair.
+
+    Raises:
+        InputError: something is in two parts.
+    """
+    _check_leaks(rows, group_of, path)
+    write_csv(path, SplitRow._fields, rows)
+
+
+def read_split(path: Path, group_of: Mapping[str, int]) -> list[SplitRow]:
+    """Read a split and check it.
+
+    Raises:
+        InputError: it is not such a file, or something is in two parts.
+    """
+    rows = [
+        SplitRow(row["part"], row["image_id"], row["query_id"], row["text"], int(row["relevance"]))
+        for row in read_csv(path, SplitRow._fields)
+    ]
+    unknown = sorted({row.part for row in rows} - set(PARTS))
+    if unknown:
+        raise InputError(f"expected the parts {', '.join(PARTS)} in {path}, found {one_line(unknown)}")
+    _check_leaks(rows, group_of, path)
+    return rows
+
+
+def _check_leaks(rows: Sequence[SplitRow], group_of: Mapping[str, int], path: Path) -> None:
+    """Refuse a split in which an image, a near-duplicate of it or a text is in two parts."""
+    sentences = leaks(rows, group_of)
+    if sentences:
+        more = f" and {len(sentences) - SHOWN_LEAKS} more" if len(sentences) > SHOWN_LEAKS else ""
+        raise InputError(
+            f"expected every image, near-duplicate group and query of {path} in one part, "
+            f"found a leak: {'; '.join(map(one_line, sentences[:SHOWN_LEAKS]))}{more}"
+        )

@@ -7,9 +7,11 @@ Source: Thomas et al., Large Language Models can Accurately Predict Searcher Pre
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
 
 from text2image.base.console import InputError, progress, say
 from text2image.base.lock import exclusive_lock
@@ -18,15 +20,57 @@ from text2image.base.store import Store, fingerprint
 from text2image.collection.images import decoding_determinants
 from text2image.collection.locations import Location
 from text2image.collection.manifest import ImageFile
+from text2image.formats.texts import normalise_text
 from text2image.labels.openai.ask import ask_now
+from text2image.labels.openai.encode import Upload
+from text2image.labels.openai.question import Question
 from text2image.labels.openai.retries import unanswered, with_earlier
-from text2image.labels.openai.schema import determinants
+from text2image.labels.openai.schema import determinants, read_completion, request_body
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer
 from text2image.queries.judgements import JudgementRow, append_judgements
-from text2image.queries.judging.grader import QUESTION, SCHEMA, question
-from text2image.queries.judging.pool import PooledQuery, unjudged
+from text2image.queries.judging.pool import unjudged
 from text2image.queries.judging.session import Session
+
+QUESTION = "{prompt}\nSearch query: {query}"
+REASON_CHARACTERS = 300
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "reason": {"type": "string", "description": "Why, in at most fifteen words."},
+        "grade": {"type": "integer", "enum": [0, 1, 2, 3]},
+    },
+    "required": ["reason", "grade"],
+    "additionalProperties": False,
+}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "judgement", "schema": SCHEMA, "strict": True}}
+
+
+class Grade(BaseModel):
+    """An answer in the form that was asked for."""
+
+    reason: str
+    grade: Annotated[int, Field(ge=0, le=3)]
+
+
+def question(settings: Settings, texts: Mapping[str, str]) -> Question:
+    """Return what is asked about each pair of image and query.
+
+    Args:
+        settings: ``label.openai`` with the judge's prompt and budget.
+        texts: ``{key of the pair: query text}``; uploads carry the key.
+    """
+
+    def body(sent: Upload) -> dict[str, Any]:
+        query = json.dumps(texts[sent.image_id], ensure_ascii=False)
+        prompt = QUESTION.format(prompt=settings.prompt, query=query)
+        asked = request_body(settings.model_copy(update={"prompt": prompt}), sent)
+        return asked | {"response_format": FORMAT}
+
+    def read(grade: Grade) -> dict[str, Any]:
+        return {"grade": grade.grade, "reason": normalise_text(grade.reason)[:REASON_CHARACTERS]}
+
+    return Question(body, lambda answer: read_completion(answer, Grade, read), "judge", "judge.budget_usd")
 
 
 def model_judge(settings: Settings) -> str:
@@ -63,17 +107,19 @@ def judge_by_model(
     Raises:
         InputError: the server refuses, or does not answer.
     """
-    pairs = {_key(query, image): (query, image) for query in session.pooled for image in query.images}
     judged = session.judged()
+    pairs = {
+        _key(query.text, image): (query.text, image) for query in session.pooled for image in query.images
+    }
     todo = [
-        ImageFile(_key(query, image), files[image])
+        ImageFile(_key(query.text, image), files[image])
         for query in session.pooled
         for image in unjudged(query, judged)
     ]
     with Store("judgements", judge_determinants(settings)) as store, exclusive_lock(store.path):
-        kept = _stored(store, pairs)
+        kept = _stored(store, pairs)  # of all pairs: what their answers cost counts towards the budget
         asked = unanswered(settings, todo, kept)
-        texts = {item.image_id: pairs[item.image_id][0].text for item in asked}
+        texts = {key: text for key, (text, _) in pairs.items()}
         bar = progress(total=len(asked), unit="image", title=f"judge {session.source}")
         try:
             with bar, closing(ask_now(asked, kept, settings, runtime, question(settings, texts))) as coming:
@@ -82,32 +128,29 @@ def judge_by_model(
                         store.put([(key, json.dumps(with_earlier(answer, kept.get(key))).encode())])
                     bar.update()
         finally:
-            _write(session, [(*pairs[item.image_id], item.image_id) for item in todo], _stored(store, pairs))
+            _write(session, {item.image_id: pairs[item.image_id] for item in todo}, _stored(store, pairs))
 
 
-def _key(query: PooledQuery, image_id: str) -> str:
-    return f"{image_id} {fingerprint(query.text)}"
+def _key(query: str, image_id: str) -> str:
+    return f"{image_id} {fingerprint(query)}"
 
 
 def _stored(store: Store, keys: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {key: json.loads(value) for key, value in store.get(keys)}
 
 
-def _write(
-    session: Session, asked: Sequence[tuple[PooledQuery, str, str]], answers: Mapping[str, Answer]
-) -> None:
-    """Append the grades that have come, and say what has none."""
+def _write(session: Session, pairs: Mapping[str, tuple[str, str]], answers: Mapping[str, Answer]) -> None:
+    """Append the grades that have come, and say what has none; ``pairs``: ``{key: (query, image_id)}``."""
+    came = {key: answers[key] for key in pairs if key in answers}
     rows = [
-        JudgementRow(
-            session.source, query.text, image, answers[key]["grade"], session.by, answers[key]["reason"]
-        )
-        for query, image, key in asked
-        if "grade" in answers.get(key, {})
+        JudgementRow(session.source, *pairs[key], answer["grade"], session.by, answer["reason"])
+        for key, answer in came.items()
+        if "grade" in answer
     ]
     if rows:
         append_judgements(rows, session.path)
-    failed = [answers[key]["failure"] for _, _, key in asked if "failure" in answers.get(key, {})]
+    failures = sorted({answer["failure"] for answer in came.values() if "failure" in answer})
     say(
-        f"judge {session.source}: {len(rows)} grades by {session.by}, {len(asked) - len(rows)} images without one"
-        + (f" ({', '.join(sorted(set(failed)))})" if failed else "")
+        f"judge {session.source}: {len(rows)} grades by {session.by}, {len(pairs) - len(rows)} images without one"
+        + (f" ({', '.join(failures)})" if failures else "")
     )

@@ -5,20 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from text2image.formats.texts import normalise_text, query_id
-from text2image.queries.judgements import (
-    JudgementRow,
-    append_judgements,
-    read_if_any,
-    take_back_last,
-)
+from text2image.queries.judgements import JudgementRow, append_judgements, read_if_any, take_back_last
 from text2image.queries.judging.pool import Pair, PooledQuery, Progress, progress, unjudged
 
-GRADES = {
-    0: "not relevant",
-    1: "marginally relevant",
-    2: "relevant",
-    3: "exactly what was asked for",
-}
+GRADES = {0: "not relevant", 1: "marginally relevant", 2: "relevant", 3: "exactly what was asked for"}
 
 
 class Turn(NamedTuple):
