@@ -4,8 +4,6 @@ With all parts, what was measured is written to ``benchmarks/results.csv``, and 
 is made from it; `make readme` renews the one in README.md. Nothing else should run meanwhile.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 

@@ -5,8 +5,6 @@ that retrieval leaves; the others take rankings with scores as dictionaries, whi
 compiles at its first use, which is timed on its own, and so is the making of its objects. All must agree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import ir_measures

@@ -13,8 +13,6 @@
 Vectors are made here: a spectrum that falls like that of trained embeddings, queries near their image.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import tempfile
@@ -23,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -90,7 +89,7 @@ def anonymous_gib() -> float:
 class Peak:
     """The largest memory beyond what was held at the start, sampled while the block runs."""
 
-    def __enter__(self) -> Peak:
+    def __enter__(self) -> Self:
         self._start, self.gib, self._done = anonymous_gib(), 0.0, threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()

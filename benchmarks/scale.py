@@ -12,8 +12,6 @@ what start-up varies by. Then, in one run:
   1 % costs beyond that, in both together, is set against the first embedding beyond start-up.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The rows that all benchmarks give, and the table that they make."""
 
-from __future__ import annotations
-
 import csv
 import sys
 import time

@@ -5,8 +5,6 @@ gallery. What a search by it would lose is measured on the queries of every sour
 rankings in data/runs, which it leaves as they are.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from stages import run

@@ -5,8 +5,6 @@ a table with the exact rank of every relevant image and of the best irrelevant o
 follow.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from stages import run

@@ -1,7 +1,5 @@
 """What the charts of an evaluation draw is what the measures say."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Which queries are shown: by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

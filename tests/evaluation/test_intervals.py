@@ -1,7 +1,5 @@
 """Intervals against literals, a naive bootstrap and simulation; clusters of queries by hand."""
 
-from __future__ import annotations
-
 import time
 
 import numpy as np

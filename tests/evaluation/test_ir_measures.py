@@ -1,7 +1,5 @@
 """The whole way from vectors to measures, against a public tool that reads our files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import ir_measures

@@ -1,7 +1,5 @@
 """How much of the results has been judged: literals."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Measures and their chance levels against literals, naive loops and simulation."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

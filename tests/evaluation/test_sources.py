@@ -1,7 +1,5 @@
 """How label sources compare: literals and limits."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

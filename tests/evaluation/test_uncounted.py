@@ -1,7 +1,5 @@
 """Judgements of texts that no label source asks are counted apart."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Approximate indexes: what they find is measured against the exact ranking, and put in its order."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

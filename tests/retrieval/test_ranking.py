@@ -1,7 +1,5 @@
 """Ranks and rankings against hand-computed literals and a naive full-matrix oracle."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The blocked ranking of a whole gallery against a naive one that sorts every score."""
 
-from __future__ import annotations
-
 import operator
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every subject uses and no result depends on: the console, settings, the store, locks, parallel work.
+"""What every subject uses and no result depends on: console, settings, store, locks, parallel work, types of arrays.
 
 Imports nothing of the package.
 """

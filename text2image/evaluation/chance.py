@@ -4,13 +4,9 @@ Unless they say otherwise, functions take ``n_relevant``, ``(n_queries,)`` int64
 gallery's size ``n_images``, and return the expectation for each query, ``(n_queries,)`` float64.
 """
 
-from __future__ import annotations
-
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from text2image.base.arrays import Floats, Integers
 
 
 def hit_rate(n_relevant: Integers, n_images: int, k: int) -> Floats:

@@ -13,8 +13,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Floats, Integers
 from text2image.evaluation.intervals import difference_intervals, standard_error, student_t
 from text2image.evaluation.measures import Measure
 from text2image.queries.clusters import UNIT, cluster_sums
@@ -22,8 +22,6 @@ from text2image.queries.clusters import UNIT, cluster_sums
 if TYPE_CHECKING:
     from text2image.evaluation.results import Results
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 POWER = 0.8
 BLOCK_SIGNS = 2**21

@@ -1,21 +1,17 @@
 """What the charts of an evaluation draw: a few points a series, however many queries there are."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from text2image.base.arrays import Integers
 from text2image.evaluation.measures import Measure, compared
 from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results, decimals, per_query
 from text2image.evaluation.summary import Resampling, with_intervals
 from text2image.formats.tables import chart_text
-
-Integers = npt.NDArray[np.int64]
 
 CURVE_K = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
 RANK_BINS = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, None))

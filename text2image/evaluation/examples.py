@@ -1,7 +1,5 @@
 """Which queries are worth looking at: the best, the worst, and those on which the models differ most."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 

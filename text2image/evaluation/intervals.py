@@ -17,20 +17,15 @@ their Application, 1997, section 3.8 (clusters); Hesterberg, What Teachers Shoul
 Bootstrap, 2015 (the widened level); Clopper and Pearson, 1934 (when nothing varies).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import stdtrit
 
+from text2image.base.arrays import Floats, Integers
 from text2image.queries.clusters import UNIT, canonical, cluster_sums, is_constant
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 BLOCK_DRAWS = 2**21
 """Clusters drawn at a time (counts as float64: 16 MiB)."""

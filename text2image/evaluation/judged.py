@@ -1,18 +1,13 @@
 """How much of what was found has been judged: a low share says that a score is a lower bound."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Booleans, Floats
 from text2image.formats.texts import query_id
 from text2image.formats.trec import Run
 from text2image.queries.judgements import JudgementRow
-
-Booleans = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 
 
 def judged(judgements: Booleans, k: int) -> Floats:

@@ -8,9 +8,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from text2image.base.arrays import Booleans, Floats
 from text2image.evaluation.measures import Measure
 from text2image.evaluation.results import decimals
 from text2image.formats.tables import Row
@@ -18,8 +18,6 @@ from text2image.formats.tables import Row
 if TYPE_CHECKING:
     from text2image.encoders.throughput import Speed
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 ENDS = ("", "_low", "_high")
 COLUMNS = (
@@ -61,7 +59,7 @@ def leaderboard(
     return pd.concat(tables)[list(COLUMNS)].pipe(decimals)
 
 
-def pareto_front(cost: Floats, quality: Floats) -> Flags:
+def pareto_front(cost: Floats, quality: Floats) -> Booleans:
     """Return who is on the Pareto front: less cost is better, and more quality.
 
     One is off the front if some other is at least as good in both and better in one. Of several that

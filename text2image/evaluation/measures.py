@@ -9,20 +9,15 @@ here, put them into the dictionary, and name it in :func:`reported`.
 them is. Papers on image-text retrieval often print the former under the name of the latter.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Floats, Integers
 from text2image.evaluation import chance
 from text2image.evaluation.ranked import RankedQueries, best_rank
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 NDCG_K = 10
 HEADLINE_K = 5
@@ -154,7 +149,7 @@ class Measure:
         return self.name if self.k is None else f"{self.name}@{self.k}"
 
     @classmethod
-    def parse(cls, text: str) -> Measure:
+    def parse(cls, text: str) -> Self:
         """Return the measure that ``str`` wrote.
 
         >>> Measure.parse("hit_rate@5").k

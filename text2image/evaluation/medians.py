@@ -1,14 +1,9 @@
 """The interval of a median over queries that are not independent, by bootstrap of whole clusters."""
 
-from __future__ import annotations
-
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Integers
 from text2image.evaluation.intervals import cluster_weights
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 BLOCK_VALUES = 2**22
 """Weights of queries held at a time (float64: 32 MiB)."""

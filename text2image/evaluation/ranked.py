@@ -1,13 +1,10 @@
 """The exact ranks of relevant images, query after query: what all measures are computed from."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Integers = npt.NDArray[np.int64]
+from text2image.base.arrays import Integers
 
 
 class RankedQueries(NamedTuple):

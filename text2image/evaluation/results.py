@@ -1,7 +1,5 @@
 """The results of one model on one source: a row a query, from the exact ranks that ``retrieve`` wrote."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple

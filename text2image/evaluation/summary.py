@@ -1,14 +1,12 @@
 """From a table of measures, a row a query, to the figures that are reported."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from text2image.base.arrays import Integers
 from text2image.evaluation import chance
 from text2image.evaluation.intervals import cluster_intervals
 from text2image.evaluation.measures import Measure
@@ -18,8 +16,6 @@ from text2image.evaluation.results import per_query
 from text2image.formats.tables import Row
 from text2image.queries.asked import EXCLUDED
 from text2image.queries.split import others
-
-Integers = npt.NDArray[np.int64]
 
 MEDIAN_RANK = "median_rank"
 

@@ -1,15 +1,10 @@
 """Groups of images that one model embeds as nearly the same, by cosine similarity."""
 
-from __future__ import annotations
-
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Integers, Vectors
 from text2image.collection.duplicates import connected_components
 from text2image.retrieval.ranking import score_blocks
-
-Vectors = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 
 def cosine_groups(images: Vectors, threshold: float) -> Integers:

@@ -6,15 +6,10 @@ border: :class:`Best`, the best images of each query; :class:`RankCounter`, how 
 :class:`BestIrrelevant`, the best image of each query that is not relevant.
 """
 
-from __future__ import annotations
-
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Booleans, Integers, Vectors
 from text2image.retrieval.scores import LAST, exact_scores, from_keys, sort_keys
-
-Vectors = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 MANY = 256  # pairs a query from which its whole rows are scored exactly: no more work for more pairs
 EMPTY = sort_keys(np.full(1, -np.inf, dtype=np.float32), np.full(1, LAST))[0]
@@ -152,7 +147,7 @@ def _below(scores: Vectors, bound: float) -> Vectors:
     return np.nextafter((scores.astype(np.float64) - bound).astype(np.float32), np.float32(-np.inf))
 
 
-def count_true(mask: npt.NDArray[np.bool_]) -> Integers:
+def count_true(mask: Booleans) -> Integers:
     """Return how many are true in each row; several times faster than ``count_nonzero`` by axis."""
     packed = np.packbits(mask, axis=1)
     padded = np.zeros((len(mask), -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
@@ -161,6 +156,6 @@ def count_true(mask: npt.NDArray[np.bool_]) -> Integers:
     return counts
 
 
-def where_true(mask: npt.NDArray[np.bool_]) -> tuple[Integers, Integers]:
+def where_true(mask: Booleans) -> tuple[Integers, Integers]:
     """Return the rows and columns where ``mask`` is true, row by row; faster than ``np.nonzero``."""
     return np.divmod(np.flatnonzero(mask), mask.shape[1])

@@ -7,23 +7,18 @@ forgotten: what :mod:`text2image.retrieval.counting` cannot decide by the produc
 has queries of its own.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from text2image.base.arrays import Integers, Vectors
 from text2image.retrieval.counting import EMPTY, Best, BestIrrelevant, RankCounter
 from text2image.retrieval.ranking import check_shapes
 from text2image.retrieval.scores import error_bound, from_keys
-
-Vectors = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 QUERY_BLOCK, IMAGE_BLOCK = 512, 8192
 """Rows and columns of a product (float32: 16 MiB a thread). Long rows, which numpy compares one by one."""

@@ -11,22 +11,16 @@ scores. All sizes follow from the gallery's, by rules that the literature and fa
   returns ten times as many candidates, to be put in order by their exact scores.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Floats, Integers, Vectors
 from text2image.base.console import InputError
 from text2image.base.parallel import thread_count
 from text2image.retrieval.scores import exact_scores, from_keys, sort_keys
-
-Floats = npt.NDArray[np.float64]
-Vectors = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 NEIGHBOURS, EFFORT, CANDIDATES = 32, 80, 256
 PER_LIST, LISTS_READ = 39, 16
@@ -47,7 +41,7 @@ class Index:
         self._kind, self._index = kind, faiss_index
 
     @classmethod
-    def build(cls, kind: str, images: Vectors, threads: int | None = None) -> Index:
+    def build(cls, kind: str, images: Vectors, threads: int | None = None) -> Self:
         """Return the index ``kind`` (hnsw, ivf or ivfpq) of ``images``, ``(n_images, dim)`` unit rows.
 
         Raises:
@@ -60,7 +54,7 @@ class Index:
         return cls(kind, index)
 
     @classmethod
-    def read(cls, kind: str, path: Path, n_images: int) -> Index:
+    def read(cls, kind: str, path: Path, n_images: int) -> Self:
         """Read the index ``kind`` of ``n_images`` images that :meth:`write` wrote.
 
         Raises:

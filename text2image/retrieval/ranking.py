@@ -6,15 +6,11 @@ number of images with an equal score that come before *j* in the gallery. The ga
 comes out at chance level. (open_clip's retrieval metrics count ranks the same way.)
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-Vectors = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
+from text2image.base.arrays import Integers, Vectors
 
 BLOCK_SCORES = 32 * 1024 * 1024
 """Scores held at a time (float32: 128 MiB)."""

@@ -4,21 +4,16 @@ For every query the table of ranks holds, over all images searched, each relevan
 irrelevant one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError
 from text2image.formats.searched import Searched
 from text2image.formats.trec import run_lines
 from text2image.retrieval.gallery import Ranking, rank_gallery
-
-Vectors = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 
 class Asked(NamedTuple):

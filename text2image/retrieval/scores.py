@@ -8,13 +8,9 @@ product is a hundred times faster, and off by no more than :func:`error_bound`: 
 clearly better or worse than something, so that only the rest need be scored exactly.
 """
 
-from __future__ import annotations
-
 import numpy as np
-import numpy.typing as npt
 
-Vectors = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
+from text2image.base.arrays import Integers, Vectors
 
 PAIRS = 128  # scored at a time: their float64 rows stay in the processor's cache
 LAST = 0xFFFFFFFF  # the largest column that a key can hold

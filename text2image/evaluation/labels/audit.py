@@ -19,16 +19,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from text2image.base.arrays import Floats, Integers, Vectors
 from text2image.formats.tables import Row
 from text2image.formats.texts import query_id
 from text2image.retrieval.gallery import rank_gallery
-
-Floats = npt.NDArray[np.float64]
-Vectors = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 FOUND = 10
 """A relevant image at this rank or better counts as found: neither label nor model is to blame."""

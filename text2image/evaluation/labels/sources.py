@@ -1,22 +1,17 @@
 """Label sources side by side: how much they cover, how well texts fit their images, how alike two sources' texts are."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from text2image.base.arrays import Floats, Vectors
 from text2image.evaluation.results import decimals
 from text2image.formats.tables import Row
 from text2image.formats.texts import query_id
-
-Floats = npt.NDArray[np.float64]
-Vectors = npt.NDArray[np.float32]
 
 CLIP_SCORE_WEIGHT = 2.5
 MOST_WORDS = 40
