@@ -31,7 +31,8 @@ from text2image.evaluation.comparison import compare
 from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.data import number_rows
 from text2image.finetuning.measure import MEASURES
-from text2image.finetuning.run import Base, Data, Tuned, set_threads, tune
+from text2image.finetuning.network.inputs import Base
+from text2image.finetuning.run import Data, Tuned, set_threads, tune
 from text2image.params import load_params
 from text2image.queries.asked import ask, join_sources, read_label_queries
 from text2image.queries.judgements import read_judgements

@@ -11,15 +11,7 @@ from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.collection.manifest import read_gallery, read_groups
-from text2image.encoders.device import pick_device
-from text2image.encoders.models.load import load_model
 from text2image.encoders.settings import Model
-from text2image.finetuning.checkpoint import Checkpoint
-from text2image.finetuning.live import live_log
-from text2image.finetuning.network.export import write_model
-from text2image.finetuning.network.inputs import PRECISION
-from text2image.finetuning.report import CURVE_COLUMNS, card, curve_rows, figures
-from text2image.finetuning.run import Base, Data, determinants, tune
 from text2image.formats.files import rounded, write_json
 from text2image.formats.tables import write_csv
 from text2image.params import Params
@@ -27,6 +19,15 @@ from text2image.queries.split import read_split, sizes
 
 
 def main(params: Params, name: str) -> None:
+    # Imported late: torch takes seconds.
+    from text2image.encoders.device import pick_device
+    from text2image.encoders.models.load import load_model
+    from text2image.finetuning.checkpoint import Checkpoint
+    from text2image.finetuning.network.export import write_model
+    from text2image.finetuning.network.inputs import PRECISION, Base
+    from text2image.finetuning.report import CURVE_COLUMNS, card, curve_rows, figures, live_log
+    from text2image.finetuning.run import Data, determinants, tune
+
     settings, device = params.finetune.runs[name], pick_device(params.runtime.device)
     group_of = read_groups(ARTIFACTS.catalog)
     split = read_split(ARTIFACTS.split(name), group_of)

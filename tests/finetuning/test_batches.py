@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from text2image.finetuning.batches import Pair, separate_batches
+from text2image.finetuning.data import Pair, separate_batches
 
 
 @pytest.mark.parametrize("size", [2, 5, 64])

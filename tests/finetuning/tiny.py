@@ -16,7 +16,8 @@ from text2image.encoders.models.load import load_model
 from text2image.encoders.settings import Model
 from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.loop import Log
-from text2image.finetuning.run import Base, Data, Tuned, determinants, tune
+from text2image.finetuning.network.inputs import Base
+from text2image.finetuning.run import Data, Tuned, determinants, tune
 from text2image.finetuning.settings import FinetuneRun
 from text2image.params import load_params
 from text2image.queries.split import SplitRow

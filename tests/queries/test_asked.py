@@ -85,14 +85,14 @@ def test_what_is_excluded_is_neither_asked_nor_relevant() -> None:
 
 def test_excluded_queries_are_listed_with_their_reason() -> None:
     before = asked([("a", "shoe"), ("c", "hat"), ("c", "photo")])
-    after = exclude(before, "a", {HAT})
+    after = exclude(before, {"a"}, {HAT})
     assert after.relevance == {SHOE: {"b": 2}}
     assert after.left_out == [*before.left_out, LeftOut(HAT, "hat", EXCLUDED)]
     check_some_asked("human", after)
     with pytest.raises(
         InputError, match=r"source 'human' .* found 3, all left out: excluded .*, too generic"
     ):
-        check_some_asked("human", exclude(before, "abc", ()))
+        check_some_asked("human", exclude(before, set("abc"), set()))
 
 
 def test_sources_join_with_the_best_grade_and_the_first_spelling() -> None:

@@ -23,7 +23,7 @@ from text2image.queries.relevance import LABELLED
 from text2image.retrieval.ranking import ranks
 
 PACKAGE = Path(__file__).parent
-AFTER_TRAINING = {"__init__.py", "export.py", "interpolate.py", "live.py", "report.py"}
+AFTER_TRAINING = {"__init__.py", "export.py", "interpolate.py", "report.py"}
 """Modules that see a run only once it is trained, and so do not determine its weights."""
 
 

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from text2image.base.console import progress
-from text2image.finetuning.batches import Pair, separate_batches
 from text2image.finetuning.checkpoint import Checkpoint
-from text2image.finetuning.data import LearningData
+from text2image.finetuning.data import LearningData, Pair, separate_batches
 from text2image.finetuning.measure import measure_part
 from text2image.finetuning.network.inputs import Inputs
 from text2image.finetuning.network.losses import Loss
@@ -49,9 +48,7 @@ class Trainer:
 
     def validate(self) -> Figures:
         """Return the means over the validation part."""
-        measured = measure_part(
-            self.inputs.all_images, self.inputs.all_texts, self.data.validation, self.loss.scale.item()
-        )
+        measured = measure_part(self.inputs, self.data.validation, self.loss.scale.item())
         return {f"validation/{name}": value for name, value in measured.means().items()}
 
     def epoch(self, number: int) -> Figures:
@@ -76,7 +73,9 @@ class Trainer:
         value.backward()
         self.optimiser.step()
         if self.run.weight_decay:
-            _decay_towards(self.chosen, self.base, rate * self.run.weight_decay)
+            with torch.no_grad():
+                for name, parameter in self.chosen.items():
+                    parameter.lerp_(self.base[name], min(1.0, rate * self.run.weight_decay))
         return float(value.item())
 
 
@@ -89,7 +88,7 @@ def train(trainer: Trainer, checkpoint: Checkpoint, log: Log) -> Progress:
     finished is returned as it is; one that was killed goes on. Both log their earlier epochs again.
     """
     finished = checkpoint.load_finished()
-    state = _progress(finished, trainer) if finished else _resume(checkpoint, trainer) or _begin(trainer)
+    state = _progress(finished, trainer) if finished else _resume(checkpoint, trainer)
     for row in state.history:
         log(row)
     if finished:
@@ -119,10 +118,6 @@ def make_optimiser(chosen: Mapping[str, nn.Parameter], run: FinetuneRun) -> torc
     return torch.optim.SGD(chosen.values(), lr=run.learning_rate, momentum=MOMENTUM)
 
 
-def _begin(trainer: Trainer) -> Progress:
-    return Progress(0, 0, trainer.base, [trainer.validate()])
-
-
 def _next(state: Progress, row: Figures, chosen: Mapping[str, nn.Parameter]) -> Progress:
     """Return the progress after one more epoch."""
     lowest = min(earlier["validation/loss"] for earlier in state.history)
@@ -135,11 +130,11 @@ def _next(state: Progress, row: Figures, chosen: Mapping[str, nn.Parameter]) -> 
     )
 
 
-def _resume(checkpoint: Checkpoint, trainer: Trainer) -> Progress | None:
-    """Set weights and optimiser back to the last checkpoint; None if there is none."""
+def _resume(checkpoint: Checkpoint, trainer: Trainer) -> Progress:
+    """Set weights and optimiser back to the last checkpoint; without one, begin."""
     kept = checkpoint.load(trainer.device)
     if kept is None:
-        return None
+        return Progress(0, 0, trainer.base, [trainer.validate()])
     set_weights(trainer.chosen, kept["now"])
     trainer.optimiser.load_state_dict(kept["optimiser"])
     return _progress(kept, trainer)
@@ -148,12 +143,6 @@ def _resume(checkpoint: Checkpoint, trainer: Trainer) -> Progress | None:
 def _progress(kept: Mapping[str, Any], trainer: Trainer) -> Progress:
     best = {name: value.to(trainer.device) for name, value in kept["best"].items()}
     return Progress(kept["epoch"], kept["best_epoch"], best, kept["history"])
-
-
-@torch.no_grad()
-def _decay_towards(chosen: Mapping[str, nn.Parameter], base: Weights, share: float) -> None:
-    for name, parameter in chosen.items():
-        parameter.lerp_(base[name], min(1.0, share))
 
 
 def learning_rate(run: FinetuneRun, done: float) -> float:

@@ -1,6 +1,6 @@
 """How well towers retrieve within one part of the split: loss, MRR and HitRate@5."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from text2image.evaluation.measures import MRR, Measure, of_best_ranks
 from text2image.evaluation.ranked import best_rank
+from text2image.finetuning.network.inputs import Inputs
 from text2image.retrieval.ranking import ranks
 
 Floats = npt.NDArray[np.float64]
@@ -74,10 +75,7 @@ def measure(images: Tensor, texts: Tensor, asked: Questions, scale: float) -> Pe
     return PerQuery(loss.double().cpu().numpy(), best_rank(pair_ranks, starts))
 
 
-Embed = Callable[[Sequence[int]], Tensor]
-
-
-def measure_part(embed_images: Embed, embed_texts: Embed, asked: Questions, scale: float) -> PerQuery:
+@torch.no_grad()
+def measure_part(inputs: Inputs, asked: Questions, scale: float) -> PerQuery:
     """Embed a part and measure it."""
-    with torch.no_grad():
-        return measure(embed_images(asked.images), embed_texts(asked.queries), asked, scale)
+    return measure(inputs.all_images(asked.images), inputs.all_texts(asked.queries), asked, scale)

@@ -1,12 +1,16 @@
-"""What a run says of itself: its metrics, and the model card that lies beside the weights."""
+"""What a run says of itself: its curves while it runs, its metrics, and the model card beside the weights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from text2image.base.console import InputError
 from text2image.encoders.settings import Model
 from text2image.evaluation.comparison import compare
+from text2image.finetuning.loop import Log
 from text2image.finetuning.measure import MEASURES
 from text2image.finetuning.run import Tuned
 from text2image.finetuning.settings import FinetuneRun
@@ -23,6 +27,32 @@ import text2image.encoders.builtin.efficientnet_lite  # only for models made fro
 model, _, preprocess = open_clip.create_model_and_transforms("local-dir:data/tuned/{name}")
 tokenizer = open_clip.get_tokenizer("local-dir:data/tuned/{name}")
 ```"""
+
+
+@contextmanager
+def live_log(folder: Path) -> Iterator[Log]:
+    """Yield a function that writes an epoch's figures to ``folder/plots/metrics/NAME.tsv``.
+
+    The folder is written anew: a run that goes on logs its earlier epochs first.
+
+    Raises:
+        InputError: DVCLive is not installed.
+    """
+    try:
+        from dvclive.live import Live
+    except ImportError:
+        raise InputError(
+            "expected the package dvclive for fine-tuning (finetune.models), found none: "
+            "pip install 'text2image-retrieval[finetune]'"
+        ) from None
+    with Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=False) as live:
+
+        def log(figures: dict[str, float]) -> None:
+            for name, value in figures.items():
+                live.log_metric(name, value)
+            live.next_step()
+
+        yield log
 
 
 def figures(tuned: Tuned, split: Mapping[str, Any], *, resamples: int, seed: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """One fine-tuning run from the split to the mixed weights; what it gives is returned, nothing is written."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,27 +10,18 @@ from torch import nn
 
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.models.load import EmbeddingModel
 from text2image.encoders.vectors import image_determinants, text_determinants
 from text2image.finetuning.checkpoint import Checkpoint
-from text2image.finetuning.data import Rows, learning_data, number_rows, questions
-from text2image.finetuning.interpolate import Point, curve, lowest_loss, mix
-from text2image.finetuning.loop import Log, Progress, Trainer, Weights, set_weights, snapshot, train
-from text2image.finetuning.measure import PerQuery, Questions, measure_part
-from text2image.finetuning.network.inputs import PRECISION, Inputs, trunk_features
-from text2image.finetuning.network.losses import Loss
+from text2image.finetuning.data import learning_data, number_rows, questions
+from text2image.finetuning.interpolate import Mixed, mix_with_base
+from text2image.finetuning.loop import Log, Progress, Trainer, set_weights, snapshot, train
+from text2image.finetuning.measure import measure_part
+from text2image.finetuning.network.inputs import PRECISION, Base, make_inputs
 from text2image.finetuning.network.parts import choose_parameters, merge_low_rank
 from text2image.finetuning.network.towers import Towers
 from text2image.finetuning.settings import FinetuneRun
 from text2image.queries.clusters import query_clusters
 from text2image.queries.split import TEST, VALIDATION, SplitRow
-
-
-class Base(NamedTuple):
-    """The model that a run starts from: its card (see :mod:`text2image.encoders.models`), and loaded."""
-
-    card: dict[str, Any]
-    model: EmbeddingModel
 
 
 class Data(NamedTuple):
@@ -38,22 +30,6 @@ class Data(NamedTuple):
     split: Sequence[SplitRow]
     files: Mapping[str, ImageFile]
     group_of: Mapping[str, int]
-
-
-class Mixed(NamedTuple):
-    """The tuned weights mixed with the base model's.
-
-    Attributes:
-        points: the curve of mixes; ``chosen`` is the one taken.
-        base, tuned: how well both models do on the test part, query by query.
-        test: the test part, as rows of images and texts.
-    """
-
-    points: list[Point]
-    chosen: Point
-    base: PerQuery
-    tuned: PerQuery
-    test: Questions
 
 
 class Tuned(NamedTuple):
@@ -105,14 +81,17 @@ def tune(
     towers = Towers(base.model.network, run.dropout)
     original = snapshot(towers.parameters())
     chosen = choose_parameters(towers, run)
-    inputs = _inputs(towers, base, run, data, rows, runtime)
-    progress = train(Trainer(inputs, chosen, learning_data(data.split, rows), run), checkpoint, log)
+    images = [data.files[image] for image in rows.images]
+    inputs = make_inputs(towers, base, images, rows.texts, runtime, frozen=run.train == "head")
+    trainer = Trainer(inputs, chosen, learning_data(data.split, rows), run)
+    progress = train(trainer, checkpoint, log)
     set_weights(chosen, progress.best)
     merge_low_rank(towers.network)
     tuned = {k: v for k, v in snapshot(towers.parameters()).items() if not torch.equal(v, original[k])}
-    mixed = _mix(inputs, run, data, rows, original, tuned)
-    test = mixed.test
-    groups = np.array([data.group_of[inputs.images[test.images[c]].image_id] for c in test.columns])
+    validation, test = (questions(data.split, part, rows) for part in (VALIDATION, TEST))
+    measured = partial(measure_part, inputs, scale=trainer.loss.scale.item())
+    mixed = mix_with_base(towers, original, tuned, measured, validation, test)
+    groups = np.array([data.group_of[images[test.images[column]].image_id] for column in test.columns])
     return Tuned(
         network=towers.rejoined(),
         changed=sorted(tuned),
@@ -121,35 +100,6 @@ def tune(
         mixed=mixed,
         clusters=query_clusters(test.rows, groups, len(test.queries)),
     )
-
-
-def _inputs(towers: Towers, base: Base, run: FinetuneRun, data: Data, rows: Rows, runtime: Runtime) -> Inputs:
-    """Return what goes into the towers; where only heads train, what the trunks make of it, computed once."""
-    images = [data.files[image] for image in rows.images]
-    features = (
-        trunk_features(towers, base.model, images, rows.texts, base.card, runtime)
-        if run.train == "head"
-        else None
-    )
-    return Inputs(towers, base.model, images, rows.texts, features)
-
-
-def _mix(
-    inputs: Inputs, run: FinetuneRun, data: Data, rows: Rows, original: Weights, tuned: Weights
-) -> Mixed:
-    """Choose the mix on the validation part, then look at the test part once."""
-    scale = Loss(inputs.towers.network, run).scale.item()
-    validation, test = (questions(data.split, part, rows) for part in (VALIDATION, TEST))
-
-    def measured(part: Questions) -> PerQuery:
-        return measure_part(inputs.all_images, inputs.all_texts, part, scale)
-
-    points = curve(inputs.towers, original, tuned, lambda: measured(validation))
-    chosen = lowest_loss(points)
-    mix(inputs.towers, original, tuned, 0.0)
-    before = measured(test)
-    mix(inputs.towers, original, tuned, chosen.weight)
-    return Mixed(points, chosen, before, measured(test), test)
 
 
 def set_threads(run: FinetuneRun, device: torch.device) -> int:

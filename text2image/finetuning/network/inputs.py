@@ -4,11 +4,9 @@ Features are kept in the content-addressed store, keyed by the base model's file
 so that the second run with the same base model, whatever its settings, encodes nothing.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +17,7 @@ from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.forward import forward_images
 from text2image.encoders.models.load import EmbeddingModel
-from text2image.encoders.vectors import gather, image_determinants, text_determinants
+from text2image.encoders.vectors import gather, image_determinants, text_determinants, text_key
 from text2image.finetuning.network.towers import Towers, device_of
 
 PRECISION = "fp32"
@@ -27,6 +25,13 @@ PRECISION = "fp32"
 
 AT_ONCE = 64
 """Images or texts that go through a whole tower together when a part is measured."""
+
+
+class Base(NamedTuple):
+    """The model that a run starts from: its card (see :mod:`text2image.encoders.models`), and loaded."""
+
+    card: dict[str, Any]
+    model: EmbeddingModel
 
 
 class Inputs(NamedTuple):
@@ -60,50 +65,49 @@ class Inputs(NamedTuple):
 
     def all_images(self, rows: Sequence[int]) -> Tensor:
         """Return unit rows of many images, some at a time."""
-        return torch.cat([self.image_rows(some) for some in _chunks(rows)])
+        return _some_at_a_time(self.image_rows, rows)
 
     def all_texts(self, rows: Sequence[int]) -> Tensor:
         """Return unit rows of many texts, some at a time."""
-        return torch.cat([self.text_rows(some) for some in _chunks(rows)])
+        return _some_at_a_time(self.text_rows, rows)
 
 
-def _chunks(rows: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
+def _some_at_a_time(embed: Callable[[Sequence[int]], Tensor], rows: Sequence[int]) -> Tensor:
+    return torch.cat([embed(rows[start : start + AT_ONCE]) for start in range(0, len(rows), AT_ONCE)])
 
 
-def trunk_features(
+def make_inputs(
     towers: Towers,
-    model: EmbeddingModel,
+    base: Base,
     images: Sequence[ImageFile],
     texts: Sequence[str],
-    card: dict[str, Any],
     runtime: Runtime,
-) -> tuple[Tensor, Tensor]:
-    """Return what the trunks make of all images and texts: ``(n, width)`` float32 each, on the towers' device."""
-    device = device_of(towers.network)
-    return (
-        _image_features(towers, model, images, card, runtime).to(device),
-        _text_features(towers, model, texts, card).to(device),
-    )
+    frozen: bool,
+) -> Inputs:
+    """Return what goes into the towers; if trunks are ``frozen``, what they make of it, computed once."""
+    features = None
+    if frozen:
+        device = device_of(towers.network)
+        image_features = _image_features(towers, base, images, runtime).to(device)
+        features = image_features, _text_features(towers, base, texts).to(device)
+    return Inputs(towers, base.model, images, texts, features)
 
 
-def _image_features(
-    towers: Towers, model: EmbeddingModel, images: Sequence[ImageFile], card: dict[str, Any], runtime: Runtime
-) -> Tensor:
-    with Store("features", {"trunk": image_determinants(card, PRECISION)}) as store:
+def _image_features(towers: Towers, base: Base, images: Sequence[ImageFile], runtime: Runtime) -> Tensor:
+    with Store("features", {"trunk": image_determinants(base.card, PRECISION)}) as store:
         ids = [image.image_id for image in images]
         missing = set(store.missing(ids))
-        todo = [image for image in images if image.image_id in missing]
         network = towers.network.to(memory_format=torch.channels_last)
         batches = forward_images(
-            todo,
-            model.transform,
+            [image for image in images if image.image_id in missing],
+            base.model.transform,
             network.encode_image,
             device_of(network),
             batch_size=runtime.batch_size,
             workers=runtime.workers,
         )
-        with progress(total=len(ids), done=len(ids) - len(todo), unit="image", title="image features") as bar:
+        n_known = len(ids) - len(missing)
+        with progress(total=len(ids), done=n_known, unit="image", title="image features") as bar:
             for batch, rows in batches:
                 arrays = rows.float().cpu().numpy()
                 store.put((image.image_id, row.tobytes()) for image, row in zip(batch, arrays, strict=True))
@@ -111,21 +115,15 @@ def _image_features(
         return torch.from_numpy(gather(store, ids))
 
 
-@torch.inference_mode()
-def _encode(towers: Towers, model: EmbeddingModel, texts: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    tokens = model.tokenize(texts).to(device_of(towers.network))
-    rows: np.ndarray[Any, np.dtype[np.float32]] = towers.network.encode_text(tokens).float().cpu().numpy()
-    return rows
-
-
-def _text_features(
-    towers: Towers, model: EmbeddingModel, texts: Sequence[str], card: dict[str, Any]
-) -> Tensor:
-    keys = [hashlib.sha256(text.encode("utf-8")).hexdigest()[:24] for text in texts]
+def _text_features(towers: Towers, base: Base, texts: Sequence[str]) -> Tensor:
+    keys = [text_key(text) for text in texts]
     text_of = dict(zip(keys, texts, strict=True))
-    with Store("features", {"trunk": text_determinants(card, PRECISION)}) as store:
+    with Store("features", {"trunk": text_determinants(base.card, PRECISION)}) as store:
         # One text at a time: its features then do not depend on what is tokenised beside it.
         for key in store.missing(text_of):
-            store.put([(key, _encode(towers, model, [text_of[key]])[0].tobytes())])
+            tokens = base.model.tokenize([text_of[key]]).to(device_of(towers.network))
+            with torch.inference_mode():
+                row = towers.network.encode_text(tokens)[0].float().cpu().numpy()
+            store.put([(key, row.tobytes())])
         row_of = {key: row for row, key in enumerate(text_of)}
         return torch.from_numpy(gather(store, list(text_of)))[[row_of[key] for key in keys]]

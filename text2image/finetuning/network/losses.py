@@ -1,6 +1,7 @@
 """open_clip's contrastive and sigmoid losses, at a fixed temperature or one that trains along."""
 
 import math
+from functools import partial
 
 import torch
 from open_clip.loss import ClipLoss, SigLipLoss
@@ -20,15 +21,11 @@ class Loss:
     """
 
     def __init__(self, network: nn.Module, run: FinetuneRun) -> None:
-        own = getattr(network, "logit_bias", None)
-        self._log_scale = (
-            network.logit_scale
-            if run.temperature is None
-            else torch.tensor(-math.log(run.temperature), device=network.logit_scale.device)
-        )
-        self._sigmoid = run.loss == "sigmoid"
-        self._bias = own if own is not None else torch.tensor(SIGMOID_BIAS, device=network.logit_scale.device)
-        self._contrastive, self._pairwise = ClipLoss(), SigLipLoss()
+        device, own = network.logit_scale.device, getattr(network, "logit_bias", None)
+        bias = own if own is not None else torch.tensor(SIGMOID_BIAS, device=device)
+        self._function = partial(SigLipLoss(), logit_bias=bias) if run.loss == "sigmoid" else ClipLoss()
+        fixed = None if run.temperature is None else torch.tensor(-math.log(run.temperature), device=device)
+        self._log_scale = network.logit_scale if fixed is None else fixed
 
     @property
     def scale(self) -> Tensor:
@@ -37,9 +34,5 @@ class Loss:
 
     def __call__(self, images: Tensor, texts: Tensor) -> Tensor:
         """Return the loss, ``()``."""
-        loss: Tensor = (
-            self._pairwise(images, texts, self.scale, self._bias)
-            if self._sigmoid
-            else self._contrastive(images, texts, self.scale)
-        )
+        loss: Tensor = self._function(images, texts, self.scale)
         return loss

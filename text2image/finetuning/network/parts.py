@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from text2image.base.console import InputError
-from text2image.finetuning.network.towers import Towers, check_heads
+from text2image.finetuning.network.towers import Towers
 from text2image.finetuning.settings import FinetuneRun
 
 BLOCKS = (
@@ -53,12 +53,15 @@ def choose_parameters(towers: Towers, run: FinetuneRun) -> dict[str, nn.Paramete
     """
     for parameter in towers.parameters().values():
         parameter.requires_grad_(False)
+    if run.train == "head" and not towers.slots:
+        raise InputError(
+            f"expected a base model with a projection to train (train: head), found none in '{run.base}'; "
+            "train: last_blocks or lora trains its blocks"
+        )
     if run.train == "lora":
         add_low_rank(towers.network, run.rank, run.alpha)
     chosen = {name: p for name, p in towers.parameters().items() if _trains(name, towers, run)}
-    if run.train == "head":
-        check_heads(towers, run.base)
-    elif not chosen:
+    if not chosen:
         raise InputError(f"expected blocks to train (train: {run.train}) in '{run.base}', found none")
     for parameter in chosen.values():
         parameter.requires_grad_(True)
@@ -70,16 +73,11 @@ def _trains(name: str, towers: Towers, run: FinetuneRun) -> bool:
         return run.temperature is None
     if run.train == "lora":
         return ".parametrizations." in name and not name.endswith(".original")
-    in_head = any(name == slot.name or name.startswith(f"{slot.name}.") for slot in towers.slots)
-    last = tuple(f"{block}." for block in _last_blocks(towers.network, run.blocks))
-    return in_head or run.train == "all" or (run.train == "last_blocks" and name.startswith(last))
-
-
-def _last_blocks(network: nn.Module, n: int) -> list[str]:
-    """Return the dotted names of the last ``n`` blocks of each tower."""
-    return [
-        f"{path}.{index}" for path, blocks in _towers_blocks(network) for index in range(len(blocks))[-n:]
-    ]
+    modules = [slot.name for slot in towers.slots]
+    if run.train == "last_blocks":
+        for path, blocks in _towers_blocks(towers.network):
+            modules += [f"{path}.{index}" for index in range(len(blocks))[-run.blocks :]]
+    return run.train == "all" or any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
 def _towers_blocks(network: nn.Module) -> Iterator[tuple[str, nn.Sequential | nn.ModuleList]]:
@@ -94,14 +92,11 @@ def add_low_rank(network: nn.Module, rank: int, alpha: float) -> None:
     """Put a low-rank update on every linear weight within the towers' blocks."""
     for _, blocks in _towers_blocks(network):
         for module in list(blocks.modules()):
-            if isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
-                _add(module, "in_proj_weight", rank, alpha)
-            elif isinstance(module, nn.Linear):
-                _add(module, "weight", rank, alpha)
-
-
-def _add(module: nn.Module, name: str, rank: int, alpha: float) -> None:
-    parametrize.register_parametrization(module, name, LowRank(getattr(module, name), rank, alpha))
+            packed = isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None
+            if packed or isinstance(module, nn.Linear):
+                name = "in_proj_weight" if packed else "weight"
+                update = LowRank(getattr(module, name), rank, alpha)
+                parametrize.register_parametrization(module, name, update)
 
 
 def merge_low_rank(network: nn.Module) -> None:

@@ -4,13 +4,12 @@ The heads are taken off, so that a trunk's output can be computed once and kept 
 and so that dropout can act between the two. :func:`Towers.rejoined` puts them back.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from text2image.base.console import InputError
 
 
 class Slot(NamedTuple):
@@ -40,18 +39,17 @@ class Towers:
 
     def __init__(self, network: nn.Module, dropout: float) -> None:
         self.network = network.eval()
-        image, text = _image_slot(network), _text_slot(network)
+        image = _slot(network.visual, "visual.", ("head", "proj"))
+        tower, prefix = (network.text, "text.") if hasattr(network, "text") else (network, "")
+        text = _slot(tower, prefix, ("proj", "text_projection"))
         self.slots = [slot for slot in (image, text) if slot]
         self.image_head = image.head if image else None
         self.text_head = text.head if text else None
         self.dropout = dropout
-        self._take_off()
-
-    def _take_off(self) -> None:
         for slot in self.slots:
-            # open_clip's own towers skip a projection that is None; the others call it.
-            skipped = slot.attribute in {"proj", "text_projection"} and not _is_called(slot)
-            setattr(slot.owner, slot.attribute, None if skipped else nn.Identity())
+            # open_clip's own towers skip a projection that is None; the others call whatever there is.
+            called = slot.attribute == "head" or type(slot.owner).__name__ == "HFTextEncoder"
+            setattr(slot.owner, slot.attribute, nn.Identity() if called else None)
 
     def rejoined(self) -> nn.Module:
         """Put the heads back and return the network."""
@@ -90,42 +88,14 @@ class Towers:
         return functional.normalize(mapped, dim=-1)
 
 
-def _is_called(slot: Slot) -> bool:
-    """Say whether a tower calls its projection whatever it is (a Hugging Face text tower does)."""
-    return type(slot.owner).__name__ == "HFTextEncoder"
-
-
-def _image_slot(network: nn.Module) -> Slot | None:
-    visual = network.visual
-    for attribute in ("head", "proj"):
-        head = getattr(visual, attribute, None)
-        if _has_weights(head):
-            return Slot(visual, attribute, f"visual.{attribute}")
-    return None
-
-
-def _text_slot(network: nn.Module) -> Slot | None:
-    tower, prefix = (network.text, "text.") if hasattr(network, "text") else (network, "")
-    for attribute in ("proj", "text_projection"):
+def _slot(tower: nn.Module, prefix: str, attributes: Iterable[str]) -> Slot | None:
+    """Return where the head of a tower sits: the first of ``attributes`` that has weights; None if none has."""
+    for attribute in attributes:
         head = getattr(tower, attribute, None)
-        if _has_weights(head):
+        has_weights = isinstance(head, nn.Module) and any(True for _ in head.parameters())
+        if has_weights or isinstance(head, nn.Parameter):
             return Slot(tower, attribute, f"{prefix}{attribute}")
     return None
-
-
-def _has_weights(head: object) -> bool:
-    return isinstance(head, nn.Parameter) or (
-        isinstance(head, nn.Module) and any(True for _ in head.parameters())
-    )
-
-
-def check_heads(towers: Towers, base: str) -> None:
-    """Refuse to train the heads of a network that has none."""
-    if not towers.slots:
-        raise InputError(
-            f"expected a base model with a projection to train (train: head), found none in '{base}'; "
-            "train: last_blocks or lora trains its blocks"
-        )
 
 
 def device_of(network: nn.Module) -> torch.device:
