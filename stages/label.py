@@ -1,7 +1,5 @@
 """Stage ``label@SOURCE``: give images texts by one source, and make queries of them."""
 
-from __future__ import annotations
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, say
@@ -11,8 +9,7 @@ from text2image.formats.files import write_json
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import write_queries
 from text2image.labels.protocol.labelling import label_images
-from text2image.labels.protocol.registry import load_source
-from text2image.labels.protocol.source import ComputedSource, Inputs, Label, LabelSource, NoLabel
+from text2image.labels.protocol.source import ComputedSource, Inputs, Label, LabelSource, NoLabel, load_source
 from text2image.params import Params
 from text2image.queries.query import make_queries
 

@@ -5,8 +5,6 @@ every source in use gets one: for ``human``, a checked copy of the CSV at ``labe
 that need nothing but the images, an empty table. An edit of the CSV thus reruns ``label@human`` alone.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from stages import run

@@ -18,7 +18,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 from text2image.base.settings import Amount, Count, Runtime, Section, Share, load_settings
 from text2image.encoders.settings import Model
 from text2image.finetuning.settings import FinetuneRun
-from text2image.labels.protocol.registry import SOURCES, settings_class
+from text2image.labels.protocol.source import SOURCES, settings_class
 from text2image.queries.settings import Queries
 
 PARAMS_FILE = Path("params.yaml")

@@ -1,7 +1,5 @@
 """Fixtures of the tests of label sources."""
 
-from __future__ import annotations
-
 import socket
 from pathlib import Path
 from typing import Any

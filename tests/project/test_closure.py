@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.project.test_directions import imports
-from text2image.labels.protocol.registry import SOURCES
+from text2image.labels.protocol.source import SOURCES
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -1,7 +1,5 @@
 """Pages in a real browser that reaches no network: Debian's Chromium, without a window."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

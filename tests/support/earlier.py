@@ -1,7 +1,5 @@
 """Default settings as they were when answers were first stored: what was paid for then is not paid for again."""
 
-from __future__ import annotations
-
 from typing import Any
 
 OPENAI_SETTINGS: dict[str, Any] = {

@@ -1,7 +1,5 @@
 """A cache of the Hugging Face hub with repositories of one's own, laid out as its client does."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from pathlib import Path

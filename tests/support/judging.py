@@ -1,7 +1,5 @@
 """Two queries to judge, one of which attacks, and a session over them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PIL import Image

@@ -1,7 +1,5 @@
 """Texts that attack, and what a page made of them holds."""
 
-from __future__ import annotations
-
 from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt

@@ -1,7 +1,5 @@
 """Tiny image-to-text models with random weights, saved as real ones are."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from transformers import (
     ViTImageProcessor,
 )
 
-from text2image.labels.caption.settings import Settings
+from text2image.labels.caption.source import Settings
 from text2image.labels.protocol.source import ImageAnswer
 
 SIDE, PATCH = 16, 8

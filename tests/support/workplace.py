@@ -1,7 +1,5 @@
 """A folder in which a label stage runs without DVC: pictures, a manifest and params."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -15,8 +15,15 @@ from text2image.cluster.pipeline import TaskSize, map_images
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.settings import LOCAL_DIR, Model, checkpoint_directory
 from text2image.labels.protocol.answers import all_determinants
-from text2image.labels.protocol.registry import load_source
-from text2image.labels.protocol.source import Answer, Ask, ComputedSource, ImageAnswer, Label, NoLabel
+from text2image.labels.protocol.source import (
+    Answer,
+    Ask,
+    ComputedSource,
+    ImageAnswer,
+    Label,
+    NoLabel,
+    load_source,
+)
 
 EMBEDDING_TASK = TaskSize(on_cpu=64, on_gpu=512)
 

@@ -3,15 +3,13 @@
 The labelling itself is a stage: ``dvc repro label@SOURCE``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import Parser, run
 from text2image.collection.manifest import read_gallery
 from text2image.labels.protocol.answers import estimate
-from text2image.labels.protocol.registry import SOURCES, load_source
+from text2image.labels.protocol.source import SOURCES, load_source
 from text2image.params import load_params
 
 

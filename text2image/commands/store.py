@@ -6,8 +6,6 @@ model, label source or folder uses, and with ``--yes`` deletes them. Answers tha
 ``--paid`` is given too. Other branches may have other models in use: what they need is computed again.
 """
 
-from __future__ import annotations
-
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -22,8 +20,7 @@ from text2image.collection.locations import location
 from text2image.encoders.models.card import load_card
 from text2image.encoders.vectors import image_determinants, text_determinants
 from text2image.labels.protocol.answers import all_determinants, store_kind
-from text2image.labels.protocol.registry import SOURCES, load_source, source_class
-from text2image.labels.protocol.source import PaidSource, StoredSource
+from text2image.labels.protocol.source import SOURCES, PaidSource, StoredSource, load_source, source_class
 from text2image.params import Params, load_params
 from text2image.queries.judging.model import judge_determinants, judge_settings
 

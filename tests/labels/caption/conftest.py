@@ -1,7 +1,5 @@
 """Tiny captioners, and pictures that they have something to say of."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +11,7 @@ from PIL import Image
 from tests.support.tiny_captioners import SAVERS, Describe
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-from text2image.labels.caption.settings import Settings
-from text2image.labels.caption.source import Source
+from text2image.labels.caption.source import Settings, Source
 from text2image.labels.protocol.source import ImageAnswer
 
 

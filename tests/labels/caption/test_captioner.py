@@ -1,7 +1,5 @@
 """Captioners of several kinds: alone and in batches, with prompts and beams, and loaded from nothing but weights."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

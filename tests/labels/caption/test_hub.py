@@ -1,7 +1,5 @@
 """Captioners on the Hugging Face hub: answers are stored under a commit, and the model is loaded from it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,7 @@ from tests.support.tiny_captioners import save_encoder_decoder
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-from text2image.labels.caption.settings import Settings
-from text2image.labels.caption.source import Source
+from text2image.labels.caption.source import Settings, Source
 from text2image.labels.protocol.answers import collect_answers
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("offline")]
@@ -66,7 +63,7 @@ def test_moved_weights_make_new_answers(
 
 def test_the_key_names_the_weights_that_are_loaded(hub: HubCache, runtime: Runtime, tmp_path: Path) -> None:
     """What is loaded is a commit, not a branch, which may move meanwhile."""
-    from text2image.labels.caption.hub import location
+    from text2image.labels.caption.captioner import location
 
     save_encoder_decoder(tmp_path / "model")
     commit = hub.publish(NAME, tmp_path / "model")

@@ -1,7 +1,5 @@
 """Label source ``caption``: the real code on tiny models with random weights, saved to a folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

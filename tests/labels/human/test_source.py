@@ -1,7 +1,5 @@
 """The label source ``human``: rows find their images by path or by id, never by guesswork."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

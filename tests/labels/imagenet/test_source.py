@@ -1,7 +1,5 @@
 """Label source ``imagenet``: what becomes of the classes that a classifier saw."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Classifiers of timm's: answers are stored under the hashes of the files that they are loaded from."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

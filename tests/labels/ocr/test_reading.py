@@ -1,7 +1,5 @@
 """Reading order and the most prominent phrase, on drawn-up lines."""
 
-from __future__ import annotations
-
 import random
 import time
 
@@ -100,7 +98,7 @@ def test_is_amount(text: str, expected: bool) -> None:
 
 def test_slanted_and_upright_type_have_the_same_letter_size() -> None:
     flat = line("Summer sale", 0, 0, 40)
-    turned = Line("Summer sale", 0.99, tuple((100 - y, x) for x, y in flat.corners))
+    turned = Line("Summer sale", 0.99, tuple((100 - y, x) for x, y in flat.box))
     assert turned.letter_size == pytest.approx(flat.letter_size)
     assert turned.height == pytest.approx(40)
 

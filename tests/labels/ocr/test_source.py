@@ -1,7 +1,5 @@
 """Label source ocr: the real models on sample creatives, and what becomes of their answers."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import re
@@ -116,9 +114,7 @@ def answer(*lines: tuple[str, float, float]) -> dict[str, Any]:
     items, top = [], 0.0
     for text, px, confidence in lines:
         one = line(text, 0, top, px)
-        items.append(
-            {"text": text, "confidence": confidence, "box": [list(corner) for corner in one.corners]}
-        )
+        items.append({"text": text, "confidence": confidence, "box": [list(corner) for corner in one.box]})
         top += px * 3
     return {"lines": items}
 

@@ -1,7 +1,5 @@
 """The label source ``openai`` in batches: submitted once, whatever happens in between."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections import Counter

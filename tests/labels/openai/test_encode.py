@@ -1,12 +1,11 @@
 """What of an image leaves this machine."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 
 from PIL import Image
 
+from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg, upload
 
 
@@ -21,7 +20,7 @@ def test_uploads_hold_pixels_only(tmp_path: Path) -> None:
         icc_profile=b"SECRET-PROFILE",
         dpi=(300, 300),
     )
-    first, again = (upload(tmp_path / "a.jpg", 512) for _ in range(2))
+    first, again = (upload(ImageFile("a", tmp_path / "a.jpg"), 512) for _ in range(2))
     assert first == again
     assert (first.width, first.height) == (171, 512), "upright, and scaled"
     content = jpeg(source, 512)

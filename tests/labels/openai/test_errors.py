@@ -1,7 +1,5 @@
 """What goes wrong with a server: one sentence, and nothing that came is lost."""
 
-from __future__ import annotations
-
 import signal
 import time
 

@@ -1,12 +1,10 @@
 """What is made of answers of servers that ignore the form that was asked for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
 
-from text2image.labels.openai.schema import read_texts
+from text2image.labels.openai.schema import Texts, read_completion
 
 
 @pytest.mark.parametrize(
@@ -27,4 +25,4 @@ from text2image.labels.openai.schema import read_texts
 )
 def test_answers_of_servers_that_ignore_the_schema(content: Any, expected: dict[str, Any]) -> None:
     body = {"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}
-    assert read_texts(body) == expected
+    assert read_completion(body, Texts) == expected

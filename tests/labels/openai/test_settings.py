@@ -1,7 +1,5 @@
 """The section ``label.openai`` of params.yaml."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The label source ``openai`` against a real server on loopback: nothing lost, nothing paid for twice."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable

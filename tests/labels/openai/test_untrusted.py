@@ -1,7 +1,5 @@
 """Texts of a server are not trusted: they stay texts, whatever they hold."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

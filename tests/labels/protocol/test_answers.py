@@ -1,14 +1,12 @@
 """Answers are asked for once, and kept the moment they come."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from text2image.base.settings import Runtime
+from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile
 from text2image.labels.human.source import Settings as HumanSettings
 from text2image.labels.human.source import Source as HumanSource
@@ -65,14 +63,14 @@ class Paid(PaidSource):
 
     def ask(
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
-    ) -> Iterator[ImageAnswer]:
+    ) -> Generator[ImageAnswer, None, None]:
         for image in images[:-1]:
             yield image.image_id, {"number": stored.get(image.image_id, {"number": 0})["number"] + 1}
 
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         raise NotImplementedError
 
-    def figures(self, answers: Iterable[Answer]) -> Mapping[str, Any]:
+    def figures(self, answers: Iterable[Answer]) -> dict[str, Any]:
         raise NotImplementedError
 
     def estimate(self, images: Sequence[ImageFile], stored: Mapping[str, Answer]) -> str:
@@ -111,9 +109,13 @@ def test_other_determinants_are_asked_anew(runtime: Runtime) -> None:
 
 
 def test_a_paid_source_chooses_what_to_ask(runtime: Runtime) -> None:
-    assert collect_answers("paid", Paid(), IMAGES, runtime) == {name: {"number": 1} for name in "abc"}
-    assert collect_answers("paid", Paid(), IMAGES, runtime) == {name: {"number": 2} for name in "abc"}
-    assert estimate("paid", Paid(), IMAGES) == "4 images, 3 stored"
+    assert collect_answers("paid", Paid(Section()), IMAGES, runtime) == {
+        name: {"number": 1} for name in "abc"
+    }
+    assert collect_answers("paid", Paid(Section()), IMAGES, runtime) == {
+        name: {"number": 2} for name in "abc"
+    }
+    assert estimate("paid", Paid(Section()), IMAGES) == "4 images, 3 stored"
 
 
 def test_other_sources_cost_nothing() -> None:

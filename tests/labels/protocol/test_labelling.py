@@ -1,14 +1,12 @@
 """Labels of any source: texts made safe, reasons counted, words and figures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from text2image.base.settings import Runtime
+from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile
 from text2image.labels.protocol.labelling import MAX_TEXT, clean, label_images, shorten
 from text2image.labels.protocol.source import (
@@ -60,7 +58,7 @@ class Reading(ComputedSource):
 
 
 def test_a_free_source(runtime: Runtime) -> None:
-    labelling = label_images("free", Free(), IMAGES, INPUTS, runtime)
+    labelling = label_images("free", Free(Section()), IMAGES, INPUTS, runtime)
     assert labelling.labels == [
         Label("a", "shoe", None),
         Label("b", "blue shoe", 0.5),
@@ -84,7 +82,7 @@ def test_a_free_source(runtime: Runtime) -> None:
 
 def test_a_source_that_reads_words(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    labelling = label_images("reading", Reading(), IMAGES, INPUTS, runtime)
+    labelling = label_images("reading", Reading(Section()), IMAGES, INPUTS, runtime)
     assert labelling.words == [("a", 1), ("b", 2), ("c", 3)], "on the image"
     assert labelling.figures["mean_words"] == 5
 

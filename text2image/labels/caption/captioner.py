@@ -1,9 +1,9 @@
 """Hugging Face image-to-text models: loaded, and asked for a text with its confidence."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +19,7 @@ from transformers import (
 from transformers.utils import logging
 
 from text2image.base.console import InputError
-from text2image.labels.caption.hub import location, unavailable
-from text2image.labels.caption.settings import Settings
+from text2image.labels.caption.source import Settings, find_commit, unavailable
 
 ENCODER_DECODER = "vision-encoder-decoder"
 CONFIDENCE_DIGITS = 6
@@ -36,9 +35,7 @@ class Captioner:
         prepare: Callable[[list[Image.Image]], Any],
         settings: Settings,
     ) -> None:
-        self.network = network.eval()
-        self.tokenizer = tokenizer
-        self.settings = settings
+        self.network, self.tokenizer, self.settings = network.eval(), tokenizer, settings
         self._prepare = prepare
         self._one_at_a_time = threading.Lock()  # a tokenizer cannot encode and decode at once
 
@@ -75,15 +72,21 @@ def load(settings: Settings) -> Captioner:
         raise unavailable(settings, error) from None
 
 
+def location(settings: Settings) -> dict[str, Any]:
+    """Return the arguments of ``from_pretrained`` that say what to load."""
+    folder = Path(settings.model).is_dir()
+    return {
+        "pretrained_model_name_or_path": settings.model,
+        "revision": "main" if folder else find_commit(settings, local_only=True),
+        "trust_remote_code": settings.trust_remote_code,
+    }
+
+
 def _encoder_decoder(settings: Settings, options: dict[str, Any]) -> Captioner:
     processor = AutoImageProcessor.from_pretrained(**options)
     tokenizer = AutoTokenizer.from_pretrained(**options)
     network = VisionEncoderDecoderModel.from_pretrained(dtype="auto", weights_only=True, **options)
-
-    def prepare(images: list[Image.Image]) -> Any:
-        return processor(images=images, return_tensors="pt")
-
-    return Captioner(network, tokenizer, prepare, settings)
+    return Captioner(network, tokenizer, partial(processor, return_tensors="pt"), settings)
 
 
 def _image_text_to_text(settings: Settings, options: dict[str, Any]) -> Captioner:

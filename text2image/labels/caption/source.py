@@ -7,44 +7,54 @@ and all others of ``AutoModelForImageTextToText`` (SmolVLM, Qwen-VL, LLaVA, BLIP
 without sampling. A model computes in the precision that it was saved in.
 
 The confidence is the geometric mean of the probabilities that the model gave the tokens it chose.
-Weights are safetensors or read with ``weights_only``, so nothing is unpickled.
+Weights are safetensors or read with ``weights_only``, so nothing is unpickled. The name of a repository on the hub
+says nothing of what is in it, and a branch moves: answers are stored under a commit, and the model is loaded from it.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from text2image.base.settings import Runtime
-from text2image.labels.caption.settings import Settings
+from pydantic import Field
+
+from text2image.base.console import InputError, one_line
+from text2image.base.settings import Count, Runtime, Section
+from text2image.formats.files import sha256
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
+
+
+class Settings(Section):
+    """The section ``label.caption`` of params.yaml."""
+
+    model: str
+    revision: str | None
+    prompt: str | None
+    num_beams: Count
+    max_new_tokens: Count
+    max_side: Annotated[int, Field(ge=32)]
+    trust_remote_code: bool
 
 
 class Source(ComputedSource):
     """A captioner, from a folder or the hub."""
 
+    settings: Settings
     task_size = (4, 32)
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._folder = Path(settings.model)
 
     def fetch(self) -> None:
         """Find out which commit of the hub's model is the newest."""
-        if not self._folder.is_dir():
-            from text2image.labels.caption.hub import find_commit
-
+        if not Path(self.settings.model).is_dir():
             find_commit(self.settings, local_only=False)
 
     def determinants(self) -> dict[str, Any]:
         """Return the settings, with the hashes of a folder's files or the commit of a model on the hub."""
-        from text2image.labels.caption.hub import find_commit, hash_folder
-
         settings = self.settings.model_dump(exclude={"trust_remote_code"})
-        if self._folder.is_dir():
-            return settings | {"model": hash_folder(self._folder), "revision": None}
-        return settings | {"revision": find_commit(self.settings, local_only=True)}
+        folder = Path(self.settings.model)
+        if not folder.is_dir():
+            return settings | {"revision": find_commit(self.settings, local_only=True)}
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        hashes = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+        return settings | {"model": hashes, "revision": None}
 
     def load(self, runtime: Runtime) -> Ask:
         """Load the model."""
@@ -60,3 +70,35 @@ class Source(ComputedSource):
         if "failure" in answer:
             return [NoLabel(image_id, answer["failure"])]
         return [Label(image_id, answer["caption"], answer["confidence"])]
+
+
+def find_commit(settings: Settings, *, local_only: bool) -> str:
+    """Return the commit that ``label.caption.revision`` means.
+
+    Args:
+        settings: of a model on the hub.
+        local_only: look into the cache on this machine alone; else ask the hub for the newest commit of a branch.
+
+    Raises:
+        InputError: there is no such model, or the hub is out of reach and the cache does not have it.
+    """
+    from huggingface_hub import hf_hub_download
+
+    config = "config.json"  # which every model has
+    try:
+        path = hf_hub_download(
+            settings.model, config, revision=settings.revision, local_files_only=local_only
+        )
+    except Exception as error:  # of the hub's client, of its transport, of names that cannot be one
+        raise unavailable(settings, error) from None
+    return Path(path).parent.name
+
+
+def unavailable(settings: Settings, error: Exception) -> InputError:
+    """Return the sentence that says why a model cannot be had."""
+    return InputError(
+        f"expected a Hugging Face image-to-text model for label.caption.model in params.yaml, found that "
+        f"'{settings.model}' cannot be loaded or downloaded ({one_line(error) or type(error).__name__}); set HF_HOME to a "
+        "folder that has it, or label.caption.model to the folder of a copy; a model that brings its own code "
+        "needs label.caption.trust_remote_code: true"
+    )

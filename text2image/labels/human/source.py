@@ -5,8 +5,6 @@ an image are several labels. Rows that name no usable image are counted and list
 names none at all is an error: images and texts are never matched by guesswork.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +26,7 @@ class Settings(Section):
 class Source(FreeSource):
     """The rows of the CSV."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    settings: Settings
 
     def label(self, images: Sequence[ImageFile], inputs: Inputs) -> list[Label | NoLabel]:
         """Return a label a row; images that no row names and rows that name no image are listed."""

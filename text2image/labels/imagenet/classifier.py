@@ -1,9 +1,6 @@
 """ImageNet-1k classifiers: loaded, and asked for the most probable classes of images."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
 from open_clip import IMAGENET_CLASSNAMES
@@ -14,13 +11,11 @@ from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.builtin import efficientnet_lite
 from text2image.encoders.device import pick_device
-from text2image.encoders.forward import forward_images
+from text2image.encoders.forward import Transform, forward_images
 from text2image.labels.protocol.source import Ask, ImageAnswer
 
 CLASSES = 1000
 PROBABILITY_DIGITS = 6
-
-Transform = Callable[..., torch.Tensor]
 
 
 def load_builtin() -> tuple[torch.nn.Module, Transform]:
@@ -73,17 +68,10 @@ def ask(network: torch.nn.Module, transform: Transform, classes: int, runtime: R
             best = logits.float().softmax(dim=1).topk(classes)
             rows = zip(batch, best.values.tolist(), best.indices.tolist(), strict=True)
             for image, probabilities, indices in rows:
-                yield image.image_id, {"classes": _as_json(probabilities, indices)}
+                named = [
+                    {"name": IMAGENET_CLASSNAMES[i], "index": i, "probability": round(p, PROBABILITY_DIGITS)}
+                    for p, i in zip(probabilities, indices, strict=True)
+                ]
+                yield image.image_id, {"classes": named}
 
     return classify
-
-
-def _as_json(probabilities: Sequence[float], indices: Sequence[int]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": IMAGENET_CLASSNAMES[index],
-            "index": index,
-            "probability": round(probability, PROBABILITY_DIGITS),
-        }
-        for probability, index in zip(probabilities, indices, strict=True)
-    ]

@@ -4,8 +4,6 @@ The answer that is kept holds the five most probable classes, so that a change o
 ``label.imagenet.threshold`` costs nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
@@ -28,8 +26,7 @@ class Settings(Section):
 class Source(ComputedSource):
     """A classifier: the built-in one or one of timm's."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    settings: Settings
 
     def fetch(self) -> None:
         """Download the weights of a model of timm's, or the newest of them."""

@@ -4,8 +4,6 @@ A name says nothing of the weights: on the hub they may change under it. So the 
 and the network is loaded from these files and no others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -48,11 +46,9 @@ class Weights(NamedTuple):
 
 
 def find_weights(model: str, *, local_only: bool) -> Weights:
-    """Return the files of a model, from the Hugging Face hub unless they are in its cache already.
+    """Return the files of a model, as ``label.imagenet.model`` names it: of the hub, a folder or timm's own list.
 
-    Args:
-        model: as ``label.imagenet.model`` names it.
-        local_only: look on this machine alone; else ask the hub whether its files have changed.
+    With ``local_only``, look on this machine alone; else ask the hub whether its files have changed.
 
     Raises:
         InputError: timm has no such model, or its weights cannot be had.
@@ -60,10 +56,15 @@ def find_weights(model: str, *, local_only: bool) -> Weights:
     try:
         source, model_id = parse_model_name(model)
         if source == "local-dir":
-            folder = Path(model_id)
-            return Weights(model, {}, sorted(filter(Path.is_file, folder.iterdir())), {})
+            return Weights(model, {}, sorted(filter(Path.is_file, Path(model_id).iterdir())), {})
         if source == "hf-hub":
-            return _hub_model(model_id, local_only=local_only)
+            repository, _, revision = model_id.partition("@")
+            config = Path(
+                hf_hub_download(repository, CONFIG, revision=revision or None, local_files_only=local_only)
+            )
+            commit = config.parent.name
+            files = [config, _hub_weights(repository, commit, local_only=local_only)]
+            return Weights(f"hf-hub:{repository}@{commit}", {}, files, {})
         return _registry_model(model, local_only=local_only)
     except Exception as error:  # of timm, of the hub's client and of its transport
         raise unavailable(model, error) from None
@@ -76,15 +77,6 @@ def unavailable(model: str, error: Exception) -> InputError:
         f"found that '{model}' cannot be had ({one_line(error) or type(error).__name__}); set HF_HOME to a folder "
         f"that has it, or {KEY} to builtin, which needs no download"
     )
-
-
-def _hub_model(model_id: str, *, local_only: bool) -> Weights:
-    """Return a model of any repository, ``OWNER/NAME`` or ``OWNER/NAME@REVISION``, pinned to its commit."""
-    repository, _, revision = model_id.partition("@")
-    config = Path(hf_hub_download(repository, CONFIG, revision=revision or None, local_files_only=local_only))
-    commit = config.parent.name
-    weights = _hub_weights(repository, commit, local_only=local_only)
-    return Weights(f"hf-hub:{repository}@{commit}", {}, [config, weights], {})
 
 
 def _registry_model(model: str, *, local_only: bool) -> Weights:

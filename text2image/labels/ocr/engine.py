@@ -1,7 +1,5 @@
 """RapidOCR: its models, and the lines of text that they find on an image."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import files, version
 from importlib.util import find_spec
@@ -68,7 +66,7 @@ def recogniser(models: dict[str, Path], max_side: int, workers: int | None) -> A
             return image.image_id, {"failure": reason, "transient": True}  # perhaps memory was short
         finally:
             idle.put(engine)
-        return image.image_id, {"lines": [_as_json(line) for line in lines]}
+        return image.image_id, {"lines": [line._asdict() for line in lines]}
 
     def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
         yield from in_threads(recognise, images, workers)
@@ -119,15 +117,7 @@ def read_lines(image: Image.Image, engine: Engine, max_side: int) -> list[Line]:
         return []
     corners = np.rint(np.clip(result.boxes, 0, (width, height)) / scale).astype(int)  # (n, 4, 2)
     lines = [
-        Line(text, round(float(confidence), CONFIDENCE_DIGITS), tuple((x, y) for x, y in box))
+        Line(text, round(float(confidence), CONFIDENCE_DIGITS), box)
         for text, confidence, box in zip(result.txts, result.scores, corners.tolist(), strict=True)
     ]
     return reading_order(lines)
-
-
-def _as_json(line: Line) -> dict[str, Any]:
-    return {
-        "text": line.text,
-        "confidence": line.confidence,
-        "box": [list(corner) for corner in line.corners],
-    }

@@ -5,15 +5,12 @@ is the one set largest, often over two or three lines. Layout is all that is use
 of words of any language, so that the choice is the same every time and easy to check by eye.
 """
 
-from __future__ import annotations
-
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from math import dist, sqrt
 from statistics import fmean
 from typing import NamedTuple
-
-Point = tuple[float, float]
 
 CONFIDENCE_DIGITS = 6
 
@@ -29,16 +26,19 @@ WORDS_BESIDE_AMOUNT = 2  # "Only €14.90", "up to 50%": still an amount, not a 
 
 
 class Line(NamedTuple):
-    """A line of text, or a part of one; four ``corners`` in pixels, clockwise from the text's top left."""
+    """A line of text, or a part of one, as answers hold it.
+
+    Its ``box`` has the four corners ``(x, y)`` in pixels, clockwise from the text's top left.
+    """
 
     text: str
     confidence: float
-    corners: tuple[Point, ...]
+    box: Sequence[Sequence[float]]
 
     @property
     def height(self) -> float:
         """Height across the direction of the text, in pixels: the same for a slanted line."""
-        top_left, top_right, bottom_right, bottom_left = self.corners
+        top_left, top_right, bottom_right, bottom_left = self.box
         return (dist(top_left, bottom_left) + dist(top_right, bottom_right)) / 2
 
     @property
@@ -48,25 +48,15 @@ class Line(NamedTuple):
         It tells sizes of type apart better than the height alone, which varies with the letters ("own"
         against "Why") and which a detector overstates for small text.
         """
-        top_left, top_right, bottom_right, bottom_left = self.corners
+        top_left, top_right, bottom_right, bottom_left = self.box
         width = (dist(top_left, top_right) + dist(bottom_left, bottom_right)) / 2
         return sqrt(self.height * width / max(1, len(self.text)))
 
     @property
-    def left(self) -> float:
-        return min(x for x, _ in self.corners)
-
-    @property
-    def right(self) -> float:
-        return max(x for x, _ in self.corners)
-
-    @property
-    def top(self) -> float:
-        return min(y for _, y in self.corners)
-
-    @property
-    def bottom(self) -> float:
-        return max(y for _, y in self.corners)
+    def edges(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom, in pixels."""
+        xs, ys = zip(*self.box, strict=True)
+        return min(xs), min(ys), max(xs), max(ys)
 
 
 class Phrase(NamedTuple):
@@ -97,13 +87,12 @@ def phrases(lines: Sequence[Line]) -> list[Phrase]:
     line. A headline over three lines is one phrase; the smaller brand above it and the button beside
     it are others. Amounts (:func:`is_amount`) stay by themselves.
     """
-    ordered = sorted(lines, key=lambda line: (line.top, line.left, line.text))
+    ordered = sorted(lines, key=lambda line: (line.edges[1], line.edges[0], line.text))
+    tops = [line.edges[1] for line in ordered]
     group = list(range(len(ordered)))
     for at, upper in enumerate(ordered):
-        reach = upper.bottom + 2 * LINE_GAP * upper.height  # a line twice as high has larger letters
-        for other in range(at + 1, len(ordered)):
-            if ordered[other].top > reach:
-                break
+        reach = upper.edges[3] + 2 * LINE_GAP * upper.height  # a line twice as high has larger letters
+        for other in range(at + 1, bisect_right(tops, reach)):
             if group[other] != group[at] and _belong_together(upper, ordered[other]):
                 old, new = sorted((group[at], group[other]), reverse=True)
                 group = [new if number == old else number for number in group]
@@ -146,22 +135,26 @@ def _belong_together(first: Line, second: Line) -> bool:
     if small < SAME_SIZE * large or is_amount(first.text) or is_amount(second.text):
         return False
     high = max(first.height, second.height)
-    if abs(first.top + first.bottom - second.top - second.bottom) / 2 <= SAME_ROW * high:
-        return max(first.left, second.left) - min(first.right, second.right) <= WORD_GAP * high
-    if not -high / 2 <= max(first.top, second.top) - min(first.bottom, second.bottom) <= LINE_GAP * high:
+    left, top, right, bottom = first.edges
+    other_left, other_top, other_right, other_bottom = second.edges
+    if abs(top + bottom - other_top - other_bottom) / 2 <= SAME_ROW * high:
+        return max(left, other_left) - min(right, other_right) <= WORD_GAP * high
+    if not -high / 2 <= max(top, other_top) - min(bottom, other_bottom) <= LINE_GAP * high:
         return False
-    centres = abs(first.left + first.right - second.left - second.right) / 2
-    return min(abs(first.left - second.left), abs(first.right - second.right), centres) <= ALIGNED * high
+    centres = abs(left + right - other_left - other_right) / 2
+    return min(abs(left - other_left), abs(right - other_right), centres) <= ALIGNED * high
 
 
 def _in_rows(lines: Sequence[Line]) -> list[Line]:
     """Sort the lines of a phrase: rows from top to bottom, the parts of a row from left to right."""
+
+    def middle(line: Line) -> float:
+        return (line.edges[1] + line.edges[3]) / 2
+
     rows: list[list[Line]] = []
-    for line in sorted(lines, key=lambda line: (line.top + line.bottom, line.left)):
-        before = rows[-1][-1] if rows else None
-        middle = (line.top + line.bottom) / 2
-        if before and abs(middle - (before.top + before.bottom) / 2) <= SAME_ROW * line.height:
+    for line in sorted(lines, key=lambda line: (middle(line), line.edges[0])):
+        if rows and abs(middle(line) - middle(rows[-1][-1])) <= SAME_ROW * line.height:
             rows[-1].append(line)
         else:
             rows.append([line])
-    return [line for row in rows for line in sorted(row, key=lambda line: line.left)]
+    return [line for row in rows for line in sorted(row, key=lambda line: line.edges[0])]

@@ -11,8 +11,6 @@ The models come with the ``rapidocr`` package, and nothing is ever downloaded. T
 down is not read: the classifier for it costs time, and advertisements have none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -37,17 +35,11 @@ class Settings(Section):
 class Source(ComputedSource):
     """The models of the installed ``rapidocr``."""
 
+    settings: Settings
     task_size = (32, None)
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
     def determinants(self) -> dict[str, Any]:
-        """Return the package's version, the hashes of its models and the size that images are scaled to.
-
-        Raises:
-            InputError: ``rapidocr`` or ``onnxruntime`` is not installed.
-        """
+        """Return the package's version, the hashes of its models and the size that images are scaled to."""
         from text2image.labels.ocr.engine import model_files
 
         models = {path.name: sha256(path) for path in model_files().values()}
@@ -87,8 +79,4 @@ def choose(image_id: str, answer: Answer, settings: Settings) -> Label | NoLabel
 
 def confident_lines(answer: Answer, min_confidence: float) -> list[Line]:
     """Return the lines of an answer that are at least so confident, in reading order."""
-    return [
-        Line(line["text"], line["confidence"], tuple((x, y) for x, y in line["box"]))
-        for line in answer.get("lines", [])
-        if line["confidence"] >= min_confidence
-    ]
+    return [Line(**line) for line in answer.get("lines", []) if line["confidence"] >= min_confidence]

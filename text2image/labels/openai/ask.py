@@ -1,7 +1,5 @@
 """Asking about many images at once: concurrency, limits, retries and a budget, answers as they come."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -16,8 +14,7 @@ from text2image.labels.openai import service
 from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost
 from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.pace import Pace, backoff
-from text2image.labels.openai.question import Question, for_texts
-from text2image.labels.openai.schema import address, reported_usage
+from text2image.labels.openai.schema import Question, read_completion, reported_usage
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
 
@@ -33,23 +30,20 @@ def ask_now(
     stored: Mapping[str, Answer],
     settings: Settings,
     runtime: OpenaiRuntime,
-    question: Question | None = None,
+    question: Question,
 ) -> Generator[ImageAnswer, None, None]:
     """Yield ``(image_id, answer)`` as answers arrive; ends early, with a line of why, at the budget.
 
     Images that stay without an answer after all retries get ``{"failure": …, "transient": True}``.
-    What has arrived is yielded before an error ends the run.
-
-    Args:
-        stored: the answers in the store for the gallery; what they cost counts towards the budget.
-        question: what to ask; None for a caption and search queries.
+    What has arrived is yielded before an error ends the run. What the ``stored`` answers for the gallery cost
+    counts towards the budget.
 
     Raises:
         InputError: the server refuses, or several images in a row get no answer.
     """
     asker = Asker(settings, runtime, stored, question)
     with asyncio.Runner() as runner:  # cancels whatever is in flight when the consumer goes away
-        task = runner.run(asker.start(images))
+        task = runner.get_loop().create_task(asker.run(images))
         while (arrived := runner.run(asker.arrived.get())) is not None:
             yield arrived
         asker.report()
@@ -65,10 +59,9 @@ class Asker:
         settings: Settings,
         runtime: OpenaiRuntime,
         stored: Mapping[str, Answer],
-        question: Question | None = None,
+        question: Question,
     ) -> None:
-        self.settings, self.runtime = settings, runtime
-        self.question = question or for_texts(settings)
+        self.settings, self.runtime, self.question = settings, runtime, question
         self.arrived: asyncio.Queue[ImageAnswer | None] = asyncio.Queue()
         self._client = openai.AsyncOpenAI(**service.client_options(settings, runtime.timeout))
         self._requests = Pace(runtime.requests_per_minute)
@@ -81,10 +74,6 @@ class Asker:
         self._retries: Counter[str] = Counter()
         self._lost = self._lost_in_a_row = 0
         self._out_of_money = False
-
-    async def start(self, images: Sequence[ImageFile]) -> asyncio.Task[None]:
-        """Begin to ask in the background; None follows the last answer."""
-        return asyncio.create_task(self._run(images))
 
     def report(self) -> None:
         """Say what the run met with, which no file records since it differs from run to run."""
@@ -100,7 +89,8 @@ class Asker:
                 f"{self._budget.spent:.6f} spent; raise it to go on"
             )
 
-    async def _run(self, images: Sequence[ImageFile]) -> None:
+    async def run(self, images: Sequence[ImageFile]) -> None:
+        """Ask about all images; None follows the last answer that has ``arrived``."""
         queue = iter(images)
         count = min(self.runtime.concurrency, len(images))
         try:
@@ -133,7 +123,7 @@ class Asker:
         if self._lost_in_a_row >= LOST_IN_A_ROW:
             self._stop.set()
             raise InputError(
-                f"expected answers from {address(self.settings)} (params key label.openai.base_url), found "
+                f"expected answers from {self.settings.address} (params key label.openai.base_url), found "
                 f"{answer['failure']} for {LOST_IN_A_ROW} images in a row; answers so far are kept, run again later"
             )
 
@@ -141,8 +131,7 @@ class Asker:
         """Return the answer for one image, or what kept it from coming."""
         if self._stop.is_set():
             raise Stopped
-        sent = await asyncio.to_thread(upload, image.path, self.settings.max_side)
-        sent = sent._replace(image_id=image.image_id)
+        sent = await asyncio.to_thread(upload, image, self.settings.max_side)
         if self._budget.limit is not None:
             async with self._probe:  # until one answer shows what the model takes, one at a time
                 if not self._tokens.known:
@@ -155,19 +144,13 @@ class Asker:
             try:
                 return await self._attempt(sent)
             except openai.APIError as error:
-                if not service.is_transient(error):
-                    raise service.fatal(error, self.settings) from None
-                why = service.describe(error)
-                asked = service.asked_wait(error, self.settings)
+                why, asked = service.describe(error), service.wait_to_retry(error, self.settings)
             self._retries[why] += 1
-            if asked is not None:
-                self._requests.hold(asked)
+            self._requests.hold(asked)
             if attempt < self.runtime.max_retries:
-                await self._sleep(max(asked or 0.0, backoff(attempt)))
-        return {
-            "failure": f"no answer after {self.runtime.max_retries + 1} attempts ({why})",
-            "transient": True,
-        }
+                await self._sleep(max(asked, backoff(attempt)))
+        attempts = self.runtime.max_retries + 1
+        return {"failure": f"no answer after {attempts} attempts ({why})", "transient": True}
 
     async def _attempt(self, sent: Upload) -> Answer:
         """Send one request within the limits and settle its price."""
@@ -192,7 +175,8 @@ class Asker:
             raise
         finally:
             self._budget.settle(worst, charged)
-        return self.question.read(body) | {"usage": {"input_tokens": used[0], "output_tokens": used[1]}}
+        usage = {"input_tokens": used[0], "output_tokens": used[1]}
+        return read_completion(body, self.question.form) | {"usage": usage}
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, but no longer than the run goes on."""

@@ -1,13 +1,12 @@
-"""Tokens and money: what answers cost, what the next one may cost, and whether it is still affordable."""
-
-from __future__ import annotations
+"""Tokens and money: what answers cost, what the next one may cost, and what is asked again at that price."""
 
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer
 
@@ -29,16 +28,33 @@ def cost(settings: Settings, tokens: tuple[float, float], *, batch: bool) -> flo
 
 def answer_cost(settings: Settings, answer: Answer) -> float:
     """Return what a stored answer cost in USD at today's prices, earlier failures for its image included."""
-    total = 0.0
-    for usage in usages(answer):
-        tokens = usage["input_tokens"], usage["output_tokens"]
-        total += cost(settings, tokens, batch=bool(usage.get("batch")))
-    return total
+    return sum(
+        cost(settings, (usage["input_tokens"], usage["output_tokens"]), batch="batch" in usage)
+        for usage in usages(answer)
+    )
 
 
 def usages(answer: Answer) -> list[dict[str, Any]]:
     """Return the usage of every request that was answered for an image, the last one first."""
     return [answer["usage"], *answer.get("earlier", [])] if "usage" in answer else []
+
+
+def unanswered(
+    settings: Settings, images: Sequence[ImageFile], stored: Mapping[str, Answer]
+) -> list[ImageFile]:
+    """Return the images to ask about: new ones, and failures if ``retry_failures`` says so."""
+    done = {i for i, answer in stored.items() if not (settings.retry_failures and "failure" in answer)}
+    return [image for image in images if image.image_id not in done]
+
+
+def with_earlier(answer: Answer, earlier: Answer | None) -> Answer:
+    """Return an answer that remembers what an earlier failure for the same image cost.
+
+    An attempt that brought nothing leaves an earlier answer as it is.
+    """
+    if earlier is None or "usage" not in earlier:
+        return answer
+    return dict(earlier) if "usage" not in answer else answer | {"earlier": usages(earlier)}
 
 
 def figures(settings: Settings, answers: Iterable[Answer]) -> dict[str, Any]:

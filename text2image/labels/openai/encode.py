@@ -1,7 +1,5 @@
 """What of an image leaves this machine: upright RGB pixels, scaled down, as a JPEG without metadata."""
 
-from __future__ import annotations
-
 import base64
 import io
 from typing import NamedTuple
@@ -9,19 +7,19 @@ from typing import NamedTuple
 from PIL import Image
 
 from text2image.collection.images import open_image
-from text2image.collection.locations import Location
+from text2image.collection.manifest import ImageFile
 
 ENCODING = "jpeg 85 lanczos 1"  # part of what determines an answer: count up when the bytes change
 QUALITY = 85
 
 
 class Upload(NamedTuple):
-    """An image as it is uploaded: a data URL, its size in pixels, and whose it is."""
+    """An image as it is uploaded: a data URL, and its size in pixels."""
 
+    image_id: str
     url: str
     width: int
     height: int
-    image_id: str = ""
 
 
 def jpeg(image: Image.Image, max_side: int) -> bytes:
@@ -39,13 +37,13 @@ def jpeg(image: Image.Image, max_side: int) -> bytes:
     return out.getvalue()
 
 
-def upload(path: Location, max_side: int) -> Upload:
-    """Return the image at ``path`` as a data URL, for a request.
+def upload(image: ImageFile, max_side: int) -> Upload:
+    """Return an image as a data URL, for a request.
 
     Raises:
         InputError: the file is not what the catalog saw.
     """
-    content = jpeg(open_image(path), max_side)
-    with Image.open(io.BytesIO(content)) as image:
-        width, height = image.size
-    return Upload(f"data:image/jpeg;base64,{base64.b64encode(content).decode()}", width, height)
+    content = jpeg(open_image(image.path), max_side)
+    with Image.open(io.BytesIO(content)) as sent:
+        size = sent.size
+    return Upload(image.image_id, f"data:image/jpeg;base64,{base64.b64encode(content).decode()}", *size)

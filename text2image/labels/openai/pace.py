@@ -1,10 +1,9 @@
 """How fast to ask, and how long to wait before asking again."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -37,22 +36,19 @@ class Pace:
         self._free = max(self._free, self._clock() + seconds)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, given as seconds or as an HTTP date, or None.
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds that ``Retry-After`` asks for, given as seconds or as an HTTP date; 0 if it asks for none.
 
     Source: RFC 9110, section 10.2.3.
     """
     value = headers.get("retry-after", "").strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except (ValueError, TypeError):
-            return None
+    with suppress(ValueError):
+        return max(0.0, float(value))
+    with suppress(ValueError):
+        when = parsedate_to_datetime(value)
         when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        seconds = (when - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if seconds == seconds else None
+        return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    return 0.0
 
 
 def backoff(attempt: int) -> float:

@@ -3,25 +3,26 @@
 Servers are not trusted: whatever a body holds becomes a caption and queries, or the name of a failure.
 """
 
-from __future__ import annotations
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from json import JSONDecoder
+from typing import Any, NamedTuple, TypeGuard
 
-import json
-from collections.abc import Callable, Iterator
-from typing import Any, TypeGuard, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from text2image.labels.openai.encode import ENCODING, Upload
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer
 
-SERVICE = "https://api.openai.com/v1"
 REFUSED = "refused"
 EMPTY = "empty answer"
 MALFORMED = "malformed answer"
 CUT_OFF = "answer cut off at label.openai.max_tokens"
 MAX_QUERIES = 10
-Form = TypeVar("Form", bound=BaseModel)
 MOST_TOKENS = 10**8  # that a report of usage is believed
 JSON_STARTS = 20  # places where a JSON object may begin in an answer, of which at most so many are tried
 
@@ -40,11 +41,42 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-class Texts(BaseModel):
-    """An answer in the form that was asked for."""
+class Form(BaseModel, ABC):
+    """The form in which an answer is asked for."""
+
+    @abstractmethod
+    def answer(self) -> Answer:
+        """Return what is stored of it."""
+
+
+class Texts(Form):
+    """What the label source asks for."""
 
     caption: str
     queries: list[str]
+
+    def answer(self) -> Answer:
+        """Return ``{"caption", "queries"}``, or ``{"failure": reason}`` if they hold no text."""
+        queries = [query for query in self.queries if query.strip()][:MAX_QUERIES]
+        if not queries and not self.caption.strip():
+            return {"failure": EMPTY}
+        return {"caption": self.caption, "queries": queries}
+
+
+class Question(NamedTuple):
+    """One kind of request.
+
+    Attributes:
+        body: the body of the chat-completions request about an upload.
+        form: what is asked for.
+        title: who asks, for messages.
+        budget_key: the params key of the budget, for messages.
+    """
+
+    body: Callable[[Upload], dict[str, Any]]
+    form: type[Form]
+    title: str
+    budget_key: str
 
 
 def determinants(settings: Settings) -> dict[str, Any]:
@@ -54,7 +86,7 @@ def determinants(settings: Settings) -> dict[str, Any]:
     Whether an answer came alone or in a batch is not, nor what becomes of its texts.
     """
     return {
-        "base_url": address(settings),
+        "base_url": settings.address,
         "model": settings.model,
         "prompt": settings.prompt,
         "schema": SCHEMA,
@@ -63,11 +95,6 @@ def determinants(settings: Settings) -> dict[str, Any]:
         "max_tokens": settings.max_tokens,
         "encoding": ENCODING,
     }
-
-
-def address(settings: Settings) -> str:
-    """Return the address of the server, without a final slash."""
-    return (settings.base_url or SERVICE).rstrip("/")
 
 
 def request_body(settings: Settings, upload: Upload) -> dict[str, Any]:
@@ -88,6 +115,11 @@ def request_body(settings: Settings, upload: Upload) -> dict[str, Any]:
     }
 
 
+def texts_question(settings: Settings) -> Question:
+    """Return the question of the label source ``openai``: a caption and search queries."""
+    return Question(partial(request_body, settings), Texts, "label openai", "label.openai.budget_usd")
+
+
 def is_completion(body: object) -> TypeGuard[dict[str, Any]]:
     """Say whether a body is a chat completion at all, whatever the model wrote in it."""
     choices = body.get("choices") if isinstance(body, dict) else None
@@ -96,20 +128,12 @@ def is_completion(body: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(choices[0].get("message"), dict)
 
 
-def read_texts(body: dict[str, Any]) -> Answer:
-    """Return ``{"caption", "queries"}`` or ``{"failure": reason}`` for the body of a chat completion."""
+def read_completion(body: dict[str, Any], form: type[Form]) -> Answer:
+    """Return the answer in the body of a chat completion, or ``{"failure": reason}``.
 
-    def reading(texts: Texts) -> Answer:
-        queries = [query for query in texts.queries if query.strip()][:MAX_QUERIES]
-        if not queries and not texts.caption.strip():
-            return {"failure": EMPTY}
-        return {"caption": texts.caption, "queries": queries}
-
-    return read_completion(body, Texts, reading)
-
-
-def read_completion(body: dict[str, Any], form: type[Form], reading: Callable[[Form], Answer]) -> Answer:
-    """Return what ``reading`` makes of the answer of a ``form``, or ``{"failure": reason}``."""
+    Servers that do not enforce a form put it between thoughts, remarks and fences: the first JSON object of the
+    form that was asked for is the answer.
+    """
     choice = body["choices"][0]
     message, finish = choice["message"], choice.get("finish_reason")
     content = message.get("content")
@@ -117,25 +141,10 @@ def read_completion(body: dict[str, Any], form: type[Form], reading: Callable[[F
         return {"failure": REFUSED}
     if not isinstance(content, str) or not content.strip():
         return {"failure": CUT_OFF if finish == "length" else EMPTY}
-    for candidate in _candidates(content, form):
-        return reading(candidate)
+    for start in islice((place.start() for place in re.finditer("{", content)), JSON_STARTS):
+        with suppress(ValueError, RecursionError):  # pydantic's errors are ValueErrors
+            return form.model_validate(JSONDecoder().raw_decode(content, start)[0], strict=True).answer()
     return {"failure": CUT_OFF if finish == "length" else MALFORMED}
-
-
-def _candidates(content: str, form: type[Form]) -> Iterator[Form]:
-    """Yield what in ``content`` has the form that was asked for.
-
-    Servers that do not enforce a schema put it between thoughts, remarks and fences.
-    """
-    decoder, start = json.JSONDecoder(), -1
-    for _ in range(JSON_STARTS):
-        start = content.find("{", start + 1)
-        if start < 0:
-            return
-        try:
-            yield form.model_validate(decoder.raw_decode(content, start)[0], strict=True)
-        except (ValidationError, ValueError, RecursionError):
-            continue
 
 
 def reported_usage(body: dict[str, Any]) -> tuple[int, int] | None:

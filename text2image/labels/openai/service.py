@@ -1,7 +1,5 @@
 """The server behind ``label.openai.base_url``: its key, its clients, and what its errors mean."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -12,7 +10,7 @@ import openai
 
 from text2image.base.console import InputError, one_line
 from text2image.labels.openai.pace import LONGEST_ASKED, retry_after
-from text2image.labels.openai.schema import address, is_completion
+from text2image.labels.openai.schema import is_completion
 from text2image.labels.openai.settings import Settings
 
 KEY = "OPENAI_API_KEY"
@@ -45,12 +43,8 @@ def client_options(settings: Settings, timeout: float) -> dict[str, Any]:
     """
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    return {
-        "api_key": api_key(settings),
-        "base_url": address(settings),
-        "timeout": timeout,
-        "max_retries": 0,
-    }
+    address, key = settings.address, api_key(settings)
+    return {"api_key": key, "base_url": address, "timeout": timeout, "max_retries": 0}
 
 
 async def complete(client: openai.AsyncOpenAI, body: dict[str, Any]) -> dict[str, Any]:
@@ -74,27 +68,25 @@ def may_be_charged(error: openai.APIError) -> bool:
     return lost and type(error.__cause__).__name__ not in NOT_SENT
 
 
-def is_transient(error: openai.APIError) -> bool:
-    """Say whether the same request may succeed later: 429 (but for want of money), 5xx, 408, 409, lost."""
-    if isinstance(error, openai.APIStatusError):
-        if error.status_code == 429:
-            return error.code != "insufficient_quota"
-        return error.status_code >= 500 or error.status_code in (408, 409)
-    return isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError)
+def wait_to_retry(error: openai.APIError, settings: Settings) -> float:
+    """Return the seconds that the server asks to wait before the same request may succeed.
 
-
-def asked_wait(error: openai.APIError, settings: Settings) -> float | None:
-    """Return the seconds that the server asks to wait, or None.
+    It may after 429 (but for want of money), 5xx, 408, 409, a lost connection or an unreadable answer.
 
     Raises:
-        InputError: so long that the run had better end.
+        InputError: no repetition will cure the error, or the wait is so long that the run had better end.
     """
+    if isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError):
+        return 0.0
     if not isinstance(error, openai.APIStatusError):
-        return None
+        raise fatal(error, settings)
+    status, out_of_money = error.status_code, error.code == "insufficient_quota"
+    if not (status >= 500 or status in (408, 409) or (status == 429 and not out_of_money)):
+        raise fatal(error, settings)
     seconds = retry_after(error.response.headers)
-    if seconds is not None and seconds > LONGEST_ASKED:
+    if seconds > LONGEST_ASKED:
         raise InputError(
-            f"expected answers from {address(settings)} (params key label.openai.base_url), found that it "
+            f"expected answers from {settings.address} (params key label.openai.base_url), found that it "
             f"asks to wait {seconds:.0f} s; answers so far are kept, run again then"
         )
     return seconds
@@ -111,7 +103,7 @@ def describe(error: openai.APIError) -> str:
 
 def fatal(error: openai.APIError, settings: Settings) -> InputError:
     """Return the sentence that ends a run for an error that no repetition will cure."""
-    where = f"{address(settings)} (params key label.openai.base_url)"
+    where = f"{settings.address} (params key label.openai.base_url)"
     status = getattr(error, "status_code", None)
     if status == 401:
         return InputError(

@@ -1,12 +1,12 @@
 """The section ``label.openai`` of params.yaml."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AnyHttpUrl, Field, field_validator, model_validator
 
 from text2image.base.settings import Amount, Count, Section
+
+SERVICE = "https://api.openai.com/v1"
 
 
 class Settings(Section):
@@ -24,6 +24,11 @@ class Settings(Section):
     price_input_per_million: Amount | None
     price_output_per_million: Amount | None
 
+    @property
+    def address(self) -> str:
+        """The address of the server, without a final slash."""
+        return (self.base_url or SERVICE).rstrip("/")
+
     @field_validator("base_url")
     @classmethod
     def _url(cls, value: str | None) -> str | None:
@@ -33,7 +38,7 @@ class Settings(Section):
         return value
 
     @model_validator(mode="after")
-    def _prices(self) -> Settings:
+    def _prices(self) -> Self:
         prices = (self.price_input_per_million, self.price_output_per_million)
         if None in prices and (self.budget_usd is not None or prices != (None, None)):
             raise ValueError("expected both prices per million tokens, or neither of them nor a budget_usd")

@@ -6,9 +6,7 @@ Ollama, LM Studio. Each answer holds a caption and search queries; which of them
 too: they are kept, listed, and asked again only with ``label.openai.retry_failures``.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -16,9 +14,8 @@ from text2image.base.console import say
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.batches.pending import PendingBatches
-from text2image.labels.openai.budget import estimate, figures
-from text2image.labels.openai.retries import unanswered, with_earlier
-from text2image.labels.openai.schema import EMPTY, determinants
+from text2image.labels.openai.budget import estimate, figures, unanswered, with_earlier
+from text2image.labels.openai.schema import EMPTY, determinants, texts_question
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.answers import all_determinants
 from text2image.labels.protocol.source import Answer, ImageAnswer, Label, NoLabel, PaidSource
@@ -27,8 +24,10 @@ from text2image.labels.protocol.source import Answer, ImageAnswer, Label, NoLabe
 class Source(PaidSource):
     """A vision model; the network is reached, and the key looked for, only to ask."""
 
+    settings: Settings
+
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.max_images = settings.max_images
 
     def determinants(self) -> dict[str, Any]:
@@ -37,28 +36,28 @@ class Source(PaidSource):
 
     def ask(
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
-    ) -> Iterator[ImageAnswer]:
+    ) -> Generator[ImageAnswer, None, None]:
         """Ask about the images that have no answer yet; collect batches of earlier runs."""
         pending = PendingBatches(all_determinants(self))
         todo, waiting = unanswered(self.settings, images, stored), pending.images()
-        if self.settings.mode == "batch":
-            if not (todo or waiting):
-                return
+        in_batches = self.settings.mode == "batch"
+        if waiting and not in_batches:
+            say(
+                f"label openai: {len(waiting)} images wait in a batch and are not asked again; "
+                "set label.openai.mode to batch to collect it"
+            )
+            todo = [image for image in todo if image.image_id not in waiting]
+        if not todo and not (in_batches and waiting):
+            return
+        if in_batches:
             from text2image.labels.openai.batches.run import ask_in_batches
 
             answers = ask_in_batches(todo, stored, self.settings, runtime.openai, pending)
         else:
-            if waiting:
-                say(
-                    f"label openai: {len(waiting)} images wait in a batch and are not asked again; "
-                    "set label.openai.mode to batch to collect it"
-                )
-                todo = [image for image in todo if image.image_id not in waiting]
-            if not todo:
-                return
             from text2image.labels.openai.ask import ask_now
 
-            answers = ask_now(todo, stored, self.settings, runtime.openai)
+            question = texts_question(self.settings)
+            answers = ask_now(todo, stored, self.settings, runtime.openai, question)
         with closing(answers):
             for image_id, answer in answers:
                 yield image_id, with_earlier(answer, stored.get(image_id))
@@ -71,7 +70,7 @@ class Source(PaidSource):
         texts = dict.fromkeys(text for part in self.settings.queries for text in parts[part] if text.strip())
         return [Label(image_id, text, None) for text in texts] or [NoLabel(image_id, EMPTY)]
 
-    def figures(self, answers: Iterable[Answer]) -> Mapping[str, Any]:
+    def figures(self, answers: Iterable[Answer]) -> dict[str, Any]:
         """Return requests, tokens and cost."""
         return figures(self.settings, answers)
 

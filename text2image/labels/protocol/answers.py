@@ -1,25 +1,17 @@
 """Answers from the store, and from the source for what the store does not hold."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from typing import Any
 
 from text2image.base.console import progress
+from text2image.base.lock import exclusive_lock
 from text2image.base.settings import Runtime
 from text2image.base.store import Store
 from text2image.collection.images import decoding_determinants
 from text2image.collection.manifest import ImageFile
-from text2image.labels.protocol.source import (
-    Answer,
-    ComputedSource,
-    ImageAnswer,
-    LabelSource,
-    PaidSource,
-    StoredSource,
-)
+from text2image.labels.protocol.source import Answer, ComputedSource, LabelSource, PaidSource, StoredSource
 
 
 def store_kind(name: str) -> str:
@@ -28,29 +20,29 @@ def store_kind(name: str) -> str:
 
 
 def collect_answers(
-    name: str, source: ComputedSource | PaidSource, images: Sequence[ImageFile], runtime: Runtime
+    name: str, source: StoredSource, images: Sequence[ImageFile], runtime: Runtime
 ) -> dict[str, Answer]:
     """Return ``{image_id: answer}``, asking the source only for what the store does not hold.
 
-    Each answer is stored the moment it comes. Images that a paid source left out are not in the result.
+    Each answer is stored the moment it comes. Images that a source left out are not in the result.
     """
     if isinstance(source, ComputedSource):
         source.fetch()
     transient: dict[str, Answer] = {}
-    with Store(store_kind(name), all_determinants(source)) as store, _exclusive(source, store):
+    with Store(store_kind(name), all_determinants(source)) as store, ExitStack() as stack:
+        if isinstance(source, PaidSource):  # two processes would pay twice
+            stack.enter_context(exclusive_lock(store.path))
         stored = stored_answers(store, images)
-        with ExitStack() as stack:
-            coming = stack.enter_context(closing(_ask(source, images, stored, runtime)))
-            bar = None
-            for image_id, answer in coming:
-                bar = bar or stack.enter_context(
-                    progress(total=len(images), done=len(stored), unit="image", title=f"label {name}")
-                )
-                if answer.get("transient"):
-                    transient[image_id] = answer
-                else:
-                    store.put([(image_id, json.dumps(answer).encode())])
-                bar.update(image_id not in stored)
+        bar = None
+        for image_id, answer in stack.enter_context(closing(source.ask(images, stored, runtime))):
+            bar = bar or stack.enter_context(
+                progress(total=len(images), done=len(stored), unit="image", title=f"label {name}")
+            )
+            if answer.get("transient"):
+                transient[image_id] = answer
+            else:
+                store.put([(image_id, json.dumps(answer).encode())])
+            bar.update(image_id not in stored)
         return transient | stored_answers(store, images)
 
 
@@ -70,24 +62,3 @@ def estimate(name: str, source: LabelSource, images: Sequence[ImageFile]) -> str
         return f"label {name}: costs nothing but time"
     with Store(store_kind(name), all_determinants(source)) as store:
         return source.estimate(images, stored_answers(store, images))
-
-
-def _ask(
-    source: ComputedSource | PaidSource,
-    images: Sequence[ImageFile],
-    stored: Mapping[str, Answer],
-    runtime: Runtime,
-) -> Generator[ImageAnswer, None, None]:
-    if isinstance(source, PaidSource):
-        yield from source.ask(images, stored, runtime)
-    elif missing := [image for image in images if image.image_id not in stored]:
-        yield from source.load(runtime)(missing)
-
-
-def _exclusive(source: StoredSource, store: Store) -> AbstractContextManager[None]:
-    """Return what keeps two processes from paying twice."""
-    if not isinstance(source, PaidSource):
-        return nullcontext()
-    from text2image.base.lock import exclusive_lock
-
-    return exclusive_lock(store.path)

@@ -1,28 +1,18 @@
 """Labels of a gallery by one source: texts made safe, and a reason for every image that has none."""
 
-from __future__ import annotations
-
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-from text2image.formats.texts import normalise_text
+from text2image.formats.texts import normalise_text, query_id
 from text2image.labels.protocol.answers import collect_answers
-from text2image.labels.protocol.source import (
-    Answer,
-    FreeSource,
-    Inputs,
-    Label,
-    LabelSource,
-    NoLabel,
-    PaidSource,
-    StoredSource,
-)
-from text2image.labels.protocol.summary import summarise
+from text2image.labels.protocol.source import FreeSource, Inputs, Label, LabelSource, NoLabel, PaidSource
 
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of confidences
 MAX_TEXT = 300  # characters: no query is longer, and text towers read about 64 words at most
 
 
@@ -46,27 +36,24 @@ def label_images(
     name: str, source: LabelSource, images: Sequence[ImageFile], inputs: Inputs, runtime: Runtime
 ) -> Labelling:
     """Label images by a source, asking it only for what the store does not hold."""
+    items: list[Label | NoLabel]
+    words: list[tuple[str, int]] = []
+    paid: dict[str, Any] = {}
     if isinstance(source, FreeSource):
-        labels, unlabelled = clean(source.label(images, inputs))
-        words = words_in_texts(images, labels)
-        return Labelling(labels, unlabelled, words, summarise(len(images), labels, unlabelled))
-    limit = source.max_images if isinstance(source, PaidSource) else None
-    answers = collect_answers(name, source, images[:limit], runtime)
-    labels, unlabelled = clean(read_answers(source, images, answers))
-    words = words_on_images(source, images, answers) or words_in_texts(images, labels)
-    figures = summarise(len(images), labels, unlabelled)
-    if isinstance(source, PaidSource):
-        figures |= source.figures(answers.values())
-    return Labelling(labels, unlabelled, words, figures)
-
-
-def read_answers(
-    source: StoredSource, images: Sequence[ImageFile], answers: Mapping[str, Answer]
-) -> Iterable[Label | NoLabel]:
-    """Return what a source reads in answers; images without one were not asked about."""
-    asked = [image.image_id for image in images if image.image_id in answers]
-    left_out = [NoLabel(image.image_id, "not asked") for image in images if image.image_id not in answers]
-    return chain(left_out, *(source.read(image_id, answers[image_id]) for image_id in asked))
+        items = list(source.label(images, inputs))
+    else:
+        limit = source.max_images if isinstance(source, PaidSource) else None
+        answers = collect_answers(name, source, images[:limit], runtime)
+        items = [NoLabel(image.image_id, "not asked") for image in images if image.image_id not in answers]
+        for image_id in (image.image_id for image in images if image.image_id in answers):
+            items += source.read(image_id, answers[image_id])
+            if (count := source.count_words(answers[image_id])) is not None:
+                words.append((image_id, count))
+        if isinstance(source, PaidSource):
+            paid = source.figures(answers.values())
+    labels, unlabelled = clean(items)
+    figures = summarise(len(images), labels, unlabelled) | paid
+    return Labelling(labels, unlabelled, words or words_in_texts(images, labels), figures)
 
 
 def clean(items: Iterable[Label | NoLabel]) -> tuple[list[Label], list[NoLabel]]:
@@ -95,18 +82,26 @@ def shorten(text: str) -> str:
     return head if blank else text[:MAX_TEXT]
 
 
-def words_on_images(
-    source: StoredSource, images: Sequence[ImageFile], answers: Mapping[str, Answer]
-) -> list[tuple[str, int]]:
-    """Return ``(image_id, number)`` of the words that a source read on images; none if it reads none."""
-    ids = [image.image_id for image in images if image.image_id in answers]
-    counts = ((image_id, source.count_words(answers[image_id])) for image_id in ids)
-    return [(image_id, count) for image_id, count in counts if count is not None]
-
-
 def words_in_texts(images: Sequence[ImageFile], labels: Iterable[Label]) -> list[tuple[str, int]]:
     """Return ``(image_id, number)`` of the words in the longest text of each image, 0 for an image without."""
     words: dict[str, int] = defaultdict(int)
     for label in labels:
         words[label.image_id] = max(words[label.image_id], len(label.text.split()))
     return [(image.image_id, words[image.image_id]) for image in images]
+
+
+def summarise(images: int, labels: Sequence[Label], unlabelled: Sequence[NoLabel]) -> dict[str, Any]:
+    """Return what the metrics say of the labels of any source, in a gallery of so many ``images``."""
+    confidences = [label.confidence for label in labels if label.confidence is not None]
+    quantiles = np.quantile(confidences, QUANTILES).tolist() if confidences else []
+    return {
+        "images": images,
+        "labelled_images": len({label.image_id for label in labels}),
+        "pairs": len(labels),
+        "unique_texts": len({query_id(label.text) for label in labels}),
+        "mean_words": sum(len(label.text.split()) for label in labels) / max(1, len(labels)),
+        "confidence": {
+            f"q{100 * share:02.0f}": value for share, value in zip(QUANTILES, quantiles, strict=False)
+        },
+        "without_label": dict(sorted(Counter(item.reason for item in unlabelled).items())),
+    }

@@ -10,18 +10,22 @@ a kill, a changed threshold or a changed folder never asks twice. Making labels 
 each time.
 
 To add a source, write ``text2image/labels/NAME/source.py`` with a class ``Settings``, which describes its section
-``label.NAME`` of params.yaml, and a class ``Source``, made of these settings, of one of the three kinds.
+``label.NAME`` of params.yaml, and a class ``Source`` of one of the three kinds. The folder is all that registers it.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from text2image.base.settings import Runtime
+from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile, ManifestEntry
+
+SOURCES = tuple(
+    sorted({path.parent.name for path in Path(__file__).parents[1].glob("*/source.py")} - {"protocol"})
+)
+"""The names of all sources, sorted."""
 
 Answer: TypeAlias = dict[str, Any]
 """What a source said of one image, as JSON. ``{"failure": reason}`` is an answer too, and kept, unless it also
@@ -61,7 +65,14 @@ class Inputs(NamedTuple):
     manifest: Sequence[ManifestEntry]
 
 
-class FreeSource(ABC):
+class BaseSource:
+    """What all sources have in common: they are made of their section of params.yaml."""
+
+    def __init__(self, settings: Section) -> None:
+        self.settings = settings
+
+
+class FreeSource(BaseSource, ABC):
     """A source whose texts are there already."""
 
     @abstractmethod
@@ -73,7 +84,7 @@ class FreeSource(ABC):
         """
 
 
-class StoredSource(ABC):
+class StoredSource(BaseSource, ABC):
     """What the two kinds have in common whose answers are stored."""
 
     @abstractmethod
@@ -85,6 +96,15 @@ class StoredSource(ABC):
 
         Raises:
             InputError: the model is not on this machine.
+        """
+
+    @abstractmethod
+    def ask(
+        self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
+    ) -> Generator[ImageAnswer, None, None]:
+        """Yield answers that are not ``stored`` yet, in any order, as they come.
+
+        May stop early, and may leave images out: these count as "not asked" and are offered again in the next run.
         """
 
     @abstractmethod
@@ -123,6 +143,13 @@ class ComputedSource(StoredSource):
             InputError: it cannot be loaded.
         """
 
+    def ask(
+        self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
+    ) -> Generator[ImageAnswer, None, None]:
+        """Ask about all images without an answer; the model is loaded only if there are any."""
+        if missing := [image for image in images if image.image_id not in stored]:
+            yield from self.load(runtime)(missing)
+
 
 class PaidSource(StoredSource):
     """A source whose answers cost money. No two processes ask it at once.
@@ -134,21 +161,7 @@ class PaidSource(StoredSource):
     max_images: int | None
 
     @abstractmethod
-    def ask(
-        self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
-    ) -> Iterator[ImageAnswer]:
-        """Yield answers, in any order, as they come; may stop early, and may leave images out.
-
-        What is left out counts as "not asked" and is offered again in the next run.
-
-        Args:
-            images: all images to label.
-            stored: the answers that the store holds for them.
-            runtime: the section ``runtime`` of params.yaml.
-        """
-
-    @abstractmethod
-    def figures(self, answers: Iterable[Answer]) -> Mapping[str, Any]:
+    def figures(self, answers: Iterable[Answer]) -> dict[str, Any]:
         """Return what the metrics say of answers besides what they say for every source."""
 
     @abstractmethod
@@ -156,4 +169,21 @@ class PaidSource(StoredSource):
         """Say in a few lines what labelling the images would cost, without asking."""
 
 
-LabelSource: TypeAlias = FreeSource | ComputedSource | PaidSource
+LabelSource: TypeAlias = FreeSource | StoredSource
+
+
+def settings_class(name: str) -> type[Section]:
+    """Return the class that describes a source's section of params.yaml."""
+    settings: type[Section] = import_module(f"text2image.labels.{name}.source").Settings
+    return settings
+
+
+def source_class(name: str) -> type[LabelSource]:
+    """Return the class of a source, which says of what kind it is; only its own module is imported."""
+    source: type[LabelSource] = import_module(f"text2image.labels.{name}.source").Source
+    return source
+
+
+def load_source(name: str, settings: Section) -> LabelSource:
+    """Return a source of ``SOURCES`` with its settings."""
+    return source_class(name)(settings)

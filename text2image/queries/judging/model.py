@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from text2image.base.console import InputError, progress, say
 from text2image.base.lock import exclusive_lock
@@ -22,10 +22,9 @@ from text2image.collection.locations import Location
 from text2image.collection.manifest import ImageFile
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.ask import ask_now
+from text2image.labels.openai.budget import unanswered, with_earlier
 from text2image.labels.openai.encode import Upload
-from text2image.labels.openai.question import Question
-from text2image.labels.openai.retries import unanswered, with_earlier
-from text2image.labels.openai.schema import determinants, read_completion, request_body
+from text2image.labels.openai.schema import Form, Question, determinants, request_body
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer
 from text2image.queries.judgements import JudgementRow, append_judgements
@@ -46,11 +45,15 @@ SCHEMA: dict[str, Any] = {
 FORMAT = {"type": "json_schema", "json_schema": {"name": "judgement", "schema": SCHEMA, "strict": True}}
 
 
-class Grade(BaseModel):
+class Grade(Form):
     """An answer in the form that was asked for."""
 
     reason: str
     grade: Annotated[int, Field(ge=0, le=3)]
+
+    def answer(self) -> Answer:
+        """Return ``{"grade", "reason"}``, the reason on one line and cut off."""
+        return {"grade": self.grade, "reason": normalise_text(self.reason)[:REASON_CHARACTERS]}
 
 
 def question(settings: Settings, texts: Mapping[str, str]) -> Question:
@@ -67,10 +70,7 @@ def question(settings: Settings, texts: Mapping[str, str]) -> Question:
         asked = request_body(settings.model_copy(update={"prompt": prompt}), sent)
         return asked | {"response_format": FORMAT}
 
-    def read(grade: Grade) -> dict[str, Any]:
-        return {"grade": grade.grade, "reason": normalise_text(grade.reason)[:REASON_CHARACTERS]}
-
-    return Question(body, lambda answer: read_completion(answer, Grade, read), "judge", "judge.budget_usd")
+    return Question(body, Grade, "judge", "judge.budget_usd")
 
 
 def model_judge(settings: Settings) -> str:

@@ -1,25 +1,28 @@
 """The files of a batch: the requests that go up, and the results that come down, both JSON lines."""
 
-from __future__ import annotations
-
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import IO, Any, Final, NamedTuple
 
+from text2image.base.parallel import in_threads
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.budget import Tokens, cost
-from text2image.labels.openai.encode import Upload, upload
-from text2image.labels.openai.schema import is_completion, read_texts, reported_usage, request_body
+from text2image.labels.openai.encode import upload
+from text2image.labels.openai.schema import (
+    Texts,
+    is_completion,
+    read_completion,
+    reported_usage,
+    request_body,
+)
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer
 
 ENDPOINT: Final = "/v1/chat/completions"
 MAX_REQUESTS = 50_000  # the service's limits for one file
 MAX_BYTES = 200_000_000
-ENCODED_AHEAD = 32  # images
 TRANSIENT_STATUSES = (408, 409, 429)
 
 
@@ -32,10 +35,7 @@ class BatchFile(NamedTuple):
 
 
 def write_batch(
-    images: Sequence[ImageFile],
-    settings: Settings,
-    tokens: Tokens,
-    affordable: Callable[[float], bool],
+    images: Sequence[ImageFile], settings: Settings, tokens: Tokens, affordable: Callable[[float], bool]
 ) -> BatchFile:
     """Write requests about the first so many ``images`` as fit the service's limits and the budget.
 
@@ -44,31 +44,19 @@ def write_batch(
     file = tempfile.TemporaryFile()  # noqa: SIM115
     taken: list[str] = []
     size, worst = 0, 0.0
-    for image, sent in _uploads(images, settings.max_side):
-        line = _line(image.image_id, request_body(settings, sent))
+    for sent in in_threads(partial(upload, max_side=settings.max_side), images, None):
+        body = request_body(settings, sent)
+        request = {"custom_id": sent.image_id, "method": "POST", "url": ENDPOINT, "body": body}
+        line = json.dumps(request).encode() + b"\n"
         price = cost(settings, (tokens.estimate(sent.width, sent.height), settings.max_tokens), batch=True)
         full = len(taken) >= MAX_REQUESTS or (taken and size + len(line) > MAX_BYTES)
         if full or not affordable(worst + price):
             break
         file.write(line)
-        taken.append(image.image_id)
+        taken.append(sent.image_id)
         size, worst = size + len(line), worst + price
     file.seek(0)
     return BatchFile(file, tuple(taken), worst)
-
-
-def _uploads(images: Sequence[ImageFile], max_side: int) -> Iterator[tuple[ImageFile, Upload]]:
-    """Encode images on all cores, a few ahead, in order."""
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(images), ENCODED_AHEAD):
-            some = images[start : start + ENCODED_AHEAD]
-            sent = pool.map(partial(upload, max_side=max_side), [image.path for image in some])
-            yield from zip(some, sent, strict=True)
-
-
-def _line(image_id: str, body: dict[str, Any]) -> bytes:
-    request = {"custom_id": image_id, "method": "POST", "url": ENDPOINT, "body": body}
-    return json.dumps(request).encode() + b"\n"
 
 
 def read_results(
@@ -77,10 +65,8 @@ def read_results(
     """Return ``{image_id: answer}`` for all ``images`` of a batch, from its output and error files.
 
     What expired, was cut short or is missing gets ``{"failure": …, "transient": True}`` and may be
-    submitted again. Lines that are no JSON, or about other images, are left out.
-
-    Args:
-        unreported: the tokens to count for completions that report none.
+    submitted again. Lines that are no JSON, or about other images, are left out. Completions that report no
+    tokens count as ``unreported``.
     """
     answers: dict[str, Answer] = {}
     for line in lines:
@@ -101,11 +87,9 @@ def _answer(result: dict[str, Any], tag: str, unreported: tuple[int, int]) -> An
     if status == 200 and is_completion(body):
         used = reported_usage(body) or unreported
         usage = {"input_tokens": used[0], "output_tokens": used[1], "batch": tag}
-        return read_texts(body) | {"usage": usage}
+        return read_completion(body, Texts) | {"usage": usage}
     if type(status) is int and 400 <= status < 500 and status not in TRANSIENT_STATUSES:
         return {"failure": f"rejected by the service (status {status})"}
     code = error.get("code") if isinstance(error, dict) else None
-    return {
-        "failure": "batch expired" if code == "batch_expired" else "failed in its batch",
-        "transient": True,
-    }
+    reason = "batch expired" if code == "batch_expired" else "failed in its batch"
+    return {"failure": reason, "transient": True}

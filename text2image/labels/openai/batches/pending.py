@@ -4,11 +4,7 @@ An entry is written *before* its batch is created, with a tag that goes into the
 run that was killed in between finds the batch at the service by its tag, and none is submitted twice.
 """
 
-from __future__ import annotations
-
 import json
-import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,12 +35,6 @@ class PendingBatches:
     def images(self) -> set[str]:
         """Return the ids of all images that wait in an open batch."""
         return {image for entry in self._open.values() for image in entry.images}
-
-    def intend(self, images: Sequence[str]) -> Pending:
-        """Remember that a batch of ``images`` is about to be submitted."""
-        entry = Pending(uuid.uuid4().hex, tuple(images))
-        self.keep(entry)
-        return entry
 
     def keep(self, entry: Pending) -> None:
         """Remember an entry, in place of what was known under its tag."""

@@ -1,9 +1,8 @@
 """Asking in batches, at half the price and within a day: submit, wait, collect, over any number of runs."""
 
-from __future__ import annotations
-
+import uuid
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
 
 from openai.types import Batch
 
@@ -14,7 +13,6 @@ from text2image.labels.openai.batches.files import read_results, write_batch
 from text2image.labels.openai.batches.pending import Pending, PendingBatches
 from text2image.labels.openai.batches.service import BatchService
 from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost, usages
-from text2image.labels.openai.schema import address
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
 
@@ -40,7 +38,7 @@ def ask_in_batches(
     attempts: Counter[str] = Counter()
     run.recover()
     while run.submit(list(todo.values())):
-        for image_id, answer in run.collect_round():
+        for image_id, answer in run.collect():
             attempts[image_id] += 1
             if not answer.get("transient") or attempts[image_id] > runtime.max_retries:
                 todo.pop(image_id, None)
@@ -66,8 +64,6 @@ class BatchRun:
         self.service = BatchService(settings, runtime)
         self.budget = Budget(settings.budget_usd, sum(answer_cost(settings, a) for a in stored.values()))
         self.answered = 0
-        self.trouble = ""
-        self.cancelled = False
         self._tokens = Tokens(settings, stored.values())
         self._promised: dict[str, float] = {}
 
@@ -98,7 +94,8 @@ class BatchRun:
                 if not batch.images:
                     break
                 file_id = self.service.upload(batch.file)
-            entry = self.pending.intend(batch.images)
+            entry = Pending(uuid.uuid4().hex, batch.images)
+            self.pending.keep(entry)
             self._promise(entry, batch.worst)
             batch_id = self._create(entry, file_id)
             self.pending.keep(entry._replace(batch_id=batch_id))
@@ -115,50 +112,38 @@ class BatchRun:
                 self.pending.forget(entry)
             raise
 
-    def collect_round(self) -> Iterator[ImageAnswer]:
-        """Wait for all open batches, and yield their answers.
+    def collect(self) -> Iterator[ImageAnswer]:
+        """Wait for all open batches, and yield their answers but for those that are stored already.
 
         Raises:
             InputError: a batch was cancelled, or something was wrong and no answer came.
         """
-        answered, self.trouble = self.answered, ""
+        answered, cancelled, trouble = self.answered, False, ""
         for entry in self.pending.entries():
-            yield from self.collect(entry)
+            batch = self.service.wait(str(entry.batch_id))
+            answers = read_results(self.service.lines(batch), entry.images, entry.tag, self._worst_tokens())
+            known = {image for image, answer in self.stored.items() if came_in(answer, entry.tag)}
+            self._settle(entry, answers, known)
+            # A service that takes none rejects the form, not the image:
+            taken = bool(self.answered or self.stored)
+            trouble = what_went_wrong(batch, [] if taken else answers.values()) or trouble
+            cancelled = cancelled or batch.status == "cancelled"
+            for image_id, answer in answers.items():
+                if image_id not in known and (taken or answer.get("transient")):
+                    yield image_id, answer
             self.pending.forget(entry)  # what it brought is stored by now
-        if self.trouble and (self.cancelled or self.answered == answered):
-            raise InputError(
-                f"expected answers in a batch from {address(self.settings)}, found {self.trouble}"
-            )
+        if trouble and (cancelled or self.answered == answered):
+            raise InputError(f"expected answers in a batch from {self.settings.address}, found {trouble}")
 
-    def collect(self, entry: Pending) -> Iterator[ImageAnswer]:
-        """Wait for a batch to end, and yield its answers but for those that are stored already."""
-        batch = self.service.wait(str(entry.batch_id))
-        answers = read_results(self.service.lines(batch), entry.images, entry.tag, self._worst_tokens())
-        answered = [answer for answer in answers.values() if "usage" in answer]
-        self.answered += len(answered)
-        for answer in answered:
-            self._tokens.learn(
-                self.settings.max_side, self.settings.max_side, answer["usage"]["input_tokens"]
-            )
-        known = {image for image, answer in self.stored.items() if came_in(answer, entry.tag)}
+    def _settle(self, entry: Pending, answers: Mapping[str, Answer], known: Set[str]) -> None:
+        """Learn from the answers of a batch, and replace what was promised for it by what it cost."""
+        side = self.settings.max_side
+        usage = [answer["usage"] for answer in answers.values() if "usage" in answer]
+        self.answered += len(usage)
+        for used in usage:
+            self._tokens.learn(side, side, used["input_tokens"])
         spent = sum(answer_cost(self.settings, answers[image]) for image in answers.keys() - known)
         self.budget.settle(self._promised.pop(entry.tag), spent)
-        rejected = [a["failure"] for a in answers.values() if "usage" not in a and not a.get("transient")]
-        taken = bool(
-            self.answered or self.stored
-        )  # a service that takes none rejects the form, not the image
-        self._note(batch, rejected if not taken else [])
-        for image_id, answer in answers.items():
-            if image_id not in known and (taken or answer.get("transient")):
-                yield image_id, answer
-
-    def _note(self, batch: Batch, rejected: Sequence[str]) -> None:
-        """Remember what was wrong with a whole batch, if anything."""
-        self.cancelled = self.cancelled or batch.status == "cancelled"
-        if batch.status in ("cancelled", "failed") or rejected:
-            errors = (batch.errors.data if batch.errors else None) or []
-            said = [error.message for error in errors if error.message] or rejected or ["no reason given"]
-            self.trouble = f"batch {one_line(batch.id)} {batch.status}: {one_line(said[0])}"
 
     def _promise(self, entry: Pending, amount: float) -> None:
         self._promised[entry.tag] = amount
@@ -172,3 +157,13 @@ class BatchRun:
 def came_in(answer: Answer, tag: str) -> bool:
     """Say whether an answer, or an earlier one for its image, came in the batch with this tag."""
     return any(usage.get("batch") == tag for usage in usages(answer))
+
+
+def what_went_wrong(batch: Batch, answers: Iterable[Answer]) -> str:
+    """Return what was wrong with a whole batch, or with all of the ``answers``, in a few words; "" if nothing."""
+    rejected = [a["failure"] for a in answers if "usage" not in a and not a.get("transient")]
+    if batch.status not in ("cancelled", "failed") and not rejected:
+        return ""
+    errors = (batch.errors.data if batch.errors else None) or []
+    said = [error.message for error in errors if error.message] or rejected or ["no reason given"]
+    return f"batch {one_line(batch.id)} {batch.status}: {one_line(said[0])}"

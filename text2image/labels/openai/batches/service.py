@@ -1,9 +1,8 @@
 """The service's side of batches: upload, create once, find again, wait, download, with patience."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import IO, TypeVar
 
@@ -14,8 +13,7 @@ from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.labels.openai.batches.files import ENDPOINT
 from text2image.labels.openai.pace import backoff
-from text2image.labels.openai.schema import address
-from text2image.labels.openai.service import asked_wait, client_options, describe, fatal, is_transient
+from text2image.labels.openai.service import client_options, describe, wait_to_retry
 from text2image.labels.openai.settings import Settings
 
 UPLOAD_SECONDS = 900.0
@@ -89,10 +87,11 @@ class BatchService:
     def lines(self, batch: Batch) -> list[str]:
         """Return the lines of a batch's output and error files."""
         files = [file for file in (batch.output_file_id, batch.error_file_id) if file]
-        return [line for file in files for line in self._download(file).split("\n")]
+        texts = [self._patiently(partial(self._read, file)) for file in files]
+        return [line for text in texts for line in text.split("\n")]
 
-    def _download(self, file_id: str) -> str:
-        return self._patiently(lambda: self._client.files.content(file_id).text)
+    def _read(self, file_id: str) -> str:
+        return self._client.files.content(file_id).text
 
     def _patiently(self, call: Callable[[], T], before_retry: Callable[[], T | None] = lambda: None) -> T:
         """Return what ``call`` returns, repeated after transient errors unless ``before_retry`` returns it."""
@@ -101,14 +100,12 @@ class BatchService:
             try:
                 return call()
             except openai.APIError as error:
-                if not is_transient(error):
-                    raise fatal(error, self._settings) from None
-                why, asked = describe(error), asked_wait(error, self._settings)
+                why, asked = describe(error), wait_to_retry(error, self._settings)
             if attempt + 1 < attempts:
-                time.sleep(max(asked or 0.0, backoff(attempt)))
+                time.sleep(max(asked, backoff(attempt)))
             if (result := before_retry()) is not None:
                 return result
         raise InputError(
-            f"expected {address(self._settings)} (params key label.openai.base_url) to serve batches, found "
+            f"expected {self._settings.address} (params key label.openai.base_url) to serve batches, found "
             f"{why} {attempts} times; what was submitted is remembered, run again later"
         )

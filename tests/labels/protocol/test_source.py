@@ -1,7 +1,5 @@
 """All label sources: found by their folders, imported in no time, and answers that are found again."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -15,8 +13,15 @@ from tests.support.earlier import OPENAI_SETTINGS
 from tests.support.workplace import REPOSITORY
 from text2image.base.store import fingerprint
 from text2image.labels.protocol.answers import all_determinants
-from text2image.labels.protocol.registry import SOURCES, load_source, source_class
-from text2image.labels.protocol.source import ComputedSource, FreeSource, PaidSource, StoredSource
+from text2image.labels.protocol.source import (
+    SOURCES,
+    ComputedSource,
+    FreeSource,
+    PaidSource,
+    StoredSource,
+    load_source,
+    source_class,
+)
 from text2image.params import Params
 
 HEAVY = ("torch", "open_clip", "transformers", "timm", "openai", "rapidocr", "onnxruntime", "huggingface_hub")
