@@ -95,7 +95,7 @@ def test_other_determinants_train_and_take_the_place_of_what_was_kept(
     shutil.copytree(checkpoint.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(checkpoint, "PACKAGE", copy)
     assert trains(2) and not trains(2)
-    for name, determines in (("report.py", False), ("network/losses.py", True)):
+    for name, determines in (("report.py", False), ("network/parts.py", True)):
         with (copy / name).open("a") as file:
             file.write("# an edit\n")
         assert trains(2) == determines, name

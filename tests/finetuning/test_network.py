@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from tests.finetuning.tiny import CLIP, TIMM, base, pictures, run_once, settings, tiny, tuned
 from text2image.base.console import InputError
 from text2image.collection.images import open_image
+from text2image.finetuning.loop import Loss
 from text2image.finetuning.network.export import write_model
-from text2image.finetuning.network.losses import Loss
 from text2image.finetuning.network.parts import add_low_rank, merge_low_rank
 from text2image.finetuning.network.towers import Towers
 

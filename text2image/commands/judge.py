@@ -135,16 +135,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         settings = judge_settings(params.label.openai, params.judge.prompt, params.judge.budget_usd)
         session = Session(options.source, model_judge(settings), pooled, ARTIFACTS.judgements)
         judge_by_model(session, files, settings, params.runtime.openai)
-    elif options.terminal:
+    else:
+        from text2image.pages.judge.page import judge_on_page
         from text2image.pages.judge.terminal import judge_in_terminal
 
         session = Session(options.source, person(named), pooled, ARTIFACTS.judgements)
-        judge_in_terminal(session, files)
-    else:
-        from text2image.pages.judge.page import judge_on_page
-
-        session = Session(options.source, person(named), pooled, ARTIFACTS.judgements)
-        judge_on_page(session, files, options.host, options.port)
+        if options.terminal:
+            judge_in_terminal(session, files)
+        else:
+            judge_on_page(session, files, options.host, options.port)
     say(summary(options.source, read_if_any(ARTIFACTS.judgements)))
 
 

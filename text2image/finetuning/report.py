@@ -15,8 +15,8 @@ from text2image.finetuning.measure import MEASURES
 from text2image.finetuning.run import Tuned
 from text2image.finetuning.settings import FinetuneRun
 
+SHOWN_NAMES = 12
 CURVE_COLUMNS = ("model", "weight", "loss", *map(str, MEASURES), "chosen")
-UNKNOWN_LICENCE = "unknown"
 
 USE = """From the folder that `data/` lies in:
 
@@ -99,8 +99,9 @@ def curve_rows(name: str, tuned: Tuned) -> list[tuple[str, ...]]:
 
 def card(name: str, run: FinetuneRun, base: Model, metrics: Mapping[str, Any], changed: list[str]) -> str:
     """Return the model card, in the form that the Hugging Face hub reads."""
-    licence = base.licence or UNKNOWN_LICENCE
+    licence = base.licence or "unknown"
     sizes = [(part, *row.values()) for part, row in metrics["split"].items()]
+    training, weight = metrics["training"], metrics["training"]["wise_ft_weight"]
     return f"""---
 {_front_matter(base.name, licence)}
 ---
@@ -129,7 +130,8 @@ Labels: {", ".join(run.sources)}. Near-duplicate images and all images of one te
 
 {_table(("setting", "value"), _settings(run))}
 
-{_training(metrics["training"])}
+{training["parameters"]:,} figures trained for {training["epochs"]} epochs, the best after {training["best_epoch"]}; the
+weights are {weight:.1f} tuned and {1 - weight:.1f} base (WiSE-FT, chosen on the validation part).
 Parameters that differ from the base model's: {_listed(changed)}.
 """
 
@@ -158,15 +160,6 @@ def _results(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _training(training: Mapping[str, Any]) -> str:
-    weight = training["wise_ft_weight"]
-    return (
-        f"{training['parameters']:,} figures trained for {training['epochs']} epochs, "
-        f"the best after {training['best_epoch']}; the\n"
-        f"weights are {weight:.1f} tuned and {1 - weight:.1f} base (WiSE-FT, chosen on the validation part)."
-    )
-
-
 def _settings(run: FinetuneRun) -> list[tuple[str, object]]:
     """Return the settings without those that belong to another kind of training."""
     kinds = {"blocks": "last_blocks", "rank": "lora", "alpha": "lora"}
@@ -178,9 +171,9 @@ def _interval(difference: Mapping[str, float]) -> str:
     return f"{difference['mean']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}]"
 
 
-def _listed(names: list[str], most: int = 12) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown or "none"
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:SHOWN_NAMES])
+    return f"{shown} and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else shown or "none"
 
 
 def _table(header: tuple[str, ...], rows: list[Any]) -> str:

@@ -68,9 +68,7 @@ def read_csv(path: Path, columns: Sequence[str], *, key: str | None = None) -> l
                     f"found {one_line(', '.join(header)) or 'an empty file'}"
                 )
             rows = []
-            for cells in reader:
-                if not cells:
-                    continue
+            for cells in filter(None, reader):
                 if len(cells) != len(header):
                     raise InputError(
                         f"expected {len(header)} cells on line {reader.line_num} of {where}, found {len(cells)}"

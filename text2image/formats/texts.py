@@ -23,9 +23,9 @@ def normalise_text(text: str) -> str:
 
 def _plain(char: str) -> str:
     category = unicodedata.category(char)
-    if category == "Cc" or category in ("Zl", "Zp"):
+    if category in ("Cc", "Zl", "Zp"):
         return " "
-    return "" if category in ("Cf", "Cs", "Co", "Cn") else char
+    return "" if category.startswith("C") else char
 
 
 def query_id(text: str) -> str:

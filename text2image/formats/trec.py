@@ -25,14 +25,12 @@ def write_queries(path: Path, queries: Sequence[Query]) -> None:
 
 def write_qrels(path: Path, relevance: Mapping[str, Mapping[str, int]]) -> None:
     """Write ``{query_id: {image_id: relevance}}`` as TREC qrels, images in the order of their ids."""
-    write_text(
-        path,
-        "".join(
-            f"{query} 0 {image} {grade}\n"
-            for query, images in relevance.items()
-            for image, grade in sorted(images.items())
-        ),
-    )
+    lines = [
+        f"{query} 0 {image} {grade}\n"
+        for query, images in relevance.items()
+        for image, grade in sorted(images.items())
+    ]
+    write_text(path, "".join(lines))
 
 
 def read_queries(path: Path) -> dict[str, str]:

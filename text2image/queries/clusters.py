@@ -58,10 +58,8 @@ def cluster_sums(values: Floats, clusters: Integers) -> tuple[Floats, Floats]:
     if not np.all(np.abs(values) <= 1.0 + UNIT / 2):
         raise ValueError("expected values in [-1, 1], found others")
     _, index, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
-    sums = np.empty((len(sizes), values.shape[1]))
-    for j in range(values.shape[1]):
-        sums[:, j] = np.bincount(index, np.rint(values[:, j] / UNIT), len(sizes))
-    return sums, sizes.astype(np.float64)
+    sums = [np.bincount(index, column, len(sizes)) for column in np.rint(values / UNIT).T]
+    return np.stack(sums, axis=1), sizes.astype(np.float64)
 
 
 def canonical(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:

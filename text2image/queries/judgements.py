@@ -49,11 +49,8 @@ def read_judgements(path: Path) -> list[JudgementRow]:
             raise InputError(
                 f"expected a relevance of 0, 1, 2 or 3 in row {number} of {path}, found '{one_line(row['relevance'])}'"
             )
-        rows.append(
-            JudgementRow(
-                row["source"], row["query"], row["image_id"], int(row["relevance"]), row["by"], row["note"]
-            )
-        )
+        source, query, image_id, relevance, by, note = (row[column] for column in JudgementRow._fields)
+        rows.append(JudgementRow(source, query, image_id, int(relevance), by, note))
     return rows
 
 

@@ -1,1 +1,1 @@
-"""The network that is tuned: its two towers, what they read, which parameters train, by which loss, and its export."""
+"""The network that is tuned: its two towers, what they read, which parameters train, and its export."""

@@ -13,17 +13,12 @@ from torch.nn import functional
 
 
 class Slot(NamedTuple):
-    """Where a head sits in a network: an attribute of one of its modules, and its dotted name."""
+    """A head and where it sits in a network: an attribute of one of its modules, and its dotted name."""
 
+    head: nn.Module | nn.Parameter
     owner: nn.Module
     attribute: str
     name: str
-
-    @property
-    def head(self) -> nn.Module | nn.Parameter:
-        """The head as it is now."""
-        head: nn.Module | nn.Parameter = getattr(self.owner, self.attribute)
-        return head
 
 
 class Towers:
@@ -33,7 +28,7 @@ class Towers:
         network: in eval mode throughout, so that statistics of batch norms stay as they are.
         image_head, text_head: a module, a matrix that is multiplied from the right, or None where the
             trunk ends in the common space by itself.
-        slots: where they belong.
+        slots: the heads that there are, and where they belong.
         dropout: the share of a trunk's output that heads do not see while training.
     """
 
@@ -53,23 +48,19 @@ class Towers:
 
     def rejoined(self) -> nn.Module:
         """Put the heads back and return the network."""
-        for slot, head in zip(self.slots, self.heads(), strict=True):
+        for slot in self.slots:
             delattr(slot.owner, slot.attribute)
-            setattr(slot.owner, slot.attribute, head)
+            setattr(slot.owner, slot.attribute, slot.head)
         return self.network
-
-    def heads(self) -> list[nn.Module | nn.Parameter]:
-        """Return the heads that there are, in the order of ``slots``."""
-        return [head for head in (self.image_head, self.text_head) if head is not None]
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Return all parameters by the names that they have in the whole network."""
         parameters = dict(self.network.named_parameters())
-        for slot, head in zip(self.slots, self.heads(), strict=True):
+        for head, _, _, name in self.slots:
             if isinstance(head, nn.Parameter):
-                parameters[slot.name] = head
+                parameters[name] = head
             else:
-                parameters |= {f"{slot.name}.{key}": value for key, value in head.named_parameters()}
+                parameters |= {f"{name}.{key}": value for key, value in head.named_parameters()}
         return parameters
 
     def image_rows(self, features: Tensor, *, training: bool = False) -> Tensor:
@@ -94,7 +85,7 @@ def _slot(tower: nn.Module, prefix: str, attributes: Iterable[str]) -> Slot | No
         head = getattr(tower, attribute, None)
         has_weights = isinstance(head, nn.Module) and any(True for _ in head.parameters())
         if has_weights or isinstance(head, nn.Parameter):
-            return Slot(tower, attribute, f"{prefix}{attribute}")
+            return Slot(head, tower, attribute, f"{prefix}{attribute}")
     return None
 
 

@@ -33,8 +33,8 @@ class Progress(NamedTuple):
 
 def pool(
     queries: Mapping[str, str],
-    counted_relevant: Iterable[Mapping[str, Iterable[str]]],
-    runs: Iterable[Mapping[str, Sequence[tuple[str, float]]]],
+    counted_relevant: Sequence[Mapping[str, Iterable[str]]],
+    runs: Sequence[Mapping[str, Sequence[tuple[str, float]]]],
     depth: int,
 ) -> list[PooledQuery]:
     """Return the pool of every query, in the order of ``queries``.
@@ -47,16 +47,12 @@ def pool(
         runs: of each model, ``{query_id: [(image_id, score), …]}``, best first.
         depth: how many images of each ranking are pooled.
     """
-    images: dict[str, set[str]] = {query_id: set() for query_id in queries}
-    for relevant in counted_relevant:
-        for query_id in queries:
-            images[query_id].update(relevant.get(query_id, ()))
-    for run in runs:
-        for query_id in queries:
-            images[query_id].update(image_id for image_id, _ in run.get(query_id, ())[:depth])
-    return [
-        PooledQuery(query_id, text, tuple(sorted(images[query_id]))) for query_id, text in queries.items()
-    ]
+    pooled = []
+    for query_id, text in queries.items():
+        images = {image_id for relevant in counted_relevant for image_id in relevant.get(query_id, ())}
+        images |= {image_id for run in runs for image_id, _ in run.get(query_id, ())[:depth]}
+        pooled.append(PooledQuery(query_id, text, tuple(sorted(images))))
+    return pooled
 
 
 def most_suspicious_first(pooled: Iterable[PooledQuery], suspicion: Mapping[str, float]) -> list[PooledQuery]:
