@@ -21,6 +21,14 @@ class Pair(NamedTuple):
     query: int
 
 
+class Batch(NamedTuple):
+    """Pairs, the images that answer their texts, and their own images."""
+
+    pairs: list[Pair]
+    answers: set[int]
+    images: set[int]
+
+
 class Rows(NamedTuple):
     """The split by row: images sorted by id, queries sorted by id with their texts."""
 
@@ -77,38 +85,30 @@ def separate_batches(pairs: Sequence[Pair], size: int, relevant: Mapping[int, Se
     """Divide pairs into batches of at most ``size`` in which no image answers another's text.
 
     Several images share a text here, and an image has several texts: in a plain batch, a contrastive loss
-    would push apart what belongs together. Each pair goes to the first batch with room that it does not collide with, so that batches are full
-    where the data allows it. Batches of a single pair are left out.
+    would push apart what belongs together. Each pair goes to the first batch with room that it does not
+    collide with, so that batches are full where the data allows it. Batches of a single pair are left out.
 
     Args:
         pairs: in the order in which they are dealt out.
         size: of a batch.
         relevant: ``{query: images that answer it}``.
     """
-    batches: list[list[Pair]] = []
-    answered: list[set[int]] = []  # the images that answer a batch's texts
-    images: list[set[int]] = []
-    first_open = 0
+    batches: list[Batch] = []
+    with_room: list[Batch] = []
     for pair in pairs:
         mine = relevant[pair.query]
-        place = next(
-            (
-                i
-                for i in range(first_open, len(batches))
-                if len(batches[i]) < size and pair.image not in answered[i] and not mine & images[i]
-            ),
-            len(batches),
-        )
-        if place == len(batches):
-            batches.append([])
-            answered.append(set())
-            images.append(set())
-        batches[place].append(pair)
-        answered[place] |= mine
-        images[place].add(pair.image)
-        while first_open < len(batches) and len(batches[first_open]) >= size:
-            first_open += 1
-    return [batch for batch in batches if len(batch) >= SMALLEST]
+        fitting = (b for b in with_room if pair.image not in b.answers and not mine & b.images)
+        batch = next(fitting, None)
+        if batch is None:
+            batch = Batch([], set(), set())
+            batches.append(batch)
+            with_room.append(batch)
+        batch.pairs.append(pair)
+        batch.answers.update(mine)
+        batch.images.add(pair.image)
+        if len(batch.pairs) == size:
+            with_room.remove(batch)
+    return [batch.pairs for batch in batches if len(batch.pairs) >= SMALLEST]
 
 
 def _places(names: Sequence[str]) -> dict[str, int]:

@@ -56,7 +56,8 @@ def mix_with_base(
 ) -> Mixed:
     """Set the towers' weights to the mix with the lowest validation loss, then look at the test part once.
 
-    Mixes go from the base model (0) to the tuned one (1) in tenths; of equals, the one nearest to the base is chosen.
+    Mixes go from the base model (0) to the tuned one (1) in tenths; of equals, the one nearest to the base
+    is chosen.
     """
     points = []
     for step in range(STEPS + 1):

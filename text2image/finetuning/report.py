@@ -101,7 +101,8 @@ def card(name: str, run: FinetuneRun, base: Model, metrics: Mapping[str, Any], c
     """Return the model card, in the form that the Hugging Face hub reads."""
     licence = base.licence or "unknown"
     sizes = [(part, *row.values()) for part, row in metrics["split"].items()]
-    training, weight = metrics["training"], metrics["training"]["wise_ft_weight"]
+    training = metrics["training"]
+    epochs, best, weight = training["epochs"], training["best_epoch"], training["wise_ft_weight"]
     return f"""---
 {_front_matter(base.name, licence)}
 ---
@@ -130,7 +131,7 @@ Labels: {", ".join(run.sources)}. Near-duplicate images and all images of one te
 
 {_table(("setting", "value"), _settings(run))}
 
-{training["parameters"]:,} figures trained for {training["epochs"]} epochs, the best after {training["best_epoch"]}; the
+{training["parameters"]:,} figures trained for {epochs} epochs, the best after {best}; the
 weights are {weight:.1f} tuned and {1 - weight:.1f} base (WiSE-FT, chosen on the validation part).
 Parameters that differ from the base model's: {_listed(changed)}.
 """

@@ -69,9 +69,7 @@ def tune(
     """Train, mix with the base model, and measure both on the test part.
 
     Args:
-        base: the base model.
-        run: settings.
-        data: what it learns from and is measured on.
+        base, run, data: the base model, the settings, and what is learned from and measured on.
         runtime: batch size and workers for features that are computed once.
         checkpoint: where the run is kept; one that is there is gone on with, a finished one is not trained again.
         log: called with the figures of every epoch, those before a resume included.

@@ -34,9 +34,9 @@ def judge_agreement(source: str, rows: Iterable[JudgementRow]) -> dict[str, Any]
 def quadratic_kappa(first: Integers, second: Integers) -> float | None:
     """Return Cohen's kappa, with quadratic weights, of two judges who graded the same items.
 
-    ``kappa = 1 - n sum_i (x_i - y_i)^2 / sum_ij (x_i - y_j)^2``: how much the judges differ on the same items,
-    against how much they would by chance. 1 is full agreement, 0 what chance gives, below 0 is worse. The sums are of
-    whole numbers, and so exact.
+    ``kappa = 1 - n sum_i (x_i - y_i)^2 / sum_ij (x_i - y_j)^2``: how much the judges differ on the same
+    items, against how much they would by chance. 1 is full agreement, 0 what chance gives, below 0 is worse.
+    The sums are of whole numbers, and so exact.
 
     Sources: Cohen, A Coefficient of Agreement for Nominal Scales, 1960; Cohen, Weighted Kappa, 1968.
 

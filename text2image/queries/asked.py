@@ -1,7 +1,8 @@
 """What is asked of a label source, and which images answer it by labels, near-duplicates and judgements.
 
-What fine-tuned models have seen, or were chosen by, is excluded: no model is measured on it, so that all answer the
-same. Of a run's split only the part that ``evaluate.part`` names (by default, test) is asked and searched.
+What fine-tuned models have seen, or were chosen by, is excluded: no model is measured on it, so that all
+answer the same. Of a run's split only the part that ``evaluate.part`` names (by default, test) is asked and
+searched.
 """
 
 from collections import defaultdict
@@ -64,11 +65,8 @@ def ask(
     """Apply the rules of ``settings`` to the queries of a source.
 
     Args:
-        source: the label source.
-        queries: from :func:`read_label_queries`.
         judgements: of all sources.
         group_of: ``{image_id: near-duplicate group}`` of the whole gallery.
-        settings: params.yaml's section ``queries``.
     """
     strict = settings.relevance == "strict"
     same = {image: [image] for image in group_of} if strict else near_duplicates_of(group_of)

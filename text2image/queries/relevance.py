@@ -88,20 +88,14 @@ def judge_queries(
         by_label = {image: LABELLED for carrier in query.relevant for image in near[carrier]}
         graded = {**by_label, **judged.get(query.query_id, {})}
         grades = {image: grade for image, grade in graded.items() if grade > 0 and image in near}
-        reason = _why_left_out(query, grades, limit, generic_words)
+        reasons = {
+            GENERIC: is_generic(query.text, generic_words),
+            TOO_MANY: len(query.relevant) > limit,
+            NOTHING_LEFT: not grades,
+        }
+        reason = next((reason for reason, holds in reasons.items() if holds), None)
         if reason:
             left_out.append(LeftOut(query.query_id, query.text, reason))
         else:
             relevance[query.query_id] = grades
     return relevance, left_out
-
-
-def _why_left_out(
-    query: Query, grades: Mapping[str, int], limit: float, generic_words: Sequence[str]
-) -> str | None:
-    """Return why a query is not asked; None for one that is."""
-    if is_generic(query.text, generic_words):
-        return GENERIC
-    if len(query.relevant) > limit:
-        return TOO_MANY
-    return None if grades else NOTHING_LEFT

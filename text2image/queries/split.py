@@ -60,7 +60,6 @@ def assign(component_of: Mapping[str, int], shares: Mapping[str, float], seed: i
     Args:
         component_of: from :func:`components`.
         shares: of the queries, by part; they sum to 1.
-        seed: another seed, another split.
     """
     members: dict[int, list[str]] = defaultdict(list)
     for query in sorted(component_of):

@@ -22,11 +22,6 @@ class Cutout(NamedTuple):
     category: str
     captions: tuple[str, ...]
 
-    @property
-    def name(self) -> str:
-        """The product's name in words, such as ``film camera``."""
-        return self.path.stem.replace("-", " ")
-
 
 @lru_cache(maxsize=256)
 def load_cutout(path: Path) -> Image.Image:

@@ -115,6 +115,7 @@ def _draw_texts(rng: Random, cutout: Cutout) -> tuple[dict[str, str], dict[str, 
     words = wording.WORDINGS[cutout.category]
     brand_parts = (wording.BRAND_STARTS, wording.BRAND_ENDS)
     brand = "".join(rng.choice(wording.alternatives(part)) for part in brand_parts)
+    name = cutout.path.stem.replace("-", " ")  # such as "film camera"
     low, high = words.price
     amount = round(math.exp(rng.uniform(math.log(low), math.log(high))))
     cents = rng.choice((50, 90, 95, 99))
@@ -129,7 +130,7 @@ def _draw_texts(rng: Random, cutout: Cutout) -> tuple[dict[str, str], dict[str, 
     body, terms = rng.choice(wording.alternatives(words.bodies)), rng.choice(wording.TERMS)
     shared = {"body": body, "terms": terms, "price": offer, "badge": badge}
     first, other = (
-        {"brand": brand, "headline": headline.format(name=cutout.name), "button": button, **shared}
+        {"brand": brand, "headline": headline.format(name=name), "button": button, **shared}
         for headline, button in zip(headlines, buttons, strict=True)
     )
     return first, other

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Wording(NamedTuple):
-    """Texts for one category, alternatives separated by `` | ``; ``{name}`` in a headline is the product's name."""
+    """Texts for one category, separated by `` | ``; ``{name}`` in a headline is the product's name."""
 
     headlines: str
     bodies: str

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import nn
 
 from text2image.encoders.models.local_dir import CONFIG, text_tower_here
-from text2image.encoders.settings import HF_HUB, LOCAL_DIR, Model
+from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
 
 WEIGHTS = "open_clip_model.safetensors"
 NOT_COPIED = {".safetensors", ".bin", ".pt", ".pth", ".md"}
@@ -20,8 +20,8 @@ def write_model(folder: Path, network: nn.Module, base: Model, card: str) -> Non
     """Write weights, config, tokenizer and card into ``folder``; what is there already goes."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if base.name.startswith(LOCAL_DIR):
-        _copy_config(folder, Path(base.name.removeprefix(LOCAL_DIR)))
+    if source := checkpoint_directory(base.name):
+        _copy_config(folder, source)
     else:
         _write_config(folder, network, base)
     state = {key: value.detach().cpu().contiguous() for key, value in sorted(network.state_dict().items())}
@@ -38,8 +38,7 @@ def _copy_config(folder: Path, source: Path) -> None:
     for path in sorted(source.iterdir()):
         if path.is_file() and path.suffix not in NOT_COPIED:
             shutil.copyfile(path, folder / path.name)
-    override = text_tower_here(folder)
-    if override:
+    if override := text_tower_here(folder):
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         config["model_cfg"] |= override
         (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -49,11 +48,10 @@ def _write_config(folder: Path, network: nn.Module, base: Model) -> None:
     """Write the config of a registry or hub model, and the files of its tokenizer if it has any."""
     from open_clip.push_to_hf_hub import save_config_for_hf
 
-    config: dict[str, Any]
     if base.name.startswith(HF_HUB):
         from open_clip.factory import _get_hf_config
 
-        config = _get_hf_config(base.name.removeprefix(HF_HUB))["model_cfg"]
+        config: dict[str, Any] = _get_hf_config(base.name.removeprefix(HF_HUB))["model_cfg"]
     else:
         config = open_clip.get_model_config(base.name)
         if open_clip.get_pretrained_cfg(base.name, base.pretrained or "").get("quick_gelu"):
