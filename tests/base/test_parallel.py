@@ -1,7 +1,5 @@
 """Work in threads: in order, and never far ahead of the reader."""
 
-from __future__ import annotations
-
 import threading
 import time
 

@@ -1,7 +1,5 @@
 """The store of costly results: whole or not at all, shared between processes."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sqlite3
@@ -14,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from text2image.base.store import Store, cache_root, fingerprint, spaces
+from text2image.base.console import InputError
+from text2image.base.store import Store, cache_root, exclusive_lock, fingerprint, spaces
 
 
 def test_what_is_put_comes_back(tmp_path: Path) -> None:
@@ -143,3 +142,15 @@ def test_without_dvc_the_store_is_in_the_project_or_here(
     assert cache_root() == inside / ".cache"
     (tmp_path / "project" / ".dvc").mkdir()
     assert cache_root() == tmp_path / "project" / ".cache"
+
+
+def test_a_lock_is_held_once_and_given_back(tmp_path: Path) -> None:
+    store = tmp_path / "answers.sqlite"
+    with exclusive_lock(store):
+        held = pytest.raises(InputError, match=r"expected no other run .* holds .*answers\.lock")
+        with held, exclusive_lock(store):
+            pass
+        with exclusive_lock(tmp_path / "other.sqlite"):
+            pass
+    with exclusive_lock(store):
+        pass

@@ -59,13 +59,9 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         say("interrupted: finished work is kept, run the same command to go on")
         raise SystemExit(130) from None
-    if "torch" in sys.modules:
-        _end_process()
-
-
-def _end_process() -> None:
-    """End the process: taking apart the million objects that torch makes takes a second of every stage."""
-    atexit._run_exitfuncs()
+    if "torch" not in sys.modules:
+        return
+    atexit._run_exitfuncs()  # ending here, as taking apart the million objects of torch takes a second of every stage
     try:
         sys.stdout.flush()
         sys.stderr.flush()

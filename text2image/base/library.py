@@ -5,8 +5,6 @@ In the checkout a stage depends on directories of the library, such as ``text2im
 reruns what depends on a part exactly when that part changed.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

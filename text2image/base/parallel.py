@@ -1,11 +1,9 @@
 """Work in threads, in order, with a bounded number of results in memory."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
@@ -38,14 +36,11 @@ def in_threads(
     count = thread_count(workers)
     remaining = iter(tasks)
     with ThreadPoolExecutor(count, initializer=start) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for task in islice(remaining, WAITING * count):
-            waiting.append(pool.submit(function, task))
+        waiting = deque(pool.submit(function, task) for task in islice(remaining, WAITING * count))
         try:
             while waiting:
                 result = waiting.popleft().result()
                 waiting.extend(pool.submit(function, task) for task in islice(remaining, 1))
                 yield result
         finally:
-            for future in waiting:
-                future.cancel()
+            pool.shutdown(cancel_futures=True)

@@ -1,7 +1,5 @@
 """What sections of params.yaml are made of, and the section ``runtime``, which every subject may read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -74,13 +72,10 @@ def load_settings(path: Path, section: type[SectionType]) -> SectionType:
 
 def _describe(item: ErrorDetails) -> str:
     """Say in a few words what one pydantic error is about: key, what was expected, what was found."""
-    key = ".".join(str(part) for part in item["loc"]) or "the file"
-    kind, found = item["type"], one_line(repr(item.get("input")), 80)
-    if kind == "extra_forbidden":
-        return f"{key}: unknown key"
-    if kind == "missing":
-        return f"{key}: missing key"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if kind == "value_error":
-        return message if key == "the file" else f"{key}: {message}, found {found}"
-    return f"{key}: {message}, found {found}"
+    key = ".".join(map(str, item["loc"])) or "the file"
+    if problem := {"extra_forbidden": "unknown key", "missing": "missing key"}.get(item["type"]):
+        return f"{key}: {problem}"
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "value_error" and not item["loc"]:
+        return message
+    return f"{key}: {message}, found {one_line(repr(item.get('input')), 80)}"

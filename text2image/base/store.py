@@ -5,17 +5,16 @@ One SQLite file a *space*, which is named by everything but the image that deter
 ``DVC_ROOT``, so that queued and temporary experiments share it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
+
+from text2image.base.console import InputError
 
 PAGE_BYTES = 32768  # an embedding of 2 KB in pages of 4 KB would waste half the disk; 64 KB are slow to write
 LOOKUP_KEYS = 500
@@ -66,9 +65,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._db.close()
 
     def put(self, items: Iterable[tuple[str, bytes]]) -> None:
@@ -91,19 +88,33 @@ class Store:
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Return those ``keys`` that are not there, in their order."""
-        wanted = list(keys)
-        there: set[str] = set()
-        for start in range(0, len(wanted), LOOKUP_KEYS):
-            some = wanted[start : start + LOOKUP_KEYS]
-            marks = ",".join("?" * len(some))
-            rows = self._db.execute(f"SELECT key FROM results WHERE key IN ({marks})", some)
-            there.update(key for (key,) in rows)
-        return [key for key in wanted if key not in there]
+        absent = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT key FROM results)"
+        return [key for (key,) in self._db.execute(absent, (json.dumps(list(keys)),))]
+
+
+@contextmanager
+def exclusive_lock(store: Path) -> Iterator[None]:
+    """Hold the lock file beside a store's file, where two processes would pay twice for the same answers.
+
+    SQLite's locks end with their process, however it ends.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    path = store.with_suffix(".lock")
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            raise InputError(
+                f"expected no other run that asks for the same answers, found one, which holds {path}; "
+                "run the command again when it has ended: its answers are kept and shared"
+            ) from None
+        yield
 
 
 class Space(NamedTuple):
-    """A space of the store: its kind, file and determinants, its size, and when it was last opened (seconds
-    since 1970)."""
+    """A space of the store; ``used`` is when it was last opened, in seconds since 1970."""
 
     kind: str
     path: Path

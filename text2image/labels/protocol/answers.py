@@ -6,9 +6,8 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from text2image.base.console import progress
-from text2image.base.lock import exclusive_lock
 from text2image.base.settings import Runtime
-from text2image.base.store import Store
+from text2image.base.store import Store, exclusive_lock
 from text2image.collection.images import decoding_determinants
 from text2image.collection.manifest import ImageFile
 from text2image.labels.protocol.source import Answer, ComputedSource, LabelSource, PaidSource, StoredSource

@@ -14,9 +14,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from text2image.base.console import InputError, progress, say
-from text2image.base.lock import exclusive_lock
 from text2image.base.settings import OpenaiRuntime
-from text2image.base.store import Store, fingerprint
+from text2image.base.store import Store, exclusive_lock, fingerprint
 from text2image.collection.images import decoding_determinants
 from text2image.collection.locations import Location
 from text2image.collection.manifest import ImageFile
