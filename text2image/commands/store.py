@@ -7,7 +7,6 @@ model, label source or folder uses, and with ``--yes`` deletes them. Answers tha
 """
 
 import time
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,7 +24,7 @@ from text2image.params import Params, load_params
 from text2image.queries.judging.model import judge_determinants, judge_settings
 
 PAID = {"judgements", *(store_kind(name) for name in SOURCES if issubclass(source_class(name), PaidSource))}
-USED, UNUSED, UNKNOWN = "in use", "not in use", "unknown"
+UNUSED = "not in use"
 
 
 class Use(NamedTuple):
@@ -34,11 +33,18 @@ class Use(NamedTuple):
     spaces: set[tuple[str, str]]
     doubts: dict[str, str]
 
+    def add(self, kind: str, determine: Callable[[], Any]) -> None:
+        """Add a space by what determines it, or a doubt if that cannot be told."""
+        try:
+            self.spaces.add((kind, fingerprint(determine())))
+        except InputError as error:
+            self.doubts[kind] = str(error)
+
     def state(self, space: Space) -> str:
         """Say whether a space is used."""
         if (space.kind, space.path.stem) in self.spaces:
-            return USED
-        return UNKNOWN if space.kind in self.doubts else UNUSED
+            return "in use"
+        return "unknown" if space.kind in self.doubts else UNUSED
 
 
 def current_use(params: Params) -> Use:
@@ -53,25 +59,16 @@ def current_use(params: Params) -> Use:
         except FileNotFoundError:
             use.doubts["embeddings"] = f"model '{name}' has no card yet; run `dvc repro`"
             continue
-        for determine_vector in (image_determinants, text_determinants):
-            about = determine_vector(card, params.embed.precision)
-            use.spaces.add(("embeddings", fingerprint(about)))
-    about_of: dict[str, Callable[[], Any]] = {
-        "judgements": lambda: judge_determinants(
-            judge_settings(params.label.openai, params.judge.prompt, params.judge.budget_usd)
-        )
-    }
+        use.add("embeddings", partial(image_determinants, card, params.embed.precision))
+        use.add("embeddings", partial(text_determinants, card, params.embed.precision))
     for name in params.label.sources:
         source = load_source(name, params.label.settings(name))
         if isinstance(source, StoredSource):
-            about_of[store_kind(name)] = partial(all_determinants, source)
-    for kind, determine in about_of.items():
-        try:
-            use.spaces.add((kind, fingerprint(determine())))
-        except InputError as error:
-            use.doubts[kind] = str(error)
+            use.add(store_kind(name), partial(all_determinants, source))
+    judge = params.label.openai, params.judge.prompt, params.judge.budget_usd
+    use.add("judgements", lambda: judge_determinants(judge_settings(*judge)))
     root = location(params.data.images)
-    use.spaces.add(("catalog", fingerprint(catalog_determinants(root, params.catalog.max_pixels))))
+    use.add("catalog", partial(catalog_determinants, root, params.catalog.max_pixels))
     return use
 
 
@@ -97,12 +94,12 @@ def show(found: Sequence[Space], use: Use) -> None:
     print(f"{len(found)} spaces, {size(sum(space.bytes for space in found))} in {cache_root()}")
 
 
-def size(count: int) -> str:
+def size(count: float) -> str:
     """Return a number of bytes as people write it."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return f"{count:.3g} {unit}"
-        count /= 1000  # type: ignore[assignment]
+        count /= 1000
     return f"{count:,.2f} GB"
 
 
@@ -110,38 +107,32 @@ def prune(found: Sequence[Space], use: Use, *, yes: bool, paid: bool) -> None:
     """Delete the spaces that are not in use, or only say which they are."""
     for kind, doubt in use.doubts.items():
         say(f"{kind} is left alone: {doubt}")
-    unused = [space for space in found if use.state(space) == UNUSED]
-    kept = [] if paid else [space for space in unused if space.kind in PAID]
-    for space in kept:
-        say(
-            f"{space.kind}/{space.path.name} was paid for and stays ({space.entries:,} answers; --paid deletes it)"
-        )
-    going = [space for space in unused if space not in kept]
-    gone = 0
-    for space in going:
-        print(f"{space.kind}/{space.path.name}: {space.entries:,} entries, {size(space.bytes)}")
+    going = []
+    for space in (space for space in found if use.state(space) == UNUSED):
+        name = f"{space.kind}/{space.path.name}"
+        if space.kind in PAID and not paid:
+            say(f"{name} was paid for and stays ({space.entries:,} answers; --paid deletes it)")
+            continue
+        print(f"{name}: {space.entries:,} entries, {size(space.bytes)}")
         print(f"    {in_words(space.about)}")
-        if yes and delete(space.path):
-            gone += space.bytes
-        elif yes:
+        if yes and not delete(space.path):
             say(f"{space.path} is in use by another process and stays")
-    if yes:
-        print(f"{size(gone)} deleted")
-    else:
-        total = size(sum(space.bytes for space in going))
-        print(f"{len(going)} spaces with {total} would be deleted; --yes deletes them")
+        else:
+            going.append(space.bytes)
+    total = size(sum(going))
+    print(
+        f"{total} deleted"
+        if yes
+        else f"{len(going)} spaces with {total} would be deleted; --yes deletes them"
+    )
 
 
-def arguments(argv: Sequence[str] | None) -> Namespace:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser("t2i store", description="Look at and tidy up the store of costly results.")
     parser.add_argument("what", nargs="?", choices=["show", "prune"], default="show")
     parser.add_argument("--yes", action="store_true", help="delete what prune names")
     parser.add_argument("--paid", action="store_true", help="delete unused answers that were paid for, too")
-    return parser.parse_args(argv)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    options = arguments(argv)
+    options = parser.parse_args(argv)
     found, use = list(spaces(cache_root())), current_use(load_params())
     if options.what == "prune":
         prune(found, use, yes=options.yes, paid=options.paid)

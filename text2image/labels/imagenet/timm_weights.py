@@ -20,8 +20,6 @@ from text2image.base.console import InputError, one_line
 from text2image.formats.files import sha256
 
 KEY = "label.imagenet.model"
-CONFIG = "config.json"
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that a repository has, as timm chooses
 
 
 class Weights(NamedTuple):
@@ -59,9 +57,8 @@ def find_weights(model: str, *, local_only: bool) -> Weights:
             return Weights(model, {}, sorted(filter(Path.is_file, Path(model_id).iterdir())), {})
         if source == "hf-hub":
             repository, _, revision = model_id.partition("@")
-            config = Path(
-                hf_hub_download(repository, CONFIG, revision=revision or None, local_files_only=local_only)
-            )
+            get = partial(hf_hub_download, revision=revision or None, local_files_only=local_only)
+            config = Path(get(repository, "config.json"))
             commit = config.parent.name
             files = [config, _hub_weights(repository, commit, local_only=local_only)]
             return Weights(f"hf-hub:{repository}@{commit}", {}, files, {})
@@ -85,20 +82,20 @@ def _registry_model(model: str, *, local_only: bool) -> Weights:
     if config is None or not config.has_weights:
         raise LookupError("timm knows no weights of that name")
     if config.hf_hub_id:
-        path, overlay = _hub_weights(config.hf_hub_id, None, local_only=local_only), {}
+        path = _hub_weights(config.hf_hub_id, None, local_only=local_only)
     else:
-        path, overlay = _web_weights(config.url, local_only=local_only), {"custom_load": config.custom_load}
-    preprocessing = resolve_data_config(pretrained_cfg=config.to_dict())
-    return Weights(model, overlay | {"file": str(path)}, [path], preprocessing)
+        path = _web_weights(config.url, local_only=local_only)
+    overlay = {"file": str(path), "custom_load": not config.hf_hub_id and config.custom_load}
+    return Weights(model, overlay, [path], resolve_data_config(pretrained_cfg=config.to_dict()))
 
 
 def _hub_weights(repository: str, revision: str | None, *, local_only: bool) -> Path:
-    """Return the first of ``WEIGHTS`` that a repository has."""
+    """Return the weights in a repository; of two formats the one that timm chooses."""
     get = partial(hf_hub_download, repository, revision=revision, local_files_only=local_only)
     try:
-        return Path(get(WEIGHTS[0]))
+        return Path(get("model.safetensors"))
     except EntryNotFoundError:
-        return Path(get(WEIGHTS[1]))
+        return Path(get("pytorch_model.bin"))
 
 
 def _web_weights(url: str, *, local_only: bool) -> Path:

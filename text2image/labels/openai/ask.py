@@ -11,7 +11,7 @@ from text2image.base.console import InputError, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai import service
-from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost
+from text2image.labels.openai.budget import Budget, Tokens, cost
 from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.pace import Pace, backoff
 from text2image.labels.openai.schema import Question, read_completion, reported_usage
@@ -25,57 +25,43 @@ class Stopped(Exception):
     """The run is ending: send nothing more."""
 
 
-def ask_now(
-    images: Sequence[ImageFile],
-    stored: Mapping[str, Answer],
-    settings: Settings,
-    runtime: OpenaiRuntime,
-    question: Question,
-) -> Generator[ImageAnswer, None, None]:
-    """Yield ``(image_id, answer)`` as answers arrive; ends early, with a line of why, at the budget.
-
-    Images that stay without an answer after all retries get ``{"failure": …, "transient": True}``.
-    What has arrived is yielded before an error ends the run. What the ``stored`` answers for the gallery cost
-    counts towards the budget.
-
-    Raises:
-        InputError: the server refuses, or several images in a row get no answer.
-    """
-    asker = Asker(settings, runtime, stored, question)
-    with asyncio.Runner() as runner:  # cancels whatever is in flight when the consumer goes away
-        task = runner.get_loop().create_task(asker.run(images))
-        while (arrived := runner.run(asker.arrived.get())) is not None:
-            yield arrived
-        asker.report()
-        runner.run(asyncio.wait([task]))
-    task.result()
-
-
 class Asker:
-    """One run: its client, limits and counters."""
+    """One run: its client, limits and counters. What the ``stored`` answers cost counts towards the budget."""
 
     def __init__(
-        self,
-        settings: Settings,
-        runtime: OpenaiRuntime,
-        stored: Mapping[str, Answer],
-        question: Question,
+        self, settings: Settings, runtime: OpenaiRuntime, stored: Mapping[str, Answer], question: Question
     ) -> None:
         self.settings, self.runtime, self.question = settings, runtime, question
-        self.arrived: asyncio.Queue[ImageAnswer | None] = asyncio.Queue()
+        self._arrived: asyncio.Queue[ImageAnswer | None] = asyncio.Queue()
         self._client = openai.AsyncOpenAI(**service.client_options(settings, runtime.timeout))
         self._requests = Pace(runtime.requests_per_minute)
         self._minute_tokens = Pace(runtime.tokens_per_minute)
         self._tokens = Tokens(settings, stored.values())
-        spent = sum(answer_cost(settings, answer) for answer in stored.values())
-        self._budget = Budget(settings.budget_usd, spent)
+        self._budget = Budget(settings, stored.values())
         self._stop = asyncio.Event()
         self._probe = asyncio.Lock()
         self._retries: Counter[str] = Counter()
         self._lost = self._lost_in_a_row = 0
         self._out_of_money = False
 
-    def report(self) -> None:
+    def ask(self, images: Sequence[ImageFile]) -> Generator[ImageAnswer, None, None]:
+        """Yield ``(image_id, answer)`` as answers arrive; ends early, with a line of why, at the budget.
+
+        Images that stay without an answer after all retries get ``{"failure": …, "transient": True}``.
+        What has arrived is yielded before an error ends the run.
+
+        Raises:
+            InputError: the server refuses, or several images in a row get no answer.
+        """
+        with asyncio.Runner() as runner:  # cancels whatever is in flight when the consumer goes away
+            task = runner.get_loop().create_task(self._run(images))
+            while (arrived := runner.run(self._arrived.get())) is not None:
+                yield arrived
+            self._report()
+            runner.run(asyncio.wait([task]))
+        task.result()
+
+    def _report(self) -> None:
         """Say what the run met with, which no file records since it differs from run to run."""
         title, key = self.question.title, self.question.budget_key
         if self._retries:
@@ -89,8 +75,8 @@ class Asker:
                 f"{self._budget.spent:.6f} spent; raise it to go on"
             )
 
-    async def run(self, images: Sequence[ImageFile]) -> None:
-        """Ask about all images; None follows the last answer that has ``arrived``."""
+    async def _run(self, images: Sequence[ImageFile]) -> None:
+        """Ask about all images; None follows the last answer that arrived."""
         queue = iter(images)
         count = min(self.runtime.concurrency, len(images))
         try:
@@ -98,7 +84,7 @@ class Asker:
                 workers = [asyncio.create_task(self._work(queue)) for _ in range(count)]
                 ended = await asyncio.gather(*workers, return_exceptions=True)
         finally:
-            self.arrived.put_nowait(None)
+            self._arrived.put_nowait(None)
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
@@ -112,7 +98,7 @@ class Asker:
                 except BaseException:
                     self._stop.set()
                     raise
-                self.arrived.put_nowait((image.image_id, answer))
+                self._arrived.put_nowait((image.image_id, answer))
                 self._watch(answer)
 
     def _watch(self, answer: Answer) -> None:

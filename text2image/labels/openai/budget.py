@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from text2image.collection.manifest import ImageFile
@@ -85,9 +86,7 @@ def estimate(settings: Settings, images: int, answers: Collection[Answer]) -> st
     """Say about what answers for so many more images will cost, going by the ``answers`` so far."""
     known = [usage for answer in answers for usage in usages(answer)]
     if known:
-        sent, received = (
-            sum(usage[key] for usage in known) / len(known) for key in ("input_tokens", "output_tokens")
-        )
+        sent, received = (fmean(usage[key] for usage in known) for key in ("input_tokens", "output_tokens"))
         basis = f"as the {len(known)} answers so far"
     else:
         sent = first_guess(settings, settings.max_side, settings.max_side)
@@ -110,7 +109,7 @@ def estimate(settings: Settings, images: int, answers: Collection[Answer]) -> st
 class Tokens:
     """Upper estimates of input tokens, corrected by what answers report."""
 
-    def __init__(self, settings: Settings, answers: Iterable[Answer] = ()) -> None:
+    def __init__(self, settings: Settings, answers: Iterable[Answer]) -> None:
         self._settings = settings
         self._ratio = 1.0
         self._most = max((usage["input_tokens"] for answer in answers for usage in usages(answer)), default=0)
@@ -131,13 +130,14 @@ class Tokens:
 
 
 class Budget:
-    """Money spent and promised; every request is paid for at its worst price before it is sent.
+    """Money spent (on ``answers`` so far) and promised: every request, at its worst price, before it is sent.
 
     All amounts in USD. ``limit`` None for no limit.
     """
 
-    def __init__(self, limit: float | None, spent: float = 0.0) -> None:
-        self.limit, self.spent, self.promised = limit, spent, 0.0
+    def __init__(self, settings: Settings, answers: Iterable[Answer]) -> None:
+        self.limit, self.promised = settings.budget_usd, 0.0
+        self.spent = sum(answer_cost(settings, answer) for answer in answers)
         self._settled = asyncio.Event()
 
     def fits(self, amount: float) -> bool:

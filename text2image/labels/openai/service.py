@@ -79,10 +79,10 @@ def wait_to_retry(error: openai.APIError, settings: Settings) -> float:
     if isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError):
         return 0.0
     if not isinstance(error, openai.APIStatusError):
-        raise fatal(error, settings)
+        raise fatal(error, settings) from None
     status, out_of_money = error.status_code, error.code == "insufficient_quota"
     if not (status >= 500 or status in (408, 409) or (status == 429 and not out_of_money)):
-        raise fatal(error, settings)
+        raise fatal(error, settings) from None
     seconds = retry_after(error.response.headers)
     if seconds > LONGEST_ASKED:
         raise InputError(
@@ -114,16 +114,10 @@ def fatal(error: openai.APIError, settings: Settings) -> InputError:
             f"expected an account with credit at {where}, found that its quota is used up (status 429); "
             "answers so far are kept, run again when there is credit"
         )
-    said = _message(error).replace(os.environ.get(KEY, "").strip() or "\0", f"[{KEY}]")
+    message = error.body.get("message") if isinstance(error.body, dict) else None
+    said = message if isinstance(message, str) else ""
+    said = said.replace(os.environ.get(KEY, "").strip() or "\0", f"[{KEY}]")
     return InputError(
         f"expected {where} to take requests for model '{settings.model}' (params key label.openai.model), "
         f"found {describe(error)}{f': {one_line(said)}' if said else ''}"
     )
-
-
-def _message(error: openai.APIError) -> str:
-    """Return what the server says of an error, if it says it in the usual form."""
-    body = error.body
-    inner = body.get("error", body) if isinstance(body, dict) else None
-    message = inner.get("message") if isinstance(inner, dict) else inner
-    return message if isinstance(message, str) else ""

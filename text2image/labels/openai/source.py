@@ -50,14 +50,14 @@ class Source(PaidSource):
         if not todo and not (in_batches and waiting):
             return
         if in_batches:
-            from text2image.labels.openai.batches.run import ask_in_batches
+            from text2image.labels.openai.batches.run import BatchRun
 
-            answers = ask_in_batches(todo, stored, self.settings, runtime.openai, pending)
+            answers = BatchRun(self.settings, runtime.openai, stored, pending).ask(todo)
         else:
-            from text2image.labels.openai.ask import ask_now
+            from text2image.labels.openai.ask import Asker
 
             question = texts_question(self.settings)
-            answers = ask_now(todo, stored, self.settings, runtime.openai, question)
+            answers = Asker(self.settings, runtime.openai, stored, question).ask(todo)
         with closing(answers):
             for image_id, answer in answers:
                 yield image_id, with_earlier(answer, stored.get(image_id))

@@ -54,15 +54,10 @@ class NoLabel(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What a free source may read besides the images.
+    """What a free source may read besides the images."""
 
-    Attributes:
-        table: its file in data/label_inputs.
-        manifest: every usable file of the collection.
-    """
-
-    table: Path
-    manifest: Sequence[ManifestEntry]
+    table: Path  # its file in data/label_inputs
+    manifest: Sequence[ManifestEntry]  # every usable file of the collection
 
 
 class BaseSource:
@@ -91,8 +86,7 @@ class StoredSource(BaseSource, ABC):
     def determinants(self) -> dict[str, Any]:
         """Return, as JSON, all that determines an answer besides the image: model, weights, prompt, size.
 
-        Only what is on this machine is looked at. A change makes other answers: what is stored stays, and is not
-        found.
+        Only what is on this machine is looked at. A change makes other answers.
 
         Raises:
             InputError: the model is not on this machine.
@@ -127,9 +121,7 @@ class ComputedSource(StoredSource):
     task_size: tuple[int, int | None] = (64, 512)
 
     def fetch(self) -> None:
-        """Download what the determinants depend on, or the newest of it if it has changed.
-
-        Without a network, what was downloaded before has to do.
+        """Download the newest of what the determinants depend on; without a network, what is there has to do.
 
         Raises:
             InputError: it cannot be had.

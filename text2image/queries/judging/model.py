@@ -20,7 +20,7 @@ from text2image.collection.images import decoding_determinants
 from text2image.collection.locations import Location
 from text2image.collection.manifest import ImageFile
 from text2image.formats.texts import normalise_text
-from text2image.labels.openai.ask import ask_now
+from text2image.labels.openai.ask import Asker
 from text2image.labels.openai.budget import unanswered, with_earlier
 from text2image.labels.openai.encode import Upload
 from text2image.labels.openai.schema import Form, Question, determinants, request_body
@@ -121,7 +121,8 @@ def judge_by_model(
         texts = {key: text for key, (text, _) in pairs.items()}
         bar = progress(total=len(asked), unit="image", title=f"judge {session.source}")
         try:
-            with bar, closing(ask_now(asked, kept, settings, runtime, question(settings, texts))) as coming:
+            asker = Asker(settings, runtime, kept, question(settings, texts))
+            with bar, closing(asker.ask(asked)) as coming:
                 for key, answer in coming:
                     if not answer.get("transient"):
                         store.put([(key, json.dumps(with_earlier(answer, kept.get(key))).encode())])

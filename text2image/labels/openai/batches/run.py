@@ -17,55 +17,47 @@ from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
 
 
-def ask_in_batches(
-    images: Sequence[ImageFile],
-    stored: Mapping[str, Answer],
-    settings: Settings,
-    runtime: OpenaiRuntime,
-    pending: PendingBatches,
-) -> Generator[ImageAnswer, None, None]:
-    """Yield ``(image_id, answer)`` for all images, waiting for batches as long as they take.
-
-    Batches of earlier runs are collected, never submitted again. The rest is submitted as far as the
-    budget goes at its worst price, in as many rounds as it takes to use it up; what expired or failed
-    for a moment is submitted again, ``runtime.openai.max_retries`` times at most.
-
-    Raises:
-        InputError: the service refuses, a batch was cancelled, or a whole round brought no answer.
-    """
-    run = BatchRun(stored, settings, runtime, pending)
-    todo = {image.image_id: image for image in images}
-    attempts: Counter[str] = Counter()
-    run.recover()
-    while run.submit(list(todo.values())):
-        for image_id, answer in run.collect():
-            attempts[image_id] += 1
-            if not answer.get("transient") or attempts[image_id] > runtime.max_retries:
-                todo.pop(image_id, None)
-                yield image_id, answer
-    if todo:
-        say(
-            f"label openai: stopped before label.openai.budget_usd {settings.budget_usd} would be exceeded, "
-            f"{run.budget.spent:.6f} spent, {len(todo)} images not asked; raise it to go on"
-        )
-
-
 class BatchRun:
     """The budget, the open batches and the troubles of one run."""
 
     def __init__(
         self,
-        stored: Mapping[str, Answer],
         settings: Settings,
         runtime: OpenaiRuntime,
+        stored: Mapping[str, Answer],
         pending: PendingBatches,
     ) -> None:
-        self.settings, self.pending, self.stored = settings, pending, stored
+        self.settings, self.runtime, self.stored, self.pending = settings, runtime, stored, pending
         self.service = BatchService(settings, runtime)
-        self.budget = Budget(settings.budget_usd, sum(answer_cost(settings, a) for a in stored.values()))
+        self.budget = Budget(settings, stored.values())
         self.answered = 0
         self._tokens = Tokens(settings, stored.values())
         self._promised: dict[str, float] = {}
+
+    def ask(self, images: Sequence[ImageFile]) -> Generator[ImageAnswer, None, None]:
+        """Yield ``(image_id, answer)`` for all images, waiting for batches as long as they take.
+
+        Batches of earlier runs are collected, never submitted again. The rest is submitted as far as the
+        budget goes at its worst price, in as many rounds as it takes to use it up; what expired or failed
+        for a moment is submitted again, ``runtime.openai.max_retries`` times at most.
+
+        Raises:
+            InputError: the service refuses, a batch was cancelled, or a whole round brought no answer.
+        """
+        todo = {image.image_id: image for image in images}
+        attempts: Counter[str] = Counter()
+        self.recover()
+        while self.submit(list(todo.values())):
+            for image_id, answer in self.collect():
+                attempts[image_id] += 1
+                if not answer.get("transient") or attempts[image_id] > self.runtime.max_retries:
+                    todo.pop(image_id, None)
+                    yield image_id, answer
+        if todo:
+            say(
+                f"label openai: stopped before label.openai.budget_usd {self.settings.budget_usd} would be exceeded, "
+                f"{self.budget.spent:.6f} spent, {len(todo)} images not asked; raise it to go on"
+            )
 
     def recover(self) -> None:
         """Find out about batches that were being created when a run was killed; promise what is open."""
@@ -78,7 +70,8 @@ class BatchRun:
                 self.pending.forget(entry)
         each = cost(self.settings, self._worst_tokens(), batch=True)
         for entry in self.pending.entries():
-            self._promise(entry, each * len(entry.images))
+            self._promised[entry.tag] = each * len(entry.images)
+        self.budget.promised = sum(self._promised.values())
 
     def submit(self, images: Sequence[ImageFile]) -> bool:
         """Submit batches of the ``images`` that wait in none, as far as the budget allows.
@@ -96,7 +89,8 @@ class BatchRun:
                 file_id = self.service.upload(batch.file)
             entry = Pending(uuid.uuid4().hex, batch.images)
             self.pending.keep(entry)
-            self._promise(entry, batch.worst)
+            self._promised[entry.tag] = batch.worst
+            self.budget.promised += batch.worst
             batch_id = self._create(entry, file_id)
             self.pending.keep(entry._replace(batch_id=batch_id))
             say(f"label openai: {len(batch.images)} images submitted as batch {one_line(batch_id)}")
@@ -144,10 +138,6 @@ class BatchRun:
             self._tokens.learn(side, side, used["input_tokens"])
         spent = sum(answer_cost(self.settings, answers[image]) for image in answers.keys() - known)
         self.budget.settle(self._promised.pop(entry.tag), spent)
-
-    def _promise(self, entry: Pending, amount: float) -> None:
-        self._promised[entry.tag] = amount
-        self.budget.promised += amount
 
     def _worst_tokens(self) -> tuple[int, int]:
         side = self.settings.max_side
