@@ -309,8 +309,7 @@ def quality(name: str = "builtin") -> list[Quality]:
     from text2image.encoders.embedding import embed_images, embed_texts
     from text2image.encoders.models.card import load_card
     from text2image.encoders.models.load import load_model
-    from text2image.evaluation.measures import hit_rate, reciprocal_rank
-    from text2image.evaluation.ranked import query_starts
+    from text2image.evaluation.ranked import best_rank
     from text2image.formats.trec import read_qrels, read_queries
     from text2image.params import load_params
     from text2image.retrieval.ranking import ranks, score_blocks
@@ -334,10 +333,9 @@ def quality(name: str = "builtin") -> list[Quality]:
             ids = [query_id for query_id in texts if query_id in qrels]
             pairs = relevant_pairs(ids, [image.image_id for image in files], qrels)
             scores = np.concatenate([block for _, block in score_blocks(queries, images)])
-            starts = query_starts(np.bincount(pairs.rows))
-            ranked = ranks(scores, pairs.rows, pairs.columns)
-            hits, reciprocals = hit_rate(ranked, starts, 5).mean(), reciprocal_rank(ranked, starts).mean()
-            found.append(Quality(source, precision, float(hits), float(reciprocals)))
+            starts = np.searchsorted(pairs.rows, np.arange(len(ids)))
+            best = best_rank(ranks(scores, pairs.rows, pairs.columns), starts)
+            found.append(Quality(source, precision, float((best <= 5).mean()), float((1 / best).mean())))
     return found
 
 

@@ -13,9 +13,8 @@ import pytrec_eval
 from ir_measures import RR, R, Success, nDCG
 
 from benchmarks.table import Row, against, reference, report, seconds
-from text2image.evaluation.measures import reported
+from text2image.evaluation.measures import per_query, reported
 from text2image.evaluation.ranked import RankedQueries
-from text2image.evaluation.results import per_query
 
 N_QUERIES, DEPTH, K = 100_000, 100, 10
 PART = f"measures of {N_QUERIES:,} queries, {DEPTH} images each"

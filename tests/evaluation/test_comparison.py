@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 
 from tests.evaluation.test_intervals import clustered_ranks, measures
+from text2image.evaluation import comparison
 from text2image.evaluation.comparison import (
-    ONE_MODEL,
     Comparison,
     compare,
-    compare_models,
     detectable_difference,
     holm,
     randomisation_test,
@@ -21,8 +20,10 @@ from text2image.evaluation.comparison import (
 )
 from text2image.evaluation.intervals import difference_intervals
 from text2image.evaluation.measures import MRR, Measure
+from text2image.evaluation.outputs import ONE_MODEL, compare_models
 from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results
+from text2image.evaluation.summary import Resampling
 from text2image.queries.clusters import cluster_sums
 
 
@@ -77,13 +78,12 @@ def test_p_values_by_hand() -> None:
 
 
 @pytest.mark.parametrize("block_signs", [1, 1000, 10**6])
-def test_blocks_change_nothing(block_signs: int) -> None:
+def test_blocks_change_nothing(block_signs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, clusters = two_models(0)
     sums, _ = cluster_sums(first - second, clusters)
-    np.testing.assert_array_equal(
-        randomisation_test(sums, permutations=300, seed=1, block_signs=block_signs),
-        randomisation_test(sums, permutations=300, seed=1),
-    )
+    expected = randomisation_test(sums, permutations=300, seed=1)
+    monkeypatch.setattr(comparison, "BLOCK_SIGNS", block_signs)
+    np.testing.assert_array_equal(randomisation_test(sums, permutations=300, seed=1), expected)
 
 
 def test_order_changes_no_byte() -> None:
@@ -173,18 +173,19 @@ def test_verdicts_by_hand() -> None:
 
 
 def results(values: np.ndarray, clusters: np.ndarray) -> Results:
-    """Return results of queries q0, q1, … with hit_rate@5 and mrr."""
+    """Return results of queries q0, q1, … from their hit_rate@5 and mrr."""
     queries = pd.DataFrame({"query_id": [f"q{i}" for i in range(len(clusters))]})
     one = np.ones(len(clusters), dtype=np.int64)
-    measures = pd.DataFrame(values, columns=["hit_rate@5", "mrr"])
-    return Results(queries, measures, RankedQueries(one, one, one, 9, clusters))
+    return Results(
+        queries, RankedQueries(np.rint(1 / values[:, 1]).astype(np.int64), one, one, 500, clusters)
+    )
 
 
 def test_all_pairs_are_compared_and_corrected_together() -> None:
     first, second, clusters = two_models(4)
     a, b = (results(values, clusters) for values in (first, second))
     models = {("a", "s"): a, ("a", "t"): a, ("b", "s"): b, ("c", "s"): a}
-    table = compare_models(models, [HIT_RATE, MRR], HIT_RATE, resamples=2000, seed=1)
+    table = compare_models(models, [HIT_RATE, MRR], HIT_RATE, Resampling(2000, 1))
     assert table["t"] == {"summary": [ONE_MODEL]}
     assert list(table["s"]) == ["summary", "a - b", "a - c", "b - c"]
     assert len(table["s"]["summary"]) == 3
@@ -195,7 +196,7 @@ def test_all_pairs_are_compared_and_corrected_together() -> None:
         assert one.p_value <= figures["p_holm"] <= 1.0
     fewer = results(second[1:], clusters[1:])
     with pytest.raises(ValueError, match="expected all models on the same queries"):
-        compare_models({("a", "s"): a, ("b", "s"): fewer}, [MRR], MRR, resamples=9, seed=1)
+        compare_models({("a", "s"): a, ("b", "s"): fewer}, [MRR], MRR, Resampling(9, 1))
 
 
 def test_the_verdict_does_not_depend_on_who_is_first() -> None:

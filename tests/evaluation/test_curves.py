@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from text2image.evaluation.curves import STEPS, HitRateAt, hit_rate_curve, rank_shares, reciprocal_rank_curve
+from text2image.evaluation.curves import STEPS, hit_rate_curve, rank_shares, reciprocal_rank_curve
 from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.summary import Resampling
 
@@ -21,10 +21,9 @@ def test_the_area_below_the_reciprocal_ranks_is_the_mrr() -> None:
 
 def test_the_curve_of_hit_rates_has_intervals() -> None:
     queries = RankedQueries(np.array([1, 3, 2, 9]), np.full(4, 2), np.array([1, 2, 1]), 10, np.arange(3))
-    points = list(hit_rate_curve(queries, Resampling(2000, 1)))
-    assert [point.k for point in points] == [1, 2, 3, 5, 7, 10]
-    assert [point.hit_rate for point in points] == pytest.approx([1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 1])
-    assert all(point.low <= point.hit_rate <= point.high for point in points)
-    assert points[0].chance == pytest.approx((0.1 + 0.2 + 0.1) / 3)
-    assert points[-1].chance == pytest.approx(1.0)
-    assert points[-1] == HitRateAt(10, 1.0, points[-1].low, 1.0, points[-1].chance)
+    points = hit_rate_curve(queries, Resampling(2000, 1))
+    assert points["k"].tolist() == [1, 2, 3, 5, 7, 10]
+    assert points["hit_rate"].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 1])
+    assert (points["low"] <= points["hit_rate"]).all()
+    assert (points["hit_rate"] <= points["high"]).all()
+    assert points["chance"].iloc[[0, -1]].tolist() == pytest.approx([(0.1 + 0.2 + 0.1) / 3, 1.0])

@@ -5,10 +5,10 @@ import pandas as pd
 
 from text2image.evaluation.examples import (
     Picture,
-    best_queries,
     choose_examples,
+    extreme_queries,
     most_instructive,
-    worst_queries,
+    with_margins,
 )
 from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results
@@ -34,7 +34,7 @@ def queries(*ranks: int, clusters: str = "0012", irrelevant: float = 0.25) -> pd
 
 def results(table: pd.DataFrame) -> Results:
     none = np.zeros(0, dtype=np.int64)
-    return Results(table, pd.DataFrame(), RankedQueries(none, none, none, 9, none))
+    return Results(table, RankedQueries(none, none, none, 9, none))
 
 
 def test_the_sheets_draw_these_columns() -> None:
@@ -42,19 +42,21 @@ def test_the_sheets_draw_these_columns() -> None:
 
 
 def test_the_best_and_the_worst_one_a_cluster() -> None:
-    table = queries(1, 1, 1, 7)
-    assert best_queries(table, 3)["text"].tolist() == ["a", "c", "d"], (
+    table = with_margins(queries(1, 1, 1, 7))
+    assert extreme_queries(table, "best", 3)["text"].tolist() == ["a", "c", "d"], (
         "b is of the cluster of a, whose margin is larger"
     )
-    assert worst_queries(table, 2)["text"].tolist() == ["d", "c"], "of those at rank 1 the smallest margin"
-    assert best_queries(table, 1)["text"].tolist() == ["a"]
-    alone = queries(1, 1, 1, 1, irrelevant=np.nan)
-    assert best_queries(alone, 1)["margin"].tolist() == [1.5], "-1 is the score of no irrelevant image"
+    assert extreme_queries(table, "worst", 2)["text"].tolist() == ["d", "c"], (
+        "of those at rank 1 the smallest margin"
+    )
+    assert extreme_queries(table, "best", 1)["text"].tolist() == ["a"]
+    alone = with_margins(queries(1, 1, 1, 1, irrelevant=np.nan))
+    assert alone["margin"][0] == 1.5, "-1 is the score of no irrelevant image"
 
 
 def test_the_most_instructive_queries_are_those_on_which_models_differ() -> None:
     tables = {"x": queries(1, 1, 7, 2), "y": queries(1, 9, 7, 1), "z": queries(2, 5, 7, 4)}
-    assert [tuple(one) for one in most_instructive(tables, 5)] == [(1, "x", "y"), (3, "y", "z")], (
+    assert most_instructive(tables, 5) == [(1, "x", "y"), (3, "y", "z")], (
         "one a cluster, none on which all agree"
     )
     assert len(most_instructive(tables, 1)) == 1

@@ -1,10 +1,9 @@
-"""Intervals against literals, a naive bootstrap and simulation; clusters of queries by hand."""
-
-import time
+"""Intervals against literals, a naive bootstrap and simulation."""
 
 import numpy as np
 import pytest
 
+from text2image.evaluation import intervals
 from text2image.evaluation.intervals import (
     bootstrap_means,
     cluster_intervals,
@@ -14,7 +13,7 @@ from text2image.evaluation.intervals import (
     student_t,
 )
 from text2image.evaluation.medians import median_interval
-from text2image.queries.clusters import canonical, cluster_sums, query_clusters
+from text2image.queries.clusters import canonical, cluster_sums
 
 UNIT = 2.0**-30
 
@@ -84,11 +83,11 @@ def test_resampled_means_equal_a_naive_loop() -> None:
 
 
 @pytest.mark.parametrize("block_draws", [1, 100, 997, 10**6])
-def test_blocks_change_nothing(block_draws: int) -> None:
+def test_blocks_change_nothing(block_draws: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sums, counts = canonical(*cluster_sums(*example()))
-    np.testing.assert_array_equal(
-        bootstrap_means(sums, counts, 200, 5, block_draws), bootstrap_means(sums, counts, 200, 5)
-    )
+    expected = bootstrap_means(sums, counts, 200, 5)
+    monkeypatch.setattr(intervals, "BLOCK_DRAWS", block_draws)
+    np.testing.assert_array_equal(bootstrap_means(sums, counts, 200, 5), expected)
 
 
 def test_order_and_labels_change_no_byte() -> None:
@@ -164,41 +163,6 @@ def test_standard_error_by_hand() -> None:
 def test_student_t_against_the_table(freedom: int, expected: float) -> None:
     assert student_t(0.975, freedom) == pytest.approx(expected, abs=5e-5)
     assert student_t(0.025, freedom) == pytest.approx(-student_t(0.975, freedom))
-
-
-def test_query_clusters_by_hand() -> None:
-    """Queries 0 and 3 share group 7, 3 and 4 share group 5; 2 has no pair."""
-    queries, groups = np.array([0, 1, 3, 3, 4]), np.array([7, 9, 7, 5, 5])
-    assert query_clusters(queries, groups, 5).tolist() == [0, 1, 2, 0, 0]
-    assert query_clusters(np.empty(0, int), np.empty(0, int), 2).tolist() == [0, 1]
-    with pytest.raises(ValueError, match=r"queries in \[0, 4\)"):
-        query_clusters(queries, groups, 4)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_query_clusters_equal_a_naive_union(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    queries, groups = generator.integers(0, 300, 320), generator.integers(0, 250, 320)
-    naive = list(range(550))
-    for left, right in zip(queries.tolist(), (300 + groups).tolist(), strict=True):
-        low, high = sorted((naive[left], naive[right]))
-        naive = [low if cluster == high else cluster for cluster in naive]
-    np.testing.assert_array_equal(
-        query_clusters(queries, groups, 300), np.unique(naive[:300], return_inverse=True)[1]
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("chain", [False, True])
-def test_100_000_queries_take_less_than_a_second(chain: bool) -> None:
-    """Small clusters, and one chain through all queries in random order."""
-    generator, n = np.random.default_rng(0), 100_000
-    queries = np.repeat(generator.permutation(n), 2)
-    groups = (np.arange(2 * n) + 1) // 2 if chain else generator.integers(0, n, 2 * n)
-    start = time.perf_counter()
-    found = query_clusters(queries, groups, n)
-    assert time.perf_counter() - start < 1.0
-    assert not chain or found.max() == 0
 
 
 def test_the_interval_of_a_median_holds_it_and_ignores_the_order() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ir_measures import RR, R, Success, nDCG
 
-from text2image.evaluation.measures import Measure
+from text2image.evaluation.measures import MRR, Measure
 from text2image.evaluation.ranked import RankedQueries
 from text2image.formats.texts import Query
 from text2image.formats.trec import read_qrels, run_lines, write_qrels
@@ -45,15 +45,13 @@ def test_measures_agree_with_ir_measures_on_our_own_files(tmp_path: Path, tied: 
         len(image_ids),
         np.arange(len(queries)),
     )
-    measures = {"mrr": RR, "ndcg@10": nDCG @ 10}
-    measures |= {f"hit_rate@{k}": Success @ k for k in (1, 5, 10)} | {
-        f"recall@{k}": R @ k for k in (1, 5, 10)
-    }
+    measures = {MRR: RR, Measure("ndcg", 10): nDCG @ 10}
+    for k in (1, 5, 10):
+        measures |= {Measure("hit_rate", k): Success @ k, Measure("recall", k): R @ k}
     theirs = ir_measures.calc_aggregate(
         measures.values(),
         ir_measures.read_trec_qrels(str(tmp_path / "q.qrels")),
         ir_measures.read_trec_run(str(tmp_path / "q.run")),
     )
-    for name, measure in measures.items():
-        mean = Measure.parse(name).per_query(ours).mean()
-        assert mean == pytest.approx(theirs[measure], abs=1e-9), name
+    for measure, its_name in measures.items():
+        assert measure.per_query(ours).mean() == pytest.approx(theirs[its_name], abs=1e-9), measure

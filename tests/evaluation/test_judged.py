@@ -1,20 +1,16 @@
 """How much of the results has been judged: literals."""
 
-import numpy as np
-import pytest
-
-from text2image.evaluation.judged import judged, judged_at, uncounted
+from text2image.evaluation.judged import judged_at, judgement_figures, uncounted
 from text2image.formats.texts import query_id
 from text2image.queries.judgements import JudgementRow
 
 
 def test_judged_by_hand() -> None:
-    judgements = np.array([[True, False, True], [False, False, False]])
-    assert judged(judgements, 1).tolist() == [1.0, 0.0]
-    assert judged(judgements, 2).tolist() == [0.5, 0.0]
-    np.testing.assert_allclose(judged(judgements, 10), [2 / 3, 0.0])
-    with pytest.raises(ValueError, match="k ≥ 1"):
-        judged(judgements, 0)
+    """Two queries, three images each: of the first the first and third are judged."""
+    rows = [JudgementRow("human", "a", image, 0, "Ann", "") for image in "xz"]
+    run = {query: [(image, 0.5) for image in "xyz"] for query in (query_id("a"), query_id("b"))}
+    (shares,) = judged_at({"m": run}, "human", rows, [1, 2, 10]).values()
+    assert shares == {"judged@1": 0.5, "judged@2": 0.25, "judged@10": 1 / 3}
 
 
 def test_only_judgements_of_the_source_count() -> None:
@@ -23,5 +19,9 @@ def test_only_judgements_of_the_source_count() -> None:
         JudgementRow("ocr", "a", "y", 3, "Ann", ""), JudgementRow("human", "b", "x", 1, "Ann", ""),
     ]  # fmt: skip
     run = {query_id("a"): [("x", 0.9), ("y", 0.8)], query_id("c"): [("x", 0.5), ("y", 0.1)]}
-    assert judged_at(run, "human", rows, [1, 2, 5]) == {"judged@1": 0.5, "judged@2": 0.25, "judged@5": 0.25}
+    expected = {"m": {"judged@1": 0.5, "judged@2": 0.25, "judged@5": 0.25}}
+    assert judged_at({"m": run}, "human", rows, [1, 2, 5]) == expected
+    figures = judgement_figures(rows, {"human": [query_id("a")]}, {"human": expected})
+    assert figures["results"] == {"m": {"human": expected["m"]}}
+    assert (figures["sources"]["human"]["by_people"], figures["uncounted"]) == (2, 2)
     assert uncounted(rows, {"human": [query_id("a")], "ocr": [query_id("a")]}) == 1

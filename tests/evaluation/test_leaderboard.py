@@ -63,7 +63,7 @@ def test_a_row_for_each_source_and_model() -> None:
         "strange": {},
     }
     cards = {model: {"size": size} for model, size in sizes.items()}
-    board = leaderboard(figures, cards, ["s"], Measure("hit_rate", 5))
+    board = leaderboard(figures, cards, Measure("hit_rate", 5))
     assert tuple(board.columns) == COLUMNS
     assert board["on_front"].tolist() == [1, 0, 1], "what has no known size costs more than any other"
     assert board.iloc[0].tolist() == ["small", "s", 3, 9, 5, *["0.500000"] * 6, "0.100000", 10, 2, 1]

@@ -5,31 +5,32 @@ import math
 import numpy as np
 import pytest
 
-from text2image.evaluation import chance, ranked
-from text2image.evaluation import measures as metrics
-from text2image.evaluation.measures import Measure, compared, of_best_ranks, reported
+from text2image.evaluation import chance
+from text2image.evaluation.measures import MRR, Measure, compared, of_best_ranks, per_query, reported
 from text2image.evaluation.ranked import RankedQueries
-from text2image.evaluation.results import per_query
 from text2image.evaluation.summary import Resampling, at_chance, summarise
 
-# Two queries: relevant images at ranks 2 and 5, and at rank 1.
-RANKS, STARTS = np.array([5, 2, 1]), np.array([0, 2])
-BINARY = np.array([1, 1, 1])
+
+def queries_of(*ranks: int, sizes: list[int], relevance: list[int] | None = None) -> RankedQueries:
+    grades = np.array(relevance or [1] * len(ranks))
+    return RankedQueries(np.array(ranks), grades, np.array(sizes), 60, np.arange(len(sizes)))
 
 
 def test_by_hand() -> None:
-    assert ranked.best_rank(RANKS, STARTS).tolist() == [2, 1]
-    assert metrics.reciprocal_rank(RANKS, STARTS).tolist() == [0.5, 1.0]
-    assert metrics.hit_rate(RANKS, STARTS, 1).tolist() == [0.0, 1.0]
-    assert metrics.recall(RANKS, STARTS, 2).tolist() == [0.5, 1.0]
+    """Two queries: relevant images at ranks 5 and 2, and at rank 1."""
+    queries = queries_of(5, 2, 1, sizes=[2, 1])
+    assert queries.best_ranks.tolist() == [2, 1]
+    assert MRR.per_query(queries).tolist() == [0.5, 1.0]
+    assert Measure("hit_rate", 1).per_query(queries).tolist() == [0.0, 1.0]
+    assert Measure("recall", 2).per_query(queries).tolist() == [0.5, 1.0]
     ideal = 1 / math.log2(2) + 1 / math.log2(3)
     dcg = 1 / math.log2(3) + 1 / math.log2(6)
-    np.testing.assert_allclose(metrics.ndcg(RANKS, BINARY, STARTS, 10), [dcg / ideal, 1.0])
-    np.testing.assert_allclose(metrics.ndcg(RANKS, BINARY, STARTS, 3), [1 / math.log2(3) / ideal, 1.0])
+    np.testing.assert_allclose(Measure("ndcg", 10).per_query(queries), [dcg / ideal, 1.0])
+    np.testing.assert_allclose(Measure("ndcg", 3).per_query(queries), [1 / math.log2(3) / ideal, 1.0])
 
 
 def test_graded_ndcg_by_hand() -> None:
-    graded = metrics.ndcg(np.array([1, 3]), np.array([1, 3]), np.array([0]), 10)
+    graded = Measure("ndcg", 10).per_query(queries_of(1, 3, sizes=[2], relevance=[1, 3]))
     dcg = 1 / math.log2(2) + 3 / math.log2(4)
     ideal = 3 / math.log2(2) + 1 / math.log2(3)
     np.testing.assert_allclose(graded, [dcg / ideal])
@@ -37,15 +38,14 @@ def test_graded_ndcg_by_hand() -> None:
 
 def test_a_hit_is_not_recall() -> None:
     """Ten relevant images of which one is found: a hit, and a tenth of the recall."""
-    ranks = np.array([1, *range(50, 59)])
-    start = np.array([0])
-    assert metrics.hit_rate(ranks, start, 5).tolist() == [1.0]
-    assert metrics.recall(ranks, start, 5).tolist() == [0.1]
+    queries = queries_of(1, *range(50, 59), sizes=[10])
+    assert Measure("hit_rate", 5).per_query(queries).tolist() == [1.0]
+    assert Measure("recall", 5).per_query(queries).tolist() == [0.1]
 
 
 def test_queries_without_a_relevant_image_are_an_error() -> None:
     with pytest.raises(ValueError, match="at least one relevant image"):
-        ranked.query_starts(np.array([1, 0]))
+        MRR.per_query(queries_of(1, sizes=[1, 0]))
 
 
 def random_queries(seed: int, n_images: int = 60) -> RankedQueries:

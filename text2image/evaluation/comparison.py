@@ -5,29 +5,22 @@ queries, see :mod:`text2image.evaluation.intervals`, whose exact sums make resul
 order of queries, measures or models: swapping the models swaps signs, nothing else.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from text2image.base.arrays import Floats, Integers
-from text2image.evaluation.intervals import difference_intervals, standard_error, student_t
+from text2image.evaluation.intervals import LEVEL, difference_intervals, standard_error, student_t
 from text2image.evaluation.measures import Measure
 from text2image.queries.clusters import UNIT, cluster_sums
 
-if TYPE_CHECKING:
-    from text2image.evaluation.results import Results
-
-
+ALPHA = 1.0 - LEVEL
 POWER = 0.8
 BLOCK_SIGNS = 2**21
 """Signs held at a time (float64: 16 MiB)."""
 
-ONE_MODEL = "one model only: there is nothing to compare it with"
 WORDS = {
     "mrr": ("ranks the image higher than", "the mean reciprocal rank of the image"),
     "hit_rate": (
@@ -57,54 +50,6 @@ class Comparison(NamedTuple):
     n_queries: int
 
 
-def compare_models(
-    results: Mapping[tuple[str, str], Results],
-    measures: Sequence[Measure],
-    headline: Measure,
-    *,
-    resamples: int,
-    seed: int,
-) -> dict[str, dict[str, Any]]:
-    """Compare every pair of models on every source, with Holm's correction over all comparisons.
-
-    Args:
-        results: ``{(model, source): results}``.
-        measures: those by which to compare.
-        headline: that of ``measures`` which the sentences speak of.
-        resamples, seed: see :func:`compare`.
-
-    Returns:
-        ``{source: {"summary": sentences, "A - B": {measure: figures}}}``.
-
-    Raises:
-        ValueError: two models answer different queries of a source.
-    """
-    keys: list[tuple[str, str, str, Measure]] = []
-    comparisons: list[Comparison] = []
-    for (first, source), (second, other) in combinations(results, 2):
-        if source == other:
-            pair = results[first, source], results[second, source]
-            keys += [(source, first, second, measure) for measure in measures]
-            comparisons += _compare_pair(*pair, measures, resamples=resamples, seed=seed)
-    adjusted = holm(np.array([one.p_value for one in comparisons])).tolist()
-    table: dict[str, dict[str, Any]] = {source: {"summary": []} for _, source in results}
-    for (source, first, second, measure), one, p in zip(keys, comparisons, adjusted, strict=True):
-        figures = table[source].setdefault(f"{first} - {second}", {})
-        figures[str(measure)] = one._asdict() | {"p_holm": p}
-        if measure == headline:
-            table[source]["summary"].append(verdict(first, second, measure, one, p))
-    return {source: row | {"summary": row["summary"] or [ONE_MODEL]} for source, row in table.items()}
-
-
-def _compare_pair(
-    first: Results, second: Results, measures: Sequence[Measure], *, resamples: int, seed: int
-) -> list[Comparison]:
-    if first.queries["query_id"].tolist() != second.queries["query_id"].tolist():
-        raise ValueError("expected all models on the same queries, found others")
-    left, right = (one.measures[list(map(str, measures))].to_numpy() for one in (first, second))
-    return compare(left, right, first.ranked.clusters, resamples=resamples, seed=seed)
-
-
 def compare(
     first: Floats,
     second: Floats,
@@ -113,7 +58,6 @@ def compare(
     resamples: int = 2000,
     permutations: int = 10_000,
     seed: int,
-    level: float = 0.95,
 ) -> list[Comparison]:
     """Return a comparison of two models for each measure.
 
@@ -123,7 +67,6 @@ def compare(
         resamples: of the bootstrap.
         permutations: of the randomisation test; the smallest p-value is ``1 / (permutations + 1)``.
         seed: the same seed gives the same bytes.
-        level: of the interval, in (0, 1).
 
     Raises:
         ValueError: shapes that differ, no query, or values outside [0, 1].
@@ -131,17 +74,15 @@ def compare(
     if first.shape != second.shape:
         raise ValueError(f"expected the same queries and measures, found {first.shape} and {second.shape}")
     sums, counts = cluster_sums(first - second, clusters)
-    low, high = difference_intervals(first - second, clusters, resamples=resamples, seed=seed, level=level)
+    low, high = difference_intervals(first - second, clusters, resamples=resamples, seed=seed)
     p_values = randomisation_test(sums, permutations=permutations, seed=seed)
     differences = sums.sum(axis=0) / counts.sum() * UNIT + 0.0  # + 0.0: never a negative zero
-    detectable = [detectable_difference(column, counts, 1.0 - level) for column in sums.T]
+    detectable = [detectable_difference(column, counts) for column in sums.T]
     rows = zip(differences, low, high, p_values, detectable, strict=True)
     return [Comparison(float(d), float(a), float(b), float(p), e, len(first)) for d, a, b, p, e in rows]
 
 
-def randomisation_test(
-    sums: Floats, *, permutations: int = 10_000, seed: int, block_signs: int = BLOCK_SIGNS
-) -> Floats:
+def randomisation_test(sums: Floats, *, permutations: int, seed: int) -> Floats:
     """Return the two-sided p-value of each measure by flipping the signs of whole clusters.
 
     If the models were alike, each cluster's difference could as well have had the other sign:
@@ -155,21 +96,20 @@ def randomisation_test(
             units, so that ties are exact (:func:`text2image.evaluation.intervals.cluster_sums`).
         permutations: how many flips.
         seed: of the flips.
-        block_signs: at most this many signs are held at a time (but at least one flip's).
     """
     sizes = np.sort(np.abs(sums), axis=0)[::-1]
     extreme, total = np.abs(sums.sum(axis=0)), sizes.sum(axis=0)
     reached = np.zeros(sums.shape[1])
-    for flips in _flips(len(sums), permutations, seed, block_signs):
+    for flips in _flips(len(sums), permutations, seed):
         reached += np.sum(np.abs(2.0 * (flips @ sizes) - total) >= extreme, axis=0)
     p_values: Floats = (1.0 + reached) / (1.0 + permutations)
     return p_values
 
 
-def _flips(n_clusters: int, permutations: int, seed: int, block_signs: int) -> Iterator[Floats]:
+def _flips(n_clusters: int, permutations: int, seed: int) -> Iterator[Floats]:
     """Yield blocks ``(flips, n_clusters)`` of 0.0 and 1.0: random bits, whole words a flip."""
     generator = np.random.default_rng(seed)
-    step, width = max(1, block_signs // n_clusters), 4 * math.ceil(n_clusters / 32)
+    step, width = max(1, BLOCK_SIGNS // n_clusters), 4 * math.ceil(n_clusters / 32)
     for start in range(0, permutations, step):
         rows = min(step, permutations - start)
         words = np.frombuffer(generator.bytes(rows * width), dtype=np.uint8).reshape(rows, width)
@@ -191,27 +131,23 @@ def holm(p_values: Floats) -> Floats:
     return adjusted
 
 
-def detectable_difference(sums: Floats, counts: Floats, alpha: float = 0.05) -> float | None:
+def detectable_difference(sums: Floats, counts: Floats) -> float | None:
     """Return the smallest true difference that a two-sided test would find with 80 % power.
 
-    ``(t(1 - alpha / 2) + t(0.8)) SE`` with the clustered standard error SE of the mean difference and
+    ``(t(0.975) + t(0.8)) SE`` with the clustered standard error SE of the mean difference and
     Student's t of n_clusters - 1 degrees of freedom. None where nothing varies: a model and itself,
     or a single cluster. ``sums, counts: (n_clusters,)`` float64, of one measure.
 
     Source: Bloom, Minimum Detectable Effects, 1995.
     """
-    error = standard_error(sums, counts)
-    if not error:
-        return None
-    return (student_t(1.0 - alpha / 2.0, len(sums) - 1) + student_t(POWER, len(sums) - 1)) * error
+    error, freedom = standard_error(sums, counts), len(sums) - 1
+    return (student_t(1.0 - ALPHA / 2.0, freedom) + student_t(POWER, freedom)) * error if error else None
 
 
-def verdict(
-    first: str, second: str, measure: Measure, comparison: Comparison, adjusted_p: float, alpha: float = 0.05
-) -> str:
+def verdict(first: str, second: str, measure: Measure, comparison: Comparison, adjusted_p: float) -> str:
     """Return one sentence on a comparison by one of ``WORDS``, the better model first.
 
-    A difference is claimed where the p-value adjusted for the family is below ``alpha`` and the
+    A difference is claimed where the p-value adjusted for the family is below ``ALPHA`` and the
     interval leaves out 0.
 
     Raises:
@@ -227,7 +163,7 @@ def verdict(
     figures = (
         f"{abs(difference):+.{digits}f} [{low:z.{digits}f}, {high:z.{digits}f}], n = {comparison.n_queries}"
     )
-    if adjusted_p < alpha and low > 0.0:
+    if adjusted_p < ALPHA and low > 0.0:
         return f"{ahead} {better} {behind}: {figures}"
     sentence = f"cannot tell {ahead} and {behind} apart by {by}: {figures}"
     if low > 0.0:

@@ -1,16 +1,15 @@
 """What the charts of an evaluation draw: a few points a series, however many queries there are."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from text2image.base.arrays import Integers
-from text2image.evaluation.measures import Measure, compared
+from text2image.evaluation.measures import Measure, compared, per_query
 from text2image.evaluation.ranked import RankedQueries
-from text2image.evaluation.results import Results, decimals, per_query
-from text2image.evaluation.summary import Resampling, with_intervals
+from text2image.evaluation.results import AllResults, decimals
+from text2image.evaluation.summary import ENDS, Figures, Resampling, with_intervals
 from text2image.formats.tables import chart_text
 
 CURVE_K = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
@@ -19,23 +18,15 @@ STEPS = 100
 """Ranks beyond are one step of a curve of reciprocal ranks: all of them are below 0.01."""
 
 
-class HitRateAt(NamedTuple):
-    """The hit rate at one k with the ends of its 95 % interval, and chance level; all in [0, 1]."""
-
-    k: int
-    hit_rate: float
-    low: float
-    high: float
-    chance: float
-
-
-def hit_rate_curve(queries: RankedQueries, resampling: Resampling) -> Iterator[HitRateAt]:
-    """Yield the hit rate at those k of ``CURVE_K`` that the gallery allows."""
+def hit_rate_curve(queries: RankedQueries, resampling: Resampling) -> pd.DataFrame:
+    """Return the hit rate at those k of ``CURVE_K`` that the gallery allows, with interval and chance level."""
     measures = [Measure("hit_rate", k) for k in CURVE_K if k <= queries.n_images]
     figures = with_intervals(per_query(queries, measures), queries.clusters, resampling)
-    for measure in measures:
-        value, low, high = (figures[f"{measure}{end}"] for end in ("", "_low", "_high"))
-        yield HitRateAt(measure.k or 0, value, low, high, measure.chance(queries))
+    rows = [
+        (measure.k, *(figures[f"{measure}{end}"] for end in ENDS), measure.chance(queries))
+        for measure in measures
+    ]
+    return pd.DataFrame(rows, columns=["k", "hit_rate", "low", "high", "chance"])
 
 
 def reciprocal_rank_curve(best_ranks: Integers) -> Iterator[tuple[float, float]]:
@@ -70,33 +61,19 @@ def rank_shares(best_ranks: Integers) -> Iterator[tuple[str, float]]:
 def margins(queries: pd.DataFrame) -> pd.DataFrame:
     """Return the text of each query with the scores of its best relevant and its best irrelevant image."""
     known = queries.dropna(subset="best_irrelevant")
-    return pd.DataFrame(
-        {
-            "text": known["text"].map(chart_text),
-            "relevant": known["best_relevant"],
-            "irrelevant": known["best_irrelevant"],
-        }
-    )
+    columns = {"best_relevant": "relevant", "best_irrelevant": "irrelevant"}
+    return known[["text", *columns]].rename(columns=columns).assign(text=known["text"].map(chart_text))
 
 
-def chart_tables(
-    results: Mapping[tuple[str, str], Results], resampling: Resampling, label: str = ""
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of the charts by name, a series a model and source.
-
-    Args:
-        results: ``{(model, source): results}``.
-        resampling: of the intervals.
-        label: what to add to the names of the series.
-    """
+def chart_tables(results: AllResults, resampling: Resampling, label: str = "") -> dict[str, pd.DataFrame]:
+    """Return the tables of the charts by name, a series a model and source; ``label`` ends the series' names."""
     tables: dict[str, list[pd.DataFrame]] = {}
     for (model, source), one in results.items():
         best = one.ranked.best_ranks
+        reciprocal = pd.DataFrame(reciprocal_rank_curve(best), columns=["share", "reciprocal_rank"])
         for name, table in {
-            "hit_rate": pd.DataFrame(hit_rate_curve(one.ranked, resampling)).pipe(decimals),
-            "reciprocal_ranks": pd.DataFrame(
-                reciprocal_rank_curve(best), columns=["share", "reciprocal_rank"]
-            ).pipe(decimals),
+            "hit_rate": hit_rate_curve(one.ranked, resampling).pipe(decimals),
+            "reciprocal_ranks": reciprocal.pipe(decimals),
             "ranks": pd.DataFrame(rank_shares(best), columns=["rank", "share"]).pipe(decimals),
             "margins": margins(one.queries),
         }.items():
@@ -105,20 +82,13 @@ def chart_tables(
     return {name: pd.concat(parts) for name, parts in tables.items()}
 
 
-def interval_table(figures: Mapping[str, Mapping[str, Mapping[str, Any]]], ks: Sequence[int]) -> pd.DataFrame:
-    """Return the main measures of metrics.json, ``{model: {source: figures}}``, with interval and chance level."""
+def interval_table(figures: Figures, ks: Sequence[int]) -> pd.DataFrame:
+    """Return the main measures of metrics.json with interval and chance level."""
     rows = [
-        {
-            "model": model,
-            "source": source,
-            "measure": str(measure),
-            "value": row[str(measure)],
-            "low": row[f"{measure}_low"],
-            "high": row[f"{measure}_high"],
-            "chance": row["chance"][str(measure)],
-        }
+        (model, source, str(measure), *(row[f"{measure}{end}"] for end in ENDS), row["chance"][str(measure)])
         for model, sources in figures.items()
         for source, row in sources.items()
         for measure in compared(ks)
     ]
-    return pd.DataFrame(rows).pipe(decimals)
+    columns = ["model", "source", "measure", "value", "low", "high", "chance"]
+    return pd.DataFrame(rows, columns=columns).pipe(decimals)

@@ -1,12 +1,12 @@
 """Which queries are worth looking at: the best, the worst, and those on which the models differ most."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import pandas as pd
 
 from text2image.evaluation.results import Results
-from text2image.formats.trec import Run
+from text2image.formats.trec import Qrels, Run
 
 SHOWN = 5
 """Images of a ranking that are shown, beside the relevant one."""
@@ -43,41 +43,26 @@ class Picture(NamedTuple):
     relevant: int
 
 
-class Disputed(NamedTuple):
-    """A query that models answer unlike: its row in their results, and who ranks its image best and worst."""
+def extreme_queries(queries: pd.DataFrame, sheet: str, n: int) -> pd.DataFrame:
+    """Return the n ``best`` or ``worst`` queries by rank; among equals, those with the largest or smallest margin.
 
-    row: int
-    best: str
-    worst: str
-
-
-def with_margins(queries: pd.DataFrame) -> pd.DataFrame:
-    """Add how far the best relevant image scores above the best irrelevant one; -1 counts where there is none."""
-    return queries.assign(margin=queries["best_relevant"] - queries["best_irrelevant"].fillna(-1.0))
-
-
-def best_queries(queries: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Return the n best queries by reciprocal rank; among equals, those with the largest margin."""
-    return _varied(queries, ["best_rank", "margin", "text"], [True, False, True], n)
-
-
-def worst_queries(queries: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Return the n worst queries by reciprocal rank; among equals, those with the smallest margin."""
-    return _varied(queries, ["best_rank", "margin", "text"], [False, True, True], n)
-
-
-def _varied(queries: pd.DataFrame, by: list[str], ascending: list[bool], n: int) -> pd.DataFrame:
-    """Return the first n queries, one a cluster: queries about one image would show the same twice."""
-    ordered = with_margins(queries).sort_values(by, ascending=ascending)
+    One a cluster: queries about one image would show the same twice.
+    """
+    best = sheet == "best"
+    ordered = queries.sort_values(["best_rank", "margin", "text"], ascending=[best, not best, True])
     return ordered.drop_duplicates("cluster").head(n)
 
 
-def most_instructive(queries: Mapping[str, pd.DataFrame], n: int) -> list[Disputed]:
+def most_instructive(queries: Mapping[str, pd.DataFrame], n: int) -> list[tuple[int, str, str]]:
     """Return the n queries with the largest spread of reciprocal ranks over the models, one a cluster.
 
     Args:
-        queries: the results by model, the same queries in each. Of models that rank alike the first is the
-            best and the last the worst.
+        queries: the results by model, the same queries in each.
+        n: at most so many.
+
+    Returns:
+        A row of the results and the models that rank its image best and worst: of those that rank alike
+        the first as best, the last as worst.
     """
     first = next(iter(queries.values()))
     ranks = pd.DataFrame({model: table["best_rank"] for model, table in queries.items()})
@@ -88,13 +73,13 @@ def most_instructive(queries: Mapping[str, pd.DataFrame], n: int) -> list[Disput
     )
     ordered = table.sort_values(["spread", "text"], ascending=[False, True]).drop_duplicates("cluster")
     chosen = ordered[ordered["spread"] > 0].head(n)
-    return [Disputed(*row) for row in chosen[["best", "worst"]].itertuples(name=None)]
+    return list(chosen[["best", "worst"]].itertuples(name=None))
 
 
 def choose_examples(
     results: Mapping[str, Results],
     runs: Mapping[str, Run],
-    qrels: Mapping[str, Mapping[str, int]],
+    qrels: Qrels,
     *,
     best: int,
     worst: int,
@@ -108,39 +93,31 @@ def choose_examples(
         qrels: which images answer each query.
         best, worst, instructive: how many queries a sheet shows; the last only where there are several models.
     """
-    for model, one in results.items():
-        for sheet, queries in (
-            ("best", best_queries(one.queries, best)),
-            ("worst", worst_queries(one.queries, worst)),
-        ):
-            yield from _pictures(sheet, model, queries, one.ranked.n_images, runs[model], qrels)
+
+    def pictures(sheet: str, model: str, queries: pd.DataFrame) -> Iterator[Picture]:
+        return _pictures(sheet, model, queries, results[model].ranked.n_images, runs[model], qrels)
+
+    tables = {model: with_margins(one.queries) for model, one in results.items()}
+    for model, table in tables.items():
+        for sheet, n in (("best", best), ("worst", worst)):
+            yield from pictures(sheet, model, extreme_queries(table, sheet, n))
     if len(results) > 1:
-        tables = {model: with_margins(one.queries) for model, one in results.items()}
-        for disputed in most_instructive(tables, instructive):
-            for model in (disputed.best, disputed.worst):
-                query, n_images = tables[model].loc[[disputed.row]], results[model].ranked.n_images
-                yield from _pictures("instructive", model, query, n_images, runs[model], qrels)
+        for row, *models in most_instructive(tables, instructive):
+            for model in models:
+                yield from pictures("instructive", model, tables[model].loc[[row]])
+
+
+def with_margins(queries: pd.DataFrame) -> pd.DataFrame:
+    """Add how far the best relevant image scores above the best irrelevant one; -1 counts where there is none."""
+    return queries.assign(margin=queries["best_relevant"] - queries["best_irrelevant"].fillna(-1.0))
 
 
 def _pictures(
-    sheet: str,
-    model: str,
-    queries: pd.DataFrame,
-    n_images: int,
-    run: Run,
-    qrels: Mapping[str, Mapping[str, int]],
+    sheet: str, model: str, queries: pd.DataFrame, n_images: int, run: Run, qrels: Qrels
 ) -> Iterator[Picture]:
     for query in queries.itertuples():
-        images: Sequence[tuple[str, float]] = run[query.query_id][:SHOWN]
-        about = (
-            query.query_id,
-            query.text,
-            query.n_relevant,
-            query.best_rank,
-            n_images,
-            f"{query.margin:.6f}",
-        )
-        shown = [(query.best_image, query.best_relevant), *images]
+        about = query.query_id, query.text, query.n_relevant, query.best_rank, n_images, f"{query.margin:.6f}"
+        shown = [(query.best_image, query.best_relevant), *run[query.query_id][:SHOWN]]
         for place, (image, score) in enumerate(shown):
             relevant = int(image in qrels[query.query_id])
             yield Picture(sheet, model, *about, place, image, f"{score:.9g}", relevant)

@@ -27,6 +27,7 @@ from scipy.special import stdtrit
 from text2image.base.arrays import Floats, Integers
 from text2image.queries.clusters import UNIT, canonical, cluster_sums, is_constant
 
+LEVEL = 0.95
 BLOCK_DRAWS = 2**21
 """Clusters drawn at a time (counts as float64: 16 MiB)."""
 
@@ -39,19 +40,17 @@ def cluster_intervals(
     *,
     resamples: int = 2000,
     seed: int,
-    level: float = 0.95,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[Floats, Floats]:
-    """Return the interval of each measure's mean over queries, by BCa bootstrap of whole clusters.
+    """Return the 95 % interval of each measure's mean over queries, by BCa bootstrap of whole clusters.
 
     Where every cluster has the same mean, a resample shows no spread: see :func:`constant_interval`.
 
     Args:
         values: ``(n_queries, n_measures)`` float64 within ``bounds``.
         clusters: ``(n_queries,)`` int64, the cluster of each query; any labels.
-        resamples: 2,000 or more for 95 %.
+        resamples: 2,000 or more.
         seed: the same seed gives the same bytes, whatever the order of queries, labels or measures.
-        level: in (0, 1).
         bounds: what a value can be, within [-1, 1].
 
     Returns:
@@ -65,8 +64,7 @@ def cluster_intervals(
     sums, counts = canonical(*cluster_sums(values, clusters))
     means = bootstrap_means(sums, counts, resamples, seed)
     ends = [
-        constant_interval(sums[:, j], counts[:, j], level, bounds)
-        or _bca(sums[:, j], counts[:, j], means[:, j], level)
+        constant_interval(sums[:, j], counts[:, j], bounds) or _bca(sums[:, j], counts[:, j], means[:, j])
         for j in range(values.shape[1])
     ]
     low, high = np.array(ends, dtype=np.float64).reshape(-1, 2).T
@@ -74,7 +72,7 @@ def cluster_intervals(
 
 
 def difference_intervals(
-    differences: Floats, clusters: Integers, *, resamples: int = 2000, seed: int, level: float = 0.95
+    differences: Floats, clusters: Integers, *, resamples: int = 2000, seed: int
 ) -> tuple[Floats, Floats]:
     """Return :func:`cluster_intervals` of paired differences in [-1, 1]; opposite ones, opposite ends.
 
@@ -85,14 +83,8 @@ def difference_intervals(
     here, there = (np.concatenate(canonical(side, counts)) for side in (sums, -sums))
     apart = np.argmax(here != there, axis=0)[None]
     sign = np.sign(np.take_along_axis(here - there, apart, axis=0))[0]
-    low, high = cluster_intervals(
-        np.where(sign < 0, -differences, differences),
-        clusters,
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        bounds=(-1.0, 1.0),
-    )
+    turned = np.where(sign < 0, -differences, differences)
+    low, high = cluster_intervals(turned, clusters, resamples=resamples, seed=seed, bounds=(-1.0, 1.0))
     even = np.maximum(-low, high)  # of a difference that looks like its opposite
     return (
         np.select([sign > 0, sign < 0], [low, -high], -even),
@@ -100,9 +92,7 @@ def difference_intervals(
     )
 
 
-def bootstrap_means(
-    sums: Floats, counts: Floats, resamples: int, seed: int, block_draws: int = BLOCK_DRAWS
-) -> Floats:
+def bootstrap_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> Floats:
     """Return the mean of each measure over every resample of clusters.
 
     Args:
@@ -110,20 +100,22 @@ def bootstrap_means(
         counts: as ``sums``: how many queries each cluster has.
         resamples: how often as many clusters are drawn with replacement.
         seed: of the draws.
-        block_draws: at most this many draws are held at a time (but at least one resample's).
 
     Returns:
         ``(resamples, n_measures)`` float64.
     """
     columns = np.concatenate([sums, counts], axis=1)
-    totals = [weights @ columns for weights in cluster_weights(len(sums), resamples, seed, block_draws)]
+    totals = [weights @ columns for weights in cluster_weights(len(sums), resamples, seed, BLOCK_DRAWS)]
     drawn_sums, drawn_counts = np.split(np.concatenate(totals), 2, axis=1)
     means: Floats = drawn_sums / drawn_counts * UNIT
     return means
 
 
 def cluster_weights(n_clusters: int, resamples: int, seed: int, block_draws: int) -> Iterator[Floats]:
-    """Yield blocks ``(resamples of the block, n_clusters)``: how often each cluster was drawn."""
+    """Yield blocks ``(resamples of the block, n_clusters)``: how often each cluster was drawn.
+
+    At most ``block_draws`` are held at a time, but at least one resample's.
+    """
     generator = np.random.default_rng(seed)
     step = max(1, block_draws // n_clusters)
     for start in range(0, resamples, step):
@@ -135,22 +127,22 @@ def cluster_weights(n_clusters: int, resamples: int, seed: int, block_draws: int
 
 
 def constant_interval(
-    sums: Floats, counts: Floats, level: float, bounds: tuple[float, float]
+    sums: Floats, counts: Floats, bounds: tuple[float, float]
 ) -> tuple[float, float] | None:
     """Return the interval of clusters that all have one mean v; None where they differ.
 
     [v, v] would claim certainty from three queries. By Clopper and Pearson, g such clusters leave a share up to
-    ``1 - q``, ``q = ((1 - level) / 2)^(1 / g)``, of clusters like none of them; these may score anything
+    ``1 - q``, ``q = ((1 - LEVEL) / 2)^(1 / g)``, of clusters like none of them; these may score anything
     within the bounds: ``[q v + (1 - q) min, q v + (1 - q) max]``.
     """
     if not is_constant(sums, counts):
         return None
-    seen = ((1.0 - level) / 2.0) ** (1.0 / len(sums))
+    seen = ((1.0 - LEVEL) / 2.0) ** (1.0 / len(sums))
     inside = seen * float(sums[0] / counts[0] * UNIT)
     return inside + (1.0 - seen) * bounds[0], inside + (1.0 - seen) * bounds[1]
 
 
-def _bca(sums: Floats, counts: Floats, means: Floats, level: float) -> tuple[float, float]:
+def _bca(sums: Floats, counts: Floats, means: Floats) -> tuple[float, float]:
     """Return the BCa interval of one measure from its resampled means; at least two clusters."""
     n, total, size = len(sums), sums.sum(), counts.sum()
     estimate = total / size * UNIT
@@ -159,7 +151,7 @@ def _bca(sums: Floats, counts: Floats, means: Floats, level: float) -> tuple[flo
     left_out = (total - sums) / (size - counts) * UNIT
     deviations = left_out.mean() - left_out
     acceleration = float(np.sum(deviations**3) / (6.0 * np.sum(deviations**2) ** 1.5))
-    tail = math.sqrt(n / (n - 1)) * student_t((1.0 - level) / 2.0, n - 1)
+    tail = math.sqrt(n / (n - 1)) * student_t((1.0 - LEVEL) / 2.0, n - 1)
     ordered = np.sort(means)
     low = math.ceil(_corrected(tail, bias, acceleration) * len(means)) - 1
     high = len(means) - math.ceil(_corrected(tail, -bias, -acceleration) * len(means))

@@ -13,13 +13,13 @@ import pandas as pd
 from text2image.base.arrays import Booleans, Floats
 from text2image.evaluation.measures import Measure
 from text2image.evaluation.results import decimals
+from text2image.evaluation.summary import ENDS, Figures
 from text2image.formats.tables import Row
 
 if TYPE_CHECKING:
     from text2image.encoders.throughput import Speed
 
 
-ENDS = ("", "_low", "_high")
 COLUMNS = (
     "model", "source", "n_queries", "n_images", "k", "hit_rate", "hit_rate_low", "hit_rate_high",
     "mrr", "mrr_low", "mrr_high", "mrr_chance", "parameters", "dimension", "on_front",
@@ -28,28 +28,21 @@ SPEED_COLUMNS = ("device", "images_per_second", "queries_per_second", "on_speed_
 """What a machine adds to the table on request; see :func:`add_speeds`."""
 
 
-def leaderboard(
-    figures: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    cards: Mapping[str, Mapping[str, Any]],
-    sources: Sequence[str],
-    measure: Measure,
-) -> pd.DataFrame:
+def leaderboard(figures: Figures, cards: Mapping[str, Mapping[str, Any]], hit_rate: Measure) -> pd.DataFrame:
     """Return a row a source and model: the columns ``COLUMNS``.
 
     Args:
         figures: metrics.json, ``{model: {source: figures}}``.
         cards: what each model consists of; its ``size`` says parameters and dimension as far as they are known.
-        sources: of which labels.
-        measure: the hit rate to show.
+        hit_rate: the hit rate to show.
     """
     tables = []
-    for source in sources:
+    for source in next(iter(figures.values())):
         rows = [
-            {"model": model, "source": source, "k": measure.k}
+            {"model": model, "source": source, "k": hit_rate.k, "mrr_chance": row[source]["chance"]["mrr"]}
             | {name: row[source][name] for name in ("n_queries", "n_images")}
-            | {f"hit_rate{end}": row[source][f"{measure}{end}"] for end in ENDS}
+            | {f"hit_rate{end}": row[source][f"{hit_rate}{end}"] for end in ENDS}
             | {f"mrr{end}": row[source][f"mrr{end}"] for end in ENDS}
-            | {"mrr_chance": row[source]["chance"]["mrr"]}
             | {name: cards[model]["size"].get(name, "") for name in ("parameters", "dimension")}
             for model, row in figures.items()
         ]

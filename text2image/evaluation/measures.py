@@ -2,8 +2,8 @@
 
 Measures are computed from the exact ranks of relevant images and give one value a query, so that means, intervals
 and paired tests all stand on the same per-query numbers. A measure is a value, ``Measure("hit_rate", 5)``, and is
-written ``hit_rate@5`` in files. :data:`MEASURES` defines all of them: to add one, write its two functions
-here, put them into the dictionary, and name it in :func:`reported`.
+written ``hit_rate@5`` in files. To add one, put its two functions into :data:`MEASURES` and name it in
+:func:`reported`.
 
 ``hit_rate@k`` asks whether *any* relevant image is among the first k; ``recall@k`` which *share* of
 them is. Papers on image-text retrieval often print the former under the name of the latter.
@@ -14,73 +14,45 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 
 from text2image.base.arrays import Floats, Integers
 from text2image.evaluation import chance
-from text2image.evaluation.ranked import RankedQueries, best_rank
+from text2image.evaluation.ranked import RankedQueries
 
 NDCG_K = 10
 HEADLINE_K = 5
 
 
-def reciprocal_rank(ranks: Integers, starts: Integers) -> Floats:
-    """Return ``1 / best rank`` of each query, in (0, 1], without a cut-off; its mean is MRR.
-
-    >>> reciprocal_rank(np.array([5, 2, 1]), np.array([0, 2])).tolist()
-    [0.5, 1.0]
-
-    Source: Voorhees, The TREC-8 Question Answering Track Report, 1999.
-    """
-    return 1.0 / best_rank(ranks, starts)
+def hit_rate(queries: RankedQueries, k: int) -> Floats:
+    """Return 1.0 for each query with any relevant image at rank k or better, else 0.0; also called Success@k."""
+    return (queries.best_ranks <= k).astype(np.float64)
 
 
-def hit_rate(ranks: Integers, starts: Integers, k: int) -> Floats:
-    """Return 1.0 for each query with any relevant image at rank k or better, else 0.0.
-
-    Also called Success@k.
-
-    >>> hit_rate(np.array([5, 2, 1]), np.array([0, 2]), 1).tolist()
-    [0.0, 1.0]
-    """
-    return (best_rank(ranks, starts) <= k).astype(np.float64)
+def recall(queries: RankedQueries, k: int) -> Floats:
+    """Return the share of each query's relevant images at rank k or better, in [0, 1]."""
+    hits = np.add.reduceat((queries.ranks <= k).astype(np.float64), queries.starts)
+    return hits / queries.n_relevant
 
 
-def recall(ranks: Integers, starts: Integers, k: int) -> Floats:
-    """Return the share of each query's relevant images at rank k or better, in [0, 1].
-
-    >>> recall(np.array([5, 2, 1]), np.array([0, 2]), 2).tolist()
-    [0.5, 1.0]
-    """
-    hits = np.add.reduceat((ranks <= k).astype(np.float64), starts)
-    return hits / np.diff(np.append(starts, len(ranks)))
-
-
-def ndcg(ranks: Integers, relevance: Integers, starts: Integers, k: int) -> Floats:
+def ndcg(queries: RankedQueries, k: int) -> Floats:
     """Return nDCG@k of each query, in [0, 1], with linear gains as trec_eval has them.
 
     ``DCG@k = sum of relevance_i / log2(rank_i + 1)`` over relevant images at rank k or better,
     divided by the DCG@k of the best possible order.
 
-    >>> ndcg(np.array([1, 3]), np.array([1, 3]), np.array([0]), 10).round(4).tolist()
-    [0.6885]
-
     Source: Järvelin and Kekäläinen, Cumulated Gain-Based Evaluation of IR Techniques, 2002.
     """
-    dcg = np.add.reduceat(np.where(ranks <= k, relevance / np.log2(ranks + 1.0), 0.0), starts)
-    return dcg / ideal_dcg(relevance, starts, k)
+    gains = np.where(queries.ranks <= k, queries.relevance / np.log2(queries.ranks + 1.0), 0.0)
+    return np.add.reduceat(gains, queries.starts) / ideal_dcg(queries, k)
 
 
-def ideal_dcg(relevance: Integers, starts: Integers, k: int) -> Floats:
-    """Return the DCG@k of each query if it lists its most relevant images first: ``(n_queries,)`` > 0.
-
-    >>> ideal_dcg(np.array([1, 3]), np.array([0]), 1).tolist()
-    [3.0]
-    """
-    sizes = np.diff(np.append(starts, len(relevance)))
-    query = np.repeat(np.arange(len(starts)), sizes)
-    order = np.lexsort((-relevance, query))
-    position = np.arange(len(relevance)) - np.repeat(starts, sizes) + 1
-    gains = np.where(position <= k, relevance[order] / np.log2(position + 1.0), 0.0)
+def ideal_dcg(queries: RankedQueries, k: int) -> Floats:
+    """Return the DCG@k of each query if it lists its most relevant images first: ``(n_queries,)`` > 0."""
+    starts, sizes = queries.starts, queries.n_relevant
+    order = np.lexsort((-queries.relevance, np.repeat(np.arange(len(sizes)), sizes)))
+    position = np.arange(len(order)) - np.repeat(starts, sizes) + 1
+    gains = np.where(position <= k, queries.relevance[order] / np.log2(position + 1.0), 0.0)
     return np.add.reduceat(gains, starts)
 
 
@@ -101,28 +73,23 @@ class Definition(NamedTuple):
 
 
 MEASURES = {
-    "mrr": Definition(
+    "mrr": Definition(  # Voorhees, The TREC-8 Question Answering Track Report, 1999
         "MRR",
-        lambda queries, _: reciprocal_rank(queries.ranks, queries.starts),
+        lambda queries, _: 1.0 / queries.best_ranks,
         lambda queries, _: chance.reciprocal_rank(queries.n_relevant, queries.n_images),
         cut_off=False,
     ),
     "hit_rate": Definition(
-        "HitRate",
-        lambda queries, k: hit_rate(queries.ranks, queries.starts, k),
-        lambda queries, k: chance.hit_rate(queries.n_relevant, queries.n_images, k),
+        "HitRate", hit_rate, lambda queries, k: chance.hit_rate(queries.n_relevant, queries.n_images, k)
     ),
     "recall": Definition(
-        "Recall",
-        lambda queries, k: recall(queries.ranks, queries.starts, k),
-        lambda queries, k: chance.recall(queries.n_relevant, queries.n_images, k),
+        "Recall", recall, lambda queries, k: chance.recall(queries.n_relevant, queries.n_images, k)
     ),
     "ndcg": Definition(
         "nDCG",
-        lambda queries, k: ndcg(queries.ranks, queries.relevance, queries.starts, k),
+        ndcg,
         lambda queries, k: (
-            chance.dcg(queries.relevance, queries.starts, queries.n_images, k)
-            / ideal_dcg(queries.relevance, queries.starts, k)
+            chance.dcg(queries.relevance, queries.starts, queries.n_images, k) / ideal_dcg(queries, k)
         ),
     ),
 }
@@ -133,8 +100,8 @@ MEASURES = {
 class Measure:
     """A measure: one of :data:`MEASURES`, with k where it has a cut-off.
 
-    >>> str(Measure("hit_rate", k=5)), Measure.parse("mrr")
-    ('hit_rate@5', Measure(name='mrr', k=None))
+    >>> str(Measure("hit_rate", k=5)), str(Measure("mrr"))
+    ('hit_rate@5', 'mrr')
     """
 
     name: str
@@ -171,7 +138,13 @@ class Measure:
         return MEASURES[self.name].title + str(self).removeprefix(self.name)
 
     def per_query(self, queries: RankedQueries) -> Floats:
-        """Return the measure of each query: ``(n_queries,)`` float64 in [0, 1]."""
+        """Return the measure of each query: ``(n_queries,)`` float64 in [0, 1].
+
+        >>> ranks, n_relevant = np.array([5, 2, 1]), np.array([2, 1])  # relevant images at ranks 5 and 2, and at 1
+        >>> queries = RankedQueries(ranks, np.ones_like(ranks), n_relevant, n_images=9, clusters=np.arange(2))
+        >>> Measure("recall", 2).per_query(queries).tolist()
+        [0.5, 1.0]
+        """
         return MEASURES[self.name].values(queries, self.k or 0)
 
     def chance(self, queries: RankedQueries) -> float:
@@ -180,6 +153,11 @@ class Measure:
 
 
 MRR = Measure("mrr")
+
+
+def per_query(queries: RankedQueries, measures: Sequence[Measure]) -> pd.DataFrame:
+    """Return each measure of every query: a row a query, a column a measure, named as its ``str``."""
+    return pd.DataFrame({str(measure): measure.per_query(queries) for measure in measures})
 
 
 def reported(ks: Sequence[int]) -> list[Measure]:
@@ -212,6 +190,6 @@ def of_best_ranks(best_ranks: Integers, measures: Sequence[Measure]) -> Floats:
     >>> of_best_ranks(np.array([4, 1]), compared([1])).tolist()
     [[0.25, 0.0], [1.0, 1.0]]
     """
-    one = np.ones(len(best_ranks), dtype=np.int64)
-    queries = RankedQueries(best_ranks, one, one, 0, one)
-    return np.stack([measure.per_query(queries) for measure in measures], axis=1)
+    one = np.ones_like(best_ranks)
+    values: Floats = per_query(RankedQueries(best_ranks, one, one, 0, one), measures).to_numpy()
+    return values

@@ -3,16 +3,16 @@
 import numpy as np
 
 from text2image.base.arrays import Integers
-from text2image.evaluation.intervals import cluster_weights
+from text2image.evaluation.intervals import LEVEL, cluster_weights
 
 BLOCK_VALUES = 2**22
 """Weights of queries held at a time (float64: 32 MiB)."""
 
 
 def median_interval(
-    values: Integers, clusters: Integers, *, resamples: int = 2000, seed: int, level: float = 0.95
+    values: Integers, clusters: Integers, *, resamples: int = 2000, seed: int
 ) -> tuple[float, float]:
-    """Return the percentile interval of the (lower) median of ``values`` over resampled clusters.
+    """Return the 95 % percentile interval of the (lower) median of ``values`` over resampled clusters.
 
     The percentile interval is right for medians, whose distribution is too rough for corrections.
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
@@ -22,20 +22,18 @@ def median_interval(
         clusters: ``(n,)`` int64, any labels.
         resamples: how often as many clusters are drawn with replacement.
         seed: the same seed gives the same interval, whatever the order of queries.
-        level: in (0, 1).
     """
     order = np.argsort(values, kind="stable")
     ordered, cluster = values[order], _canonical(values, clusters)[order]
     n_clusters = int(cluster.max()) + 1
     medians = []
-    for weights in cluster_weights(
-        n_clusters, resamples, seed, max(1, BLOCK_VALUES // len(values)) * n_clusters
-    ):
+    block_draws = max(1, BLOCK_VALUES // len(values)) * n_clusters
+    for weights in cluster_weights(n_clusters, resamples, seed, block_draws):
         for row in weights:
             reached = np.cumsum(row[cluster])
             medians.append(ordered[np.searchsorted(reached, reached[-1] / 2)])
     ordered_medians = np.sort(medians)
-    tail = (1.0 - level) / 2.0
+    tail = (1.0 - LEVEL) / 2.0
     ends = int(tail * resamples), int((1.0 - tail) * resamples) - 1
     low, high = ordered_medians[list(ends)].tolist()
     return float(low), float(high)

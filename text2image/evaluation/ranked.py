@@ -26,29 +26,19 @@ class RankedQueries(NamedTuple):
 
     @property
     def starts(self) -> Integers:
-        """Where each query's pairs begin; see :func:`query_starts`."""
-        return query_starts(self.n_relevant)
+        """Where each query's pairs begin: query *q* owns ``ranks[starts[q]:starts[q + 1]]``.
+
+        Raises:
+            ValueError: a query has no relevant image; that is an error, never a score of zero.
+        """
+        if len(self.n_relevant) == 0 or self.n_relevant.min() < 1:
+            raise ValueError("expected queries with at least one relevant image each, found one with none")
+        return np.cumsum(self.n_relevant) - self.n_relevant
 
     @property
     def best_ranks(self) -> Integers:
         """The rank of each query's first relevant image: ``(n_queries,)``."""
         return best_rank(self.ranks, self.starts)
-
-
-def query_starts(n_relevant: Integers) -> Integers:
-    """Return the offsets ``(n_queries,)`` at which each query's pairs begin.
-
-    Query *q* owns ``ranks[starts[q]:starts[q + 1]]``, which is what ``starts`` means below.
-
-    >>> query_starts(np.array([2, 1, 3])).tolist()
-    [0, 2, 3]
-
-    Raises:
-        ValueError: a query has no relevant image; that is an error, never a score of zero.
-    """
-    if len(n_relevant) == 0 or n_relevant.min() < 1:
-        raise ValueError("expected queries with at least one relevant image each, found one with none")
-    return np.concatenate([[0], np.cumsum(n_relevant)[:-1]]).astype(np.int64)
 
 
 def best_rank(ranks: Integers, starts: Integers) -> Integers:

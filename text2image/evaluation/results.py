@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from text2image.base.console import InputError
-from text2image.evaluation.measures import MRR, Measure
 from text2image.evaluation.ranked import RankedQueries
 from text2image.formats.tables import read_csv, write_csv
 from text2image.queries.clusters import query_clusters
@@ -24,12 +23,10 @@ class Results(NamedTuple):
         queries: a row a query: ``query_id``, ``text``, ``n_relevant``, ``best_rank``, ``best_image``, the scores
             ``best_relevant`` and ``best_irrelevant`` (cosine similarities; NaN where every image is
             relevant), ``cluster``.
-        measures: a row a query, a column a measure, named as its ``str``.
         ranked: the ranks of all relevant images.
     """
 
     queries: pd.DataFrame
-    measures: pd.DataFrame
     ranked: RankedQueries
 
 
@@ -43,16 +40,13 @@ def read_ranks(path: Path) -> pd.DataFrame:
     return table.astype({"relevance": "int64", "rank": "int64", "score": "float64"})
 
 
-def make_results(
-    ranks: pd.DataFrame, group_of: Mapping[str, int], n_images: int, measures: Sequence[Measure]
-) -> Results:
+def make_results(ranks: pd.DataFrame, group_of: Mapping[str, int], n_images: int) -> Results:
     """Return the results that follow from a table of ranks, queries in its order.
 
     Args:
         ranks: from :func:`read_ranks`.
         group_of: ``{image_id: near-duplicate group}``; queries about images of one group are a cluster.
         n_images: how many images were searched.
-        measures: what to measure.
     """
     relevant = ranks[ranks["relevance"] > 0]
     by_query = relevant.groupby("query_id", sort=False)
@@ -76,12 +70,7 @@ def make_results(
             "cluster": clusters,
         }
     )
-    return Results(queries, per_query(ranked, measures), ranked)
-
-
-def per_query(queries: RankedQueries, measures: Sequence[Measure]) -> pd.DataFrame:
-    """Return each measure of every query: a row a query, a column a measure, all in [0, 1]."""
-    return pd.DataFrame({str(measure): measure.per_query(queries) for measure in measures})
+    return Results(queries, ranked)
 
 
 def decimals(table: pd.DataFrame, digits: int = 6) -> pd.DataFrame:
@@ -99,7 +88,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 def write_results(path: Path, results: Results) -> None:
     """Write data/results/MODEL/SOURCE.csv, which holds nothing that depends on ``evaluate.k``."""
-    reciprocal = results.measures[str(MRR)].map("{:.6g}".format)
+    reciprocal = (1.0 / results.queries["best_rank"]).map("{:.6g}".format)
     write_table(path, results.queries.assign(reciprocal_rank=reciprocal).drop(columns="best_image"))
 
 

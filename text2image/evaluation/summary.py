@@ -1,6 +1,6 @@
 """From a table of measures, a row a query, to the figures that are reported."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,15 +9,19 @@ import pandas as pd
 from text2image.base.arrays import Integers
 from text2image.evaluation import chance
 from text2image.evaluation.intervals import cluster_intervals
-from text2image.evaluation.measures import Measure
+from text2image.evaluation.measures import Measure, per_query
 from text2image.evaluation.medians import median_interval
 from text2image.evaluation.ranked import RankedQueries
-from text2image.evaluation.results import per_query
 from text2image.formats.tables import Row
 from text2image.queries.asked import EXCLUDED
 from text2image.queries.split import others
 
 MEDIAN_RANK = "median_rank"
+ENDS = ("", "_low", "_high")
+"""What the names of a mean and of the ends of its interval end with."""
+
+Figures = dict[str, dict[str, dict[str, Any]]]
+"""metrics.json: ``{model: {source: figures}}``."""
 
 
 class Resampling(NamedTuple):
@@ -29,14 +33,13 @@ class Resampling(NamedTuple):
 
 def with_intervals(table: pd.DataFrame, clusters: Integers, resampling: Resampling) -> dict[str, float]:
     """Return each measure's mean and the ends of its 95 % interval: ``{m, m_low, m_high, …}``."""
-    low, high = cluster_intervals(
-        table.to_numpy(), clusters, resamples=resampling.resamples, seed=resampling.seed
-    )
-    figures: dict[str, float] = {}
-    for i, name in enumerate(table):
-        mean = float(table[name].to_numpy().mean())
-        figures |= {f"{name}": mean, f"{name}_low": float(low[i]), f"{name}_high": float(high[i])}
-    return figures
+    low, high = cluster_intervals(table.to_numpy(), clusters, **resampling._asdict())
+    means = [table[name].to_numpy().mean() for name in table]
+    return {
+        f"{name}{end}": float(value)
+        for name, *values in zip(table, means, low, high, strict=True)
+        for end, value in zip(ENDS, values, strict=True)
+    }
 
 
 def at_chance(queries: RankedQueries, measures: Sequence[Measure]) -> dict[str, float]:
@@ -45,32 +48,20 @@ def at_chance(queries: RankedQueries, measures: Sequence[Measure]) -> dict[str, 
     return figures | {MEDIAN_RANK: chance.median_rank(queries.n_relevant, queries.n_images)}
 
 
-def summarise(
-    queries: RankedQueries,
-    measures: Sequence[Measure],
-    resampling: Resampling,
-    table: pd.DataFrame | None = None,
-) -> dict[str, Any]:
+def summarise(queries: RankedQueries, measures: Sequence[Measure], resampling: Resampling) -> dict[str, Any]:
     """Return the measures of one model on one source, beside the sizes and chance level they need.
 
     Every mean stands beside the ends of its 95 % interval, by bootstrap of whole clusters of queries.
     ``median_rank`` is the median over queries of the best relevant rank.
-
-    Args:
-        queries: the ranks.
-        measures: what to report.
-        resampling: of the bootstrap.
-        table: ``per_query(queries, measures)``, if it is at hand.
     """
-    table = per_query(queries, measures) if table is None else table
     best = queries.best_ranks
-    low, high = median_interval(best, queries.clusters, resamples=resampling.resamples, seed=resampling.seed)
+    low, high = median_interval(best, queries.clusters, **resampling._asdict())
     return {
         "n_queries": len(queries.n_relevant),
         "n_clusters": len(np.unique(queries.clusters)),
         "n_images": queries.n_images,
         "n_relevant_mean": float(queries.n_relevant.mean()),
-        **with_intervals(table, queries.clusters, resampling),
+        **with_intervals(per_query(queries, measures), queries.clusters, resampling),
         MEDIAN_RANK: float(np.median(best)),
         f"{MEDIAN_RANK}_low": low,
         f"{MEDIAN_RANK}_high": high,
@@ -78,17 +69,22 @@ def summarise(
     }
 
 
-def training_data(runs: Sequence[str], part: str, left_out: Iterable[Row], n_images: int) -> dict[str, Any]:
-    """Return what metrics.json says of data that is excluded for the sake of fine-tuned models; {} for no run.
+def training_data(
+    runs: Sequence[str], part: str, left_out: Mapping[str, Iterable[Row]], n_images: int
+) -> dict[str, dict[str, Any]]:
+    """Return what metrics.json says, by source, of data that is excluded for the sake of fine-tuned models.
 
     Args:
-        runs: the fine-tuning runs that made models in use.
+        runs: the fine-tuning runs that made models in use; without any there is nothing to say.
         part: the part of their splits that is measured.
-        left_out: the queries of the source that are not asked, with the reason.
+        left_out: the queries of each source that are not asked, with the reason.
         n_images: how many images are not searched.
     """
     if not runs:
-        return {}
-    n_queries = sum(row["reason"] == EXCLUDED for row in left_out)
+        return {source: {} for source in left_out}
     why = f"the {others(part)} parts of what {', '.join(runs)} learned from, for all models alike"
-    return {"part": part, "excluded": {"n_queries": n_queries, "n_images": n_images, "why": why}}
+    n_queries = {source: sum(row["reason"] == EXCLUDED for row in rows) for source, rows in left_out.items()}
+    return {
+        source: {"part": part, "excluded": {"n_queries": n, "n_images": n_images, "why": why}}
+        for source, n in n_queries.items()
+    }

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from text2image.evaluation.leaderboard import ENDS
 from text2image.evaluation.measures import Measure
+from text2image.evaluation.summary import ENDS
 from text2image.formats.tables import Row
 
 UNKNOWN = "unknown"
