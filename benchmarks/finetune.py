@@ -34,8 +34,9 @@ from text2image.finetuning.measure import MEASURES
 from text2image.finetuning.network.inputs import Base
 from text2image.finetuning.run import Data, Tuned, set_threads, tune
 from text2image.params import load_params
-from text2image.queries.asked import ask, join_sources, read_label_queries
+from text2image.queries.asked import ask, join_sources
 from text2image.queries.judgements import read_judgements
+from text2image.queries.query import read_label_queries
 from text2image.queries.split import TEST, TRAIN, VALIDATION, SplitRow, assign, components, split_rows
 
 RUN = "builtin-tuned"

@@ -14,15 +14,9 @@ from text2image.formats.searched import write_searched
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import write_qrels
 from text2image.params import Params
-from text2image.queries.asked import (
-    ExcludedRow,
-    ask,
-    check_some_asked,
-    exclude,
-    excluded_rows,
-    read_label_queries,
-)
+from text2image.queries.asked import ExcludedRow, ask, check_some_asked, exclude, excluded_rows
 from text2image.queries.judgements import read_judgements
+from text2image.queries.query import read_label_queries
 from text2image.queries.relevance import LeftOut, join_groups
 from text2image.queries.settings import Queries
 from text2image.queries.split import read_split
@@ -34,9 +28,9 @@ def similar_groups(settings: Queries, group_of: dict[str, int]) -> dict[str, int
     model = settings.cosine.model
     if model is None or settings.relevance == "strict":
         return group_of
-    images = np.load(ARTIFACTS.image_vectors(model), mmap_mode="r")
-    by_model = cosine_groups(images, settings.cosine.threshold).tolist()
-    return join_groups(group_of, dict(zip(sorted(group_of), by_model, strict=True)))
+    vectors = np.load(ARTIFACTS.image_vectors(model), mmap_mode="r")
+    by_model = zip(sorted(group_of), cosine_groups(vectors, settings.cosine.threshold).tolist(), strict=True)
+    return join_groups(group_of, dict(by_model))
 
 
 def main(params: Params) -> None:
@@ -51,10 +45,10 @@ def main(params: Params) -> None:
         check_some_asked(source, asked)
         write_qrels(ARTIFACTS.qrels(source), asked.relevance)
         write_csv(ARTIFACTS.left_out(source), LeftOut._fields, asked.left_out)
-        pairs = sum(map(len, asked.relevance.values()))
+        n_asked, n_pairs = len(asked.relevance), sum(map(len, asked.relevance.values()))
+        n_left_out = len(asked.left_out)
         say(
-            f"relevance {source}: {len(asked.relevance)} queries, {pairs} relevant images, "
-            f"{len(asked.left_out)} queries left out"
+            f"relevance {source}: {n_asked} queries, {n_pairs} relevant images, {n_left_out} queries left out"
         )
     ARTIFACTS.excluded.unlink(missing_ok=True)
     if splits:

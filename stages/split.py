@@ -11,8 +11,9 @@ from text2image.collection.manifest import read_groups
 from text2image.encoders.models.card import describe
 from text2image.formats.files import write_json
 from text2image.params import Params
-from text2image.queries.asked import ask, join_sources, read_label_queries
+from text2image.queries.asked import ask, join_sources
 from text2image.queries.judgements import read_judgements
+from text2image.queries.query import read_label_queries
 from text2image.queries.split import PARTS, TEST, TRAIN, VALIDATION, divide, sizes, write_split
 
 

@@ -17,10 +17,9 @@ from text2image.queries.asked import (
     excluded_rows,
     grades_of,
     join_sources,
-    read_label_queries,
 )
 from text2image.queries.judgements import JudgementRow
-from text2image.queries.query import make_queries
+from text2image.queries.query import make_queries, read_label_queries
 from text2image.queries.relevance import GENERIC, LeftOut
 from text2image.queries.settings import Cosine, Queries
 from text2image.queries.split import SplitRow

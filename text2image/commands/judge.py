@@ -20,10 +20,10 @@ from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries, read_run
 from text2image.params import Params, load_params
 from text2image.queries.agreement import judge_agreement
-from text2image.queries.asked import read_label_queries
 from text2image.queries.judgements import JudgementRow, is_person, read_if_any
 from text2image.queries.judging.pool import PooledQuery, most_suspicious_first, pool
 from text2image.queries.judging.session import Session
+from text2image.queries.query import read_label_queries
 
 MODEL = "openai"
 

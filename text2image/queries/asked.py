@@ -7,15 +7,12 @@ searched.
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from text2image.base.console import InputError
-from text2image.formats.tables import read_csv
 from text2image.formats.texts import Query, query_id
 from text2image.formats.trec import Qrels
 from text2image.queries.judgements import JudgementRow, is_person
-from text2image.queries.query import make_queries
 from text2image.queries.relevance import LeftOut, judge_queries, near_duplicates_of
 from text2image.queries.settings import Queries
 from text2image.queries.split import SplitRow
@@ -39,11 +36,6 @@ class Asked(NamedTuple):
     queries: list[Query]
     relevance: Qrels
     left_out: list[LeftOut]
-
-
-def read_label_queries(labels: Path) -> list[Query]:
-    """Return the queries that a table of labels makes, each with the images that carry its text."""
-    return make_queries((row["image_id"], row["text"]) for row in read_csv(labels, ["image_id", "text"]))
 
 
 def grades_of(source: str, rows: Iterable[JudgementRow]) -> dict[str, dict[str, int]]:

@@ -2,7 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
+from text2image.formats.tables import read_csv
 from text2image.formats.texts import Query, normalise_text, query_id
 
 
@@ -26,3 +28,8 @@ def make_queries(labels: Iterable[tuple[str, str]]) -> list[Query]:
         for key, forms in spellings.items()
     ]
     return sorted(queries, key=lambda query: (query.text, query.query_id))
+
+
+def read_label_queries(labels: Path) -> list[Query]:
+    """Return the queries that a table of labels makes, each with the images that carry its text."""
+    return make_queries((row["image_id"], row["text"]) for row in read_csv(labels, ["image_id", "text"]))
