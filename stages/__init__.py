@@ -3,46 +3,35 @@
 ``python -m stages.NAME [item]`` runs one by hand; DVC runs them in order.
 """
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from operator import attrgetter
 
 from text2image.artifacts import forget_unlisted
 from text2image.base import console, library
 from text2image.base.console import InputError, Parser, one_line, say
-from text2image.params import Params, load_params
+from text2image.params import load_params
 
-ITEMS: dict[str, tuple[str, Callable[[Params], Sequence[str]]]] = {
-    "model": ("embed.models", lambda params: params.embed.models),
-    "source": ("label.sources", lambda params: params.label.sources),
-    "name": ("finetune.models", lambda params: params.finetune.models),
-}
-"""What a stage may be run for: the params key that lists the names, and how to read it."""
+ITEMS = {"model": "embed.models", "source": "label.sources", "name": "finetune.models"}
+"""What a stage may be run for, and the params key that lists the names."""
 
 
 def run(main: Callable[..., None], *items: str) -> None:
-    """Run a stage's ``main(params, *items)``; the command line names an item for each of ``items``.
-
-    Args:
-        main: the stage.
-        items: of ``ITEMS``, in the order of the command line.
-    """
+    """Run a stage's ``main(params, *items)``; the command line gives a name for each of ``items`` of ``ITEMS``."""
     module = sys.modules[main.__module__]
     name = f"stages.{(module.__spec__.name if module.__spec__ else main.__module__).rpartition('.')[2]}"
     parser = Parser(f"python -m {name}", description=(module.__doc__ or "").split("\n\n")[0])
     for item in items:
-        parser.add_argument(item, help=f"one of {ITEMS[item][0]} in params.yaml")
+        parser.add_argument(item, help=f"one of {ITEMS[item]} in params.yaml")
     options = parser.parse_args()
 
     def checked() -> None:
         params = load_params()
-        given = [getattr(options, item) for item in items]
-        for item, value in zip(items, given, strict=True):
-            key, listed = ITEMS[item]
-            if value not in listed(params):
+        for item, value in vars(options).items():
+            names = attrgetter(ITEMS[item])(params)
+            if value not in names:
                 raise InputError(
-                    f"expected one of {', '.join(listed(params)) or 'no name'} (params key {key}), "
+                    f"expected one of {', '.join(names) or 'no name'} (params key {ITEMS[item]}), "
                     f"found '{one_line(value)}'"
                 )
         if changed := library.changed_parts():
@@ -51,6 +40,6 @@ def run(main: Callable[..., None], *items: str) -> None:
                 "`t2i init --update` reruns what depends on that"
             )
         forget_unlisted(params)
-        main(params, *given)
+        main(params, *vars(options).values())
 
     console.run(checked)

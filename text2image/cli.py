@@ -3,9 +3,6 @@
 Each command is a module of :mod:`text2image.commands`, imported when it is chosen: ``t2i --help`` takes no torch.
 """
 
-from __future__ import annotations
-
-import sys
 from argparse import REMAINDER, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
@@ -50,4 +47,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -2,18 +2,14 @@
 
 The sections that a subject of the library reads itself are described there (models in
 :mod:`text2image.encoders.settings`, label sources in ``text2image.labels.NAME.source``, …); here they
-are put together, and checked against each other. Nothing in the library but the commands imports this module:
-stages hand on what their subject needs.
+are put together, and checked against each other.
 """
 
-from __future__ import annotations
-
 import re
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, create_model, field_validator, model_validator
+from pydantic import AfterValidator, Field, create_model, field_validator, model_validator
 
 from text2image.base.settings import Amount, Count, Runtime, Section, Share, load_settings
 from text2image.encoders.settings import Model
@@ -23,6 +19,15 @@ from text2image.queries.settings import Queries
 
 PARAMS_FILE = Path("params.yaml")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if not names or len(set(names)) != len(names):
+        raise ValueError("expected at least one name, without repeats")
+    return names
+
+
+Names = Annotated[list[str], AfterValidator(_distinct)]
 
 
 class Data(Section):
@@ -38,7 +43,7 @@ class Catalog(Section):
 class LabelSection(Section):
     """The section ``label``: the sources in use, and under its name the settings of each, as its module has them."""
 
-    sources: list[str]
+    sources: Names
 
     @field_validator("sources")
     @classmethod
@@ -57,20 +62,21 @@ class LabelSection(Section):
         def __getattr__(self, source: str) -> Any: ...
 
 
-AllLabels: Any = create_model(
-    "AllLabels",
-    __base__=LabelSection,
-    **{source: (settings_class(source), ...) for source in SOURCES},  # type: ignore[call-overload]
-)
+if TYPE_CHECKING:
+    Label = LabelSection
+else:
+    Label = create_model(
+        "Label", __base__=LabelSection, **{source: (settings_class(source), ...) for source in SOURCES}
+    )
 
 
 class Embed(Section):
-    models: list[str]
+    models: Names
     precision: Literal["fp32", "bf16", "fp16"]
 
 
 class Zoo(Section):
-    models: Annotated[list[str], Field(min_length=1)]
+    models: Names
 
 
 class Finetune(Section):
@@ -129,10 +135,7 @@ class Params(Section):
 
     data: Data
     catalog: Catalog
-    if TYPE_CHECKING:
-        label: LabelSection
-    else:
-        label: AllLabels
+    label: Label
     queries: Queries
     models: dict[str, Model]
     finetune: Finetune
@@ -146,55 +149,41 @@ class Params(Section):
     runtime: Runtime
 
     @model_validator(mode="after")
-    def _names(self) -> Params:
-        lists = {"label.sources": self.label.sources, "embed.models": self.embed.models}
-        for key, names in (lists | {"zoo.models": self.zoo.models}).items():
-            if not names or len(set(names)) != len(names):
-                raise ValueError(f"{key}: expected at least one name, without repeats, found {names}")
-        for section, name in (
-            *product(["models"], self.models),
-            *product(["finetune.runs"], self.finetune.runs),
+    def _names(self) -> Self:
+        for section, named in (("models", self.models), ("finetune.runs", self.finetune.runs)):
+            for name in named:
+                if not NAME_PATTERN.fullmatch(name):
+                    raise ValueError(
+                        f"{section}.{name}: expected a name of letters, digits, '_' and '-' "
+                        "(DVC cannot address dots)"
+                    )
+        for key, names, known, expected in (
+            ("embed.models", self.embed.models, self.models, "names described under models:"),
+            ("zoo.models", self.zoo.models, self.models, "names described under models:"),
+            ("index.models", self.index.models, self.embed.models, "some of embed.models, or none"),
+            ("finetune.models", self.finetune.models, self.finetune.runs, "names of finetune.runs"),
         ):
-            if not NAME_PATTERN.fullmatch(name):
-                raise ValueError(
-                    f"{section}.{name}: expected a name of letters, digits, '_' and '-' (DVC cannot address dots)"
-                )
-        indexed = self.index.models
-        if len(set(indexed)) != len(indexed) or not set(indexed) <= set(self.embed.models):
-            raise ValueError(
-                f"index.models: expected some of embed.models, or none, without repeats, found {indexed}"
-            )
+            unknown = [name for name in names if name not in known]
+            if unknown or len(set(names)) != len(names):
+                raise ValueError(f"{key}: expected {expected}, without repeats, found {unknown or names}")
         alike = self.queries.cosine.model
         if alike is not None and alike not in self.embed.models:
             raise ValueError(f"queries.cosine.model: expected null or one of embed.models, found '{alike}'")
-        for key, names in (("embed.models", self.embed.models), ("zoo.models", self.zoo.models)):
-            for name in names:
-                if name not in self.models:
-                    raise ValueError(f"{key}: expected names described under models:, found '{name}'")
         return self
 
     @model_validator(mode="after")
-    def _tuned(self) -> Params:
+    def _tuned(self) -> Self:
         """Check what fine-tuning and the models that it makes say of each other."""
-        in_use = self.finetune.models
-        if len(set(in_use)) != len(in_use) or not set(in_use) <= self.finetune.runs.keys():
-            raise ValueError(
-                f"finetune.models: expected names of finetune.runs, without repeats, found {in_use}"
-            )
-        for name in in_use:
-            run = self.finetune.runs[name]
+        for name in self.finetune.models:
+            key, run = f"finetune.runs.{name}", self.finetune.runs[name]
             if run.base not in self.models or self.models[run.base].run is not None:
                 raise ValueError(
-                    f"finetune.runs.{name}.base: expected one of models: that is not itself fine-tuned, "
-                    f"found '{run.base}'"
+                    f"{key}.base: expected one of models: that is not itself fine-tuned, found '{run.base}'"
                 )
             if not set(run.sources) <= set(self.label.sources):
-                raise ValueError(
-                    f"finetune.runs.{name}.sources: expected some of label.sources, found {run.sources}"
-                )
-        for name in self.embed.models:
-            made_by = self.models[name].run
-            if made_by is not None and made_by not in in_use:
+                raise ValueError(f"{key}.sources: expected some of label.sources, found {run.sources}")
+        for name, made_by in self.tuned_models().items():
+            if made_by not in self.finetune.models:
                 raise ValueError(
                     f"embed.models: '{name}' is made by fine-tuning, expected '{made_by}' in finetune.models too"
                 )
@@ -207,8 +196,7 @@ class Params(Section):
 
     def tuned_models(self) -> dict[str, str]:
         """Return ``{model in use: the fine-tuning run that makes it}``."""
-        runs = ((name, self.models[name].run) for name in self.embed.models)
-        return {name: run for name, run in runs if run is not None}
+        return {name: run for name in self.embed.models if (run := self.models[name].run) is not None}
 
     def tuned_runs(self) -> list[str]:
         """Return the fine-tuning runs that make a model in use, sorted."""

@@ -76,7 +76,7 @@ def served(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iter
         csv.writer(file, lineterminator="\n").writerow(["1/photo 1.jpg", ATTACK])
     project.repro("relevance", "embed_images")
     with subprocess.Popen(
-        [sys.executable, "-m", "text2image.commands.app", "--by", "Ann"], cwd=project.root, env=project.environment(),
+        [sys.executable, "-m", "text2image.cli", "app", "--by", "Ann"], cwd=project.root, env=project.environment(),
         stderr=subprocess.PIPE, text=True,
     ) as server:  # fmt: skip
         assert server.stderr is not None
@@ -362,7 +362,7 @@ def test_only_the_calls_of_the_page_are_taken(served: Served, grading: Grading) 
 @pytest.mark.pipeline
 def test_what_cannot_start_is_one_sentence(served: Served) -> None:
     def refusal(*arguments: str, **env: str) -> str:
-        said = served.project.run("python", "-m", "text2image.commands.app", *arguments, check=False, env=env)
+        said = served.project.run("python", "-m", "text2image.cli", "app", *arguments, check=False, env=env)
         assert said.startswith("error: "), said
         assert said.count("\n") == 1, said
         return said

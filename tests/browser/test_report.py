@@ -70,9 +70,9 @@ def check_page(project: Project, page: Path, revisions: list[str]) -> str:
 @pytest.mark.pipeline
 def test_reports_show_every_chart_without_a_network_and_texts_stay_texts(project: Project) -> None:
     make_other(project)
-    project.run("python", "-m", "text2image.commands.report")
+    project.run("python", "-m", "text2image.cli", "report")
     one = check_page(project, project.root / "report" / "report.html", ["workspace"])
-    project.run("python", "-m", "text2image.commands.report", "main..other", "-o", "two")
+    project.run("python", "-m", "text2image.cli", "report", "main..other", "-o", "two")
     two = check_page(project, project.root / "two" / "report.html", ["main", "other"])
     assert project.run("git", "status", "--short").split() == ["??", "two/"], "report/ is ignored by git"
     for page in (one, two):

@@ -203,11 +203,11 @@ def test_dvc_follows_a_pinned_url(project: Project) -> None:
     elsewhere = project.root.with_name("elsewhere")
     (project.root / "data" / "images").rename(elsewhere)
     before = (project.root / "data" / "catalog.csv").read_bytes()
-    project.run("python", "-m", "text2image.commands.catalog", "--pin", f"file://{elsewhere}")
+    project.run("python", "-m", "text2image.cli", "catalog", "--pin", f"file://{elsewhere}")
     project.set(data__images="data/images.url")
     assert project.repro("embed_images@builtin") == {"catalog"}
     assert (project.root / "data" / "catalog.csv").read_bytes() == before
     picture(5).save(elsewhere / "new.png")
-    project.run("python", "-m", "text2image.commands.catalog", "--pin")
+    project.run("python", "-m", "text2image.cli", "catalog", "--pin")
     assert project.repro("embed_images@builtin") == {"catalog", "embed_images@builtin"}
     assert "new.png" in (project.root / "data" / "catalog.csv").read_text()

@@ -18,7 +18,7 @@ def test_what_is_missing_is_named_and_the_rest_is_shown(project: Project) -> Non
         digest = outputs[path]
         (project.root / ".dvc/cache/files/md5" / digest[:2] / digest[2:]).unlink()
     (project.root / "metrics/labels.json").unlink()
-    said = project.run("python", "-m", "text2image.commands.report", "main..workspace")
+    said = project.run("python", "-m", "text2image.cli", "report", "main..workspace")
     assert "main lacks data/results/builtin/human.csv (not in DVC's cache)" in said
     assert "workspace lacks metrics/labels.json (not there)" in said
     page = html.unescape((project.root / "report" / "report.html").read_text())
@@ -31,12 +31,12 @@ def test_what_is_missing_is_named_and_the_rest_is_shown(project: Project) -> Non
     declared = yaml.safe_load((project.root / "dvc.yaml").read_text())["plots"]
     assert page.count("<svg") == len(declared)
     for wrong in ("nothing", "main..nothing"):
-        said = project.run("python", "-m", "text2image.commands.report", wrong, check=False)
+        said = project.run("python", "-m", "text2image.cli", "report", wrong, check=False)
         assert said == "error: expected a revision that git or DVC knows, found 'nothing'\n"
     for name in ("metrics", "dataset"):
         (project.root / "metrics" / f"{name}.json").unlink()
     assert "expected results in workspace" in project.run(
-        "python", "-m", "text2image.commands.report", check=False
+        "python", "-m", "text2image.cli", "report", check=False
     )
-    said = project.run("python", "-m", "text2image.commands.report", "-o", "data", check=False)
+    said = project.run("python", "-m", "text2image.cli", "report", "-o", "data", check=False)
     assert "expected an empty folder or an earlier report at data" in said

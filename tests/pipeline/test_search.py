@@ -25,7 +25,7 @@ pytestmark = pytest.mark.pipeline
 def search(project: Project, *arguments: str, typed: str = "") -> tuple[str, str]:
     """Run the search and return what it printed as data and what it said."""
     done = subprocess.run(
-        ["python", "-m", "text2image.commands.search", *arguments], cwd=project.root, env=project.environment(),
+        ["python", "-m", "text2image.cli", "search", *arguments], cwd=project.root, env=project.environment(),
         input=typed, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -34,7 +34,7 @@ def search(project: Project, *arguments: str, typed: str = "") -> tuple[str, str
 
 def refusal(project: Project, *arguments: str) -> str:
     """Run a search that must fail and return its one sentence."""
-    output = project.run("python", "-m", "text2image.commands.search", *arguments, check=False)
+    output = project.run("python", "-m", "text2image.cli", "search", *arguments, check=False)
     assert "Traceback" not in output, output
     assert output.startswith("error: "), output
     assert output.count("\n") == 1, output

@@ -62,7 +62,7 @@ def test_what_can_be_had_is_compared_and_the_rest_is_listed(project: Project) ->
         label__sources=["human"],
     )
     before, status = contents(project), project.run("git", "status", "--porcelain")
-    said = project.run("python", "-m", "text2image.commands.zoo", "evaluate")
+    said = project.run("python", "-m", "text2image.cli", "zoo", "evaluate")
     assert "Traceback" not in said
     assert contents(project) == before
     assert project.run("git", "status", "--porcelain") == status
@@ -94,6 +94,6 @@ def test_what_can_be_had_is_compared_and_the_rest_is_listed(project: Project) ->
 @pytest.mark.pipeline
 def test_a_zoo_of_nothing_is_one_sentence(project: Project) -> None:
     project.set(zoo__models=["siglip"])
-    said = project.run("python", "-m", "text2image.commands.zoo", check=False)
+    said = project.run("python", "-m", "text2image.cli", "zoo", check=False)
     assert "Traceback" not in said
     assert said.splitlines()[-1].startswith("error: expected at least one model of zoo.models")

@@ -4,20 +4,16 @@ Not a stage: it shows what the pipeline has embedded, under one model or two sid
 result is where it is, and keeps grades in data/judgements.csv, which the next ``dvc repro`` counts.
 """
 
-from __future__ import annotations
-
 import gc
-from argparse import Namespace
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from text2image.base.console import InputError, Parser, run
+from text2image.base.console import InputError, Parser
 from text2image.commands.judge import MODEL, person
 from text2image.params import load_params
 
 
-def arguments(argv: Sequence[str] | None) -> Namespace:
-    """Read the command line."""
+def main(argv: Sequence[str]) -> None:
     parser = Parser("t2i app", description="Search the embedded images on a local page.")
     parser.add_argument(
         "--host",
@@ -26,11 +22,7 @@ def arguments(argv: Sequence[str] | None) -> Namespace:
     )
     parser.add_argument("--port", type=int, default=0, help="port of the page (default: any that is free)")
     parser.add_argument("--by", help="your name, for judgements (default: judge.by, then git's user.name)")
-    return parser.parse_args(argv)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    options, params = arguments(argv), load_params()
+    options, params = parser.parse_args(argv), load_params()
     if find_spec("gradio") is None:
         raise InputError(
             "expected the package gradio for the search page, found none: `make app` installs it, "
@@ -39,14 +31,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from text2image.pages.search.server import serve
     from text2image.pages.search.service import SearchService
 
-    of_params = params.judge.by if params.judge.by != MODEL else None
-    by = person(options.by if options.by is not None else of_params)
+    named = params.judge.by if options.by is None and params.judge.by != MODEL else options.by
     gc.disable()  # a collection walks over all that is known of the gallery: 0.7 s at 100,000 images
-    service = SearchService(params, by)
+    service = SearchService(params, person(named))
     gc.freeze()
     gc.enable()
     serve(service, options.host, options.port)
-
-
-if __name__ == "__main__":
-    run(main)

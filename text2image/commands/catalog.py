@@ -5,12 +5,10 @@ says what differs. ``--pin URL`` writes data/images.url, the file by which DVC w
 without a URL it writes the pin that data.images names anew.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
-from text2image.base.console import Parser, one_line, run, say
+from text2image.base.console import Parser, one_line, say
 from text2image.base.store import Store
 from text2image.collection.facts import determinants, verify
 from text2image.collection.locations import location
@@ -44,7 +42,7 @@ def pin_url(images: str, url: str) -> None:
     say(f"catalog: {pin.files} files at {one_line(url)} in {path}{advice}")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str]) -> None:
     parser = Parser("t2i catalog", description=(__doc__ or "").split("\n\n")[0])
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--verify", action="store_true", help="compare all files with what is remembered")
@@ -57,7 +55,3 @@ def main(argv: Sequence[str] | None = None) -> None:
         pin_url(params.data.images, options.pin)
     else:
         verify_files(params.data.images, params.catalog.max_pixels)
-
-
-if __name__ == "__main__":
-    run(main)

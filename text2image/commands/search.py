@@ -4,15 +4,13 @@
 a query it asks for one after the other. A query that is the path of an image finds images like it.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from text2image.base.console import InputError, Parser, one_line, run, say
+from text2image.base.console import InputError, Parser, one_line, say
 from text2image.collection.images import open_image
 from text2image.pages.search.searcher import Searcher, SearchResult
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, draw_sheet
@@ -78,24 +76,16 @@ def positive(text: str) -> int:
     return number
 
 
-def arguments(argv: Sequence[str] | None) -> Namespace:
+def main(argv: Sequence[str]) -> None:
     parser = Parser("t2i search", description="Search the embedded images.")
     parser.add_argument("query", nargs="?", help="a text or the path of an image; without it, a prompt")
     parser.add_argument("--model", help="one of embed.models in params.yaml (default: the first)")
     parser.add_argument("-k", type=positive, default=10, help="how many images (default: 10)")
     parser.add_argument("--json", action="store_true", help="print a JSON list")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="draw the images found into a picture")
-    return parser.parse_args(argv)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    options = arguments(argv)
+    options = parser.parse_args(argv)
     searcher = Searcher(load_params(), options.model)
     if options.query is None:
         prompt(searcher, options)
     else:
         answer(options.query, searcher, options)
-
-
-if __name__ == "__main__":
-    run(main)

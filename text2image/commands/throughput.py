@@ -4,12 +4,10 @@ A measurement, not a result: it differs a little each time, so nothing of the pi
 the same on every machine and for every collection.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from text2image.artifacts import ARTIFACTS
-from text2image.base.console import InputError, Parser, one_line, run, say
+from text2image.base.console import InputError, Parser, one_line, say
 from text2image.encoders.models.card import describe
 from text2image.encoders.throughput import Speed, measure_speeds
 from text2image.formats.tables import read_csv, write_csv
@@ -25,7 +23,7 @@ def keep(speeds: Sequence[Speed]) -> None:
     write_csv(path, Speed._fields, sorted([*others, *speeds]))
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str]) -> None:
     parser = Parser(
         "t2i throughput", description=f"Measure how fast models embed; writes {ARTIFACTS.throughput}."
     )
@@ -45,7 +43,3 @@ def main(argv: Sequence[str] | None = None) -> None:
         keep(speeds)
         rates = " and ".join(f"{speed.per_second} {speed.what}" for speed in speeds)
         say(f"throughput {name} on {speeds[0].device}: {rates} a second")
-
-
-if __name__ == "__main__":
-    run(main)
