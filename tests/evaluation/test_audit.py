@@ -11,11 +11,11 @@ from text2image.evaluation.labels.audit import (
     best_alike,
     blame,
     find_signs,
-    label_pairs,
     pair_ranks,
     suspicion,
     verdict,
 )
+from text2image.evaluation.labels.sources import label_pairs
 from text2image.formats.texts import query_id
 
 
@@ -89,15 +89,15 @@ def test_a_wrong_label_is_explained() -> None:
     labels = [("a", "east"), ("b", "north"), ("c", "west"), ("a", "West")]
     queries = {query_id(text): text for text in ("east", "north", "west")}
     pairs = label_pairs([{"image_id": i, "text": t} for i, t in labels], queries, image_ids)
-    assert pairs.columns.tolist() == [0, 0, 1, 2]
-    assert pairs.texts == ["east", "West", "north", "west"], "sorted by image and row"
+    assert pairs["column"].tolist() == [0, 0, 1, 2]
+    assert pairs["text"].tolist() == ["east", "West", "north", "west"], "sorted by image and row"
     rows = [(query_id("east"), 1, 1, 1.0), (query_id("west"), 1, 1, 1.0), (query_id("west"), 0, 2, 0.0)]
     ranks = pd.DataFrame(rows, columns=["query_id", "relevance", "rank", "score"])
-    signs = find_signs(pairs, images, images, ranks, list(queries))
-    assert signs.table["image_rank"].tolist() == [1, 3, 1, 1]
-    assert signs.table["text_alike"].tolist()[:2] == [-1.0, -1.0]
-    assert np.isnan(signs.table["text_alike"]).tolist() == [False, False, True, True]
-    table = audit(pairs, [signs, signs], image_ids, 3)
+    signs = find_signs(pairs, images, images, ranks)
+    assert signs["image_rank"].tolist() == [1, 3, 1, 1]
+    assert signs["text_alike"].tolist()[:2] == [-1.0, -1.0]
+    assert np.isnan(signs["text_alike"]).tolist() == [False, False, True, True]
+    table = audit(pairs, [signs, signs], 3)
     worst = table.iloc[0]
     assert (worst["image_id"], worst["text"], worst["speaks_against"]) == ("a", "West", "")
     assert worst["why"] == "unlike the image's other texts (-1.00); unlike its other images (-1.00)"

@@ -12,18 +12,13 @@ of those that it has. The signs come from confident-learning practice (Northcutt
 Learning, 2021): labels that good models contradict are wrong more often than labels at random.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from text2image.base.arrays import Floats, Integers, Vectors
-from text2image.formats.tables import Row
-from text2image.formats.texts import query_id
 from text2image.retrieval.gallery import rank_gallery
 
 FOUND = 10
@@ -33,93 +28,56 @@ SIGNS = ("image_rank", "text_rank", "text_alike", "image_alike")
 VERDICTS = ("label", "model", "unclear")
 
 
-class LabelPairs(NamedTuple):
-    """The labels of one source: columns of the gallery, rows of the query file, and texts as labelled."""
-
-    columns: Integers
-    rows: Integers
-    texts: list[str]
-
-
-class Signs(NamedTuple):
-    """What one model says of each label.
-
-    Attributes:
-        table: a row a label, the columns ``SIGNS``; NaN where there is no such sign.
-        blame: from :func:`blame`.
-    """
-
-    table: pd.DataFrame
-    blame: list[str]
-
-
-def label_pairs(labels: Sequence[Row], queries: Mapping[str, str], image_ids: Sequence[str]) -> LabelPairs:
-    """Return the labels as indices, sorted by image and text.
+def find_signs(pairs: pd.DataFrame, images: Vectors, texts: Vectors, ranks: pd.DataFrame) -> pd.DataFrame:
+    """Return what one model says of each label of one source.
 
     Args:
-        labels: rows of data/labels/SOURCE.csv.
-        queries: ``{query_id: text}`` in the order of the query file.
-        image_ids: of the gallery.
+        pairs: the labels, from :func:`text2image.evaluation.labels.sources.label_pairs`.
+        images, texts: unit rows of the gallery and of the source's query file.
+        ranks: of the model on the source (:func:`text2image.evaluation.results.read_ranks`).
+
+    Returns:
+        A row a label: the columns ``SIGNS``, NaN where there is no such sign, and ``blame`` from :func:`blame`.
     """
-    row_of = {query: row for row, query in enumerate(queries)}
-    column_of = {image_id: column for column, image_id in enumerate(image_ids)}
-    indexed = sorted((column_of[x["image_id"]], row_of[query_id(x["text"])], x["text"]) for x in labels)
-    columns, rows, texts = zip(*indexed, strict=True)
-    return LabelPairs(np.array(columns), np.array(rows), list(texts))
+    rows, columns = pairs["row"].to_numpy(), pairs["column"].to_numpy()
+    image_rank = pair_ranks(texts, images, rows, columns)
+    first = ranks[(ranks["relevance"] > 0) & (ranks["rank"] == 1)]["score"]
+    irrelevant = ranks[ranks["relevance"] == 0].set_index("query_id")["score"]
+    best_irrelevant = irrelevant.reindex(pairs["query_id"]).fillna(-1.0).to_numpy()
+    typical = float(first.median()) if len(first) else np.inf
+    return pd.DataFrame(
+        {
+            "image_rank": image_rank,
+            "text_rank": pair_ranks(images, texts, columns, rows),
+            "text_alike": best_alike(texts, rows, columns),
+            "image_alike": best_alike(images, columns, rows),
+            "blame": blame(image_rank, best_irrelevant, typical),
+        }
+    )
 
 
-def find_signs(
-    pairs: LabelPairs, images: Vectors, texts: Vectors, ranks: pd.DataFrame, query_ids: Sequence[str]
-) -> Signs:
-    """Return the signs that one model gives for the labels of one source.
+def audit(pairs: pd.DataFrame, by_model: Sequence[pd.DataFrame], n_images: int) -> pd.DataFrame:
+    """Return every label with its suspicion, the most suspicious first, as data/audit/SOURCE.csv has them.
 
     Args:
         pairs: the labels.
-        images, texts: unit rows of the gallery and of the source's query file.
-        ranks: of the model on the source (:func:`text2image.evaluation.results.read_ranks`).
-        query_ids: of the query file.
+        by_model: :func:`find_signs` of each model; the signs in the table are means over models.
+        n_images: the size of the gallery.
     """
-    image_rank = pair_ranks(texts, images, pairs.rows, pairs.columns)
-    first = ranks[(ranks["relevance"] > 0) & (ranks["rank"] == 1)]["score"]
-    irrelevant = ranks[ranks["relevance"] == 0].set_index("query_id")["score"]
-    best_irrelevant = irrelevant.reindex([query_ids[row] for row in pairs.rows]).fillna(-1.0)
-    table = pd.DataFrame(
-        {
-            "image_rank": image_rank,
-            "text_rank": pair_ranks(images, texts, pairs.columns, pairs.rows),
-            "text_alike": best_alike(texts, pairs.rows, pairs.columns),
-            "image_alike": best_alike(images, pairs.columns, pairs.rows),
-        }
+    means = sum(signs[list(SIGNS)] for signs in by_model) / len(by_model)
+    blames, n_texts = zip(*(signs["blame"] for signs in by_model), strict=True), pairs["row"].nunique()
+    table = pairs[["image_id", "text"]].assign(
+        suspicion=suspicion([sign for signs in by_model for sign in suspicious(signs)]),
+        speaks_against=[verdict(words) for words in blames],
+        why=[explain(row, n_images, n_texts) for row in means.to_dict("records")],
     )
-    typical = float(first.median()) if len(first) else np.inf
-    return Signs(table, blame(image_rank, best_irrelevant.to_numpy(), typical))
+    return table.join(means).sort_values(["suspicion", "image_id", "text"], ascending=[False, True, True])
 
 
-def audit(
-    pairs: LabelPairs, by_model: Sequence[Signs], image_ids: Sequence[str], n_texts: int
-) -> pd.DataFrame:
-    """Return every label with its suspicion, the most suspicious first, as data/audit/SOURCE.csv has them.
-
-    The signs are means over models.
-    """
-    means = sum(signs.table for signs in by_model) / len(by_model)
-    table = pd.DataFrame(
-        {
-            "image_id": [image_ids[column] for column in pairs.columns],
-            "text": pairs.texts,
-            "suspicion": suspicion([sign for signs in by_model for sign in suspicious(signs.table)]),
-            "speaks_against": [verdict(words) for words in zip(*(s.blame for s in by_model), strict=True)],
-            "why": [explain(row, len(image_ids), n_texts) for row in means.to_dict("records")],
-        }
-    ).join(means)
-    return table.sort_values(["suspicion", "image_id", "text"], ascending=[False, True, True])
-
-
-def suspicious(signs: pd.DataFrame) -> list[pd.Series[float]]:
+def suspicious(signs: pd.DataFrame) -> list[pd.Series]:
     """Return the signs of one model, each larger the more suspicious."""
-    return [
-        np.log(signs["image_rank"]), np.log(signs["text_rank"]), -signs["text_alike"], -signs["image_alike"],
-    ]  # fmt: skip
+    ranks = [np.log(signs[name]) for name in ("image_rank", "text_rank")]
+    return [*ranks, -signs["text_alike"], -signs["image_alike"]]
 
 
 def pair_ranks(left: Vectors, right: Vectors, rows: Integers, columns: Integers) -> Integers:
@@ -162,7 +120,7 @@ def best_alike(vectors: Vectors, items: Integers, keys: Integers) -> Floats:
     return alike
 
 
-def suspicion(signs: Sequence[pd.Series[float]]) -> Floats:
+def suspicion(signs: Sequence[pd.Series]) -> Floats:
     """Return the mean of the percentiles of all signs that a label has: ``(n_labels,)`` in (0, 1).
 
     A percentile is the mid-rank of a label's sign among those labels that have it, ties sharing the middle.

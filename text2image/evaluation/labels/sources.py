@@ -1,7 +1,6 @@
 """Label sources side by side: how much they cover, how well texts fit their images, how alike two sources' texts are."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -17,65 +16,73 @@ CLIP_SCORE_WEIGHT = 2.5
 MOST_WORDS = 40
 
 
-class SourceTexts(NamedTuple):
+class Source(NamedTuple):
     """What one source says of the images.
 
     Attributes:
-        rows_of_image: ``{image_id: rows of its texts in the query file}``.
+        pairs: its labels, from :func:`label_pairs`.
+        texts: by model, the unit rows of its query file.
         words: words per image, 0 for images without any.
         figures: metrics/labels/SOURCE.json.
     """
 
-    rows_of_image: dict[str, list[int]]
-    words: list[int]
-    figures: dict[str, Any]
+    pairs: pd.DataFrame
+    texts: Mapping[str, Vectors]
+    words: Sequence[int]
+    figures: Mapping[str, Any]
 
 
-def rows_of_images(labels: Sequence[Row], queries: Mapping[str, str]) -> dict[str, list[int]]:
-    """Return ``{image_id: rows of its texts in the query file}``, each once.
+def label_pairs(labels: Sequence[Row], query_ids: Iterable[str], image_ids: Sequence[str]) -> pd.DataFrame:
+    """Return the labels of one source, a row each, sorted by image and text.
 
     Args:
         labels: rows of data/labels/SOURCE.csv.
-        queries: ``{query_id: text}`` in the order of the query file.
+        query_ids: in the order of the query file.
+        image_ids: of the gallery.
+
+    Returns:
+        The columns ``image_id``, ``text`` (as labelled), ``query_id``, ``column`` (of the gallery), and ``row``
+        (of the query file).
     """
-    row_of = {query: row for row, query in enumerate(queries)}
-    rows_of_image: dict[str, list[int]] = defaultdict(list)
-    for label in labels:
-        row = row_of.get(query_id(label["text"]))
-        if row is not None and row not in rows_of_image[label["image_id"]]:
-            rows_of_image[label["image_id"]].append(row)
-    return dict(rows_of_image)
+    pairs = pd.DataFrame({name: [label[name] for label in labels] for name in ("image_id", "text")})
+    pairs["query_id"] = pairs["text"].map(query_id)
+    pairs["column"] = pairs["image_id"].map({image: column for column, image in enumerate(image_ids)})
+    pairs["row"] = pairs["query_id"].map({query: row for row, query in enumerate(query_ids)})
+    return pairs.sort_values(["column", "row", "text"], ignore_index=True)
 
 
-def compare_sources(
-    sources: Mapping[str, SourceTexts], vectors: Mapping[str, Mapping[str, Vectors]], image_ids: Sequence[str]
-) -> dict[str, Any]:
+def compare_sources(sources: Mapping[str, Source], images: Mapping[str, Vectors]) -> dict[str, Any]:
     """Return metrics/labels.json: every source, and how far each pair of sources agrees.
 
     Args:
         sources: by name.
-        vectors: ``{model: {source or "images": unit rows}}``.
-        image_ids: of the gallery, the rows of ``images``.
+        images: by model, the unit rows of the gallery.
     """
-    column_of = {image_id: column for column, image_id in enumerate(image_ids)}
-    summaries = {
-        name: summarise_source(
-            source,
-            {model: fit(source, of[name], of["images"], column_of) for model, of in vectors.items()},
-        )
-        for name, source in sources.items()
-    }
     return {
-        "sources": summaries,
-        "agreement": {model: similarities(sources, of) for model, of in vectors.items()},
+        "sources": {name: summarise_source(source, images) for name, source in sources.items()},
+        "agreement": {model: similarities(sources, model) for model in images},
     }
 
 
-def fit(source: SourceTexts, texts: Vectors, images: Vectors, column_of: Mapping[str, int]) -> float:
-    """Return the mean CLIPScore of a source's labels under one model."""
-    pairs = [(column_of[image], row) for image, rows in source.rows_of_image.items() for row in rows]
-    columns, rows = np.array(pairs).T
-    return float(clip_scores(images[columns], texts[rows]).mean())
+def summarise_source(source: Source, images: Mapping[str, Vectors]) -> dict[str, Any]:
+    """Return the figures of one source, with its mean CLIPScore under each model.
+
+    ``shared_text_share`` is the share of its texts that several images carry.
+    """
+    figures, pairs = source.figures, source.pairs.drop_duplicates(["column", "row"])
+    columns, rows = pairs["column"].to_numpy(), pairs["row"].to_numpy()
+    return {
+        "images": figures["images"],
+        "coverage": figures["labelled_images"] / figures["images"],
+        "pairs": figures["pairs"],
+        "unique_texts": figures["unique_texts"],
+        "shared_text_share": float((pairs["row"].value_counts() > 1).mean()),
+        "mean_words": figures["mean_words"],
+        "clip_score": {
+            model: float(clip_scores(vectors[columns], source.texts[model][rows]).mean())
+            for model, vectors in images.items()
+        },
+    }
 
 
 def clip_scores(images: Vectors, texts: Vectors) -> Floats:
@@ -93,39 +100,13 @@ def clip_scores(images: Vectors, texts: Vectors) -> Floats:
     return scores
 
 
-def summarise_source(source: SourceTexts, clip_score: Mapping[str, float]) -> dict[str, Any]:
-    """Return the figures of one source; ``clip_score`` is its fit to the images under each model."""
-    images_by_row: dict[int, list[str]] = defaultdict(list)
-    for image, rows in source.rows_of_image.items():
-        for row in rows:
-            images_by_row[row].append(image)
-    figures = source.figures
-    return {
-        "images": figures["images"],
-        "coverage": figures["labelled_images"] / figures["images"],
-        "pairs": figures["pairs"],
-        "unique_texts": figures["unique_texts"],
-        "shared_text_share": shared_share(images_by_row),
-        "mean_words": figures["mean_words"],
-        "clip_score": dict(clip_score),
-    }
-
-
-def shared_share(images_by_text: Mapping[Any, Sequence[str]]) -> float:
-    """Return the share of texts that several images carry, in [0, 1]; 0 for no texts."""
-    shared = sum(len(set(images)) > 1 for images in images_by_text.values())
-    return shared / len(images_by_text) if images_by_text else 0.0
-
-
-def similarities(
-    sources: Mapping[str, SourceTexts], texts: Mapping[str, Vectors]
-) -> dict[str, dict[str, Any]]:
+def similarities(sources: Mapping[str, Source], model: str) -> dict[str, dict[str, Any]]:
     """Return :func:`text_similarity` of each pair of sources under one model's text tower."""
+    rows = {name: dict(one.pairs.groupby("image_id")["row"].unique()) for name, one in sources.items()}
     table = {}
     for a, b in combinations(sources, 2):
-        images, similarity, by_chance = text_similarity(
-            sources[a].rows_of_image, sources[b].rows_of_image, texts[a], texts[b]
-        )
+        texts = sources[a].texts[model], sources[b].texts[model]
+        images, similarity, by_chance = text_similarity(rows[a], rows[b], *texts)
         table[f"{a} ~ {b}"] = {"images": images, "similarity": similarity, "different_images": by_chance}
     return table
 
@@ -161,25 +142,34 @@ def text_similarity(
     return len(both), float(np.mean(same)), float(np.mean(apart))
 
 
+def chart_tables(figures: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[str, pd.DataFrame]:
+    """Return the tables of the charts by name, from metrics/labels.json and the sources."""
+    return {
+        "label_coverage": coverage_table(figures),
+        "words": words_table(sources),
+        "label_agreement": similarity_table(figures),
+    }
+
+
 def coverage_table(figures: Mapping[str, Any]) -> pd.DataFrame:
-    """Return what the chart of coverage draws, from metrics/labels.json."""
+    """Return how much of the images each source labels, and how many of its texts several images share."""
     columns = ["coverage", "shared_text_share"]
     rows = [{"source": name} | {c: row[c] for c in columns} for name, row in figures["sources"].items()]
     return pd.DataFrame(rows)
 
 
-def words_table(sources: Mapping[str, SourceTexts]) -> pd.DataFrame:
-    """Return the share of images of each source with so many words."""
-    rows = [
-        (name, value, count / len(source.words))
+def words_table(sources: Mapping[str, Source]) -> pd.DataFrame:
+    """Return the share of images of each source with so many words; more than ``MOST_WORDS`` count as so many."""
+    shares = {
+        name: np.bincount(np.minimum(source.words, MOST_WORDS), minlength=MOST_WORDS + 1) / len(source.words)
         for name, source in sources.items()
-        for value, count in histogram(source.words, MOST_WORDS)
-    ]
+    }
+    rows = [(name, words, share) for name, of in shares.items() for words, share in enumerate(of)]
     return pd.DataFrame(rows, columns=["source", "words", "share"]).pipe(decimals)
 
 
 def similarity_table(figures: Mapping[str, Any]) -> pd.DataFrame:
-    """Return what the chart of agreement draws, from metrics/labels.json; pairs without two images are left out."""
+    """Return how alike the texts of two sources are; pairs of sources without two images are left out."""
     rows = [
         (model, pair, kind, row[key])
         for model, pairs in figures["agreement"].items()
@@ -189,9 +179,3 @@ def similarity_table(figures: Mapping[str, Any]) -> pd.DataFrame:
     ]
     columns = ["model", "sources", "texts_of", "similarity"]
     return pd.DataFrame(rows, columns=columns).astype({"similarity": "float64"}).pipe(decimals)
-
-
-def histogram(counts: Sequence[int], largest: int) -> list[tuple[int, int]]:
-    """Return ``(value, how often)`` for 0 … ``largest``; larger values count as ``largest``."""
-    often = Counter(min(count, largest) for count in counts)
-    return [(value, often[value]) for value in range(largest + 1)]
