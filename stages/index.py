@@ -31,8 +31,8 @@ def main(params: Params, model: str) -> None:
     for source in params.label.sources:
         exact = read_run(ARTIFACTS.run(model, source))
         vectors = np.load(ARTIFACTS.query_vectors(model, source))
-        asked = asked_queries(read_queries(ARTIFACTS.queries(source)), exact, vectors)
-        columns, _ = index.search(asked.vectors, there, depth, searched.rows, threads)
+        _, asked = asked_queries(read_queries(ARTIFACTS.queries(source)), exact, vectors)
+        columns, _ = index.search(asked, there, depth, searched.rows, threads)
         recall = recall_of_index(columns, run_columns(exact, searched.image_ids), depth)
         figures[source] = {"n_queries": len(exact), "n_images": len(searched.image_ids)} | recall
     write_json(ARTIFACTS.index_metrics(model), figures)

@@ -21,16 +21,18 @@ from text2image.retrieval.runs import RankRow, asked_queries, rank_queries, sear
 def main(params: Params, model: str, source: str) -> None:
     qrels, searched = read_qrels(ARTIFACTS.qrels(source)), read_searched(ARTIFACTS.searched)
     vectors = np.load(ARTIFACTS.query_vectors(model, source))
-    asked = asked_queries(read_queries(ARTIFACTS.queries(source)), qrels, vectors)
+    texts, vectors = asked_queries(read_queries(ARTIFACTS.queries(source)), qrels, vectors)
     images = searched_vectors(np.load(ARTIFACTS.image_vectors(model), mmap_mode="r"), searched)
     depth, threads = params.retrieve.depth, params.runtime.workers
     ranks: list[RankRow] = []
     with (
         atomic_write(ARTIFACTS.run(model, source)) as temporary,
         temporary.open("w", encoding="utf-8") as out,
-        progress(total=len(asked.query_ids), unit="query", title=f"retrieve {model} {source}") as bar,
+        progress(total=len(texts), unit="query", title=f"retrieve {model} {source}") as bar,
     ):
-        for lines, rows in rank_queries(model, asked, searched.image_ids, images, qrels, depth, threads):
+        for lines, rows in rank_queries(
+            model, texts, vectors, searched.image_ids, images, qrels, depth, threads
+        ):
             out.writelines(lines)
             ranks.extend(rows)
             bar.update(len({row.query_id for row in rows}))

@@ -11,15 +11,14 @@ import pytest
 
 from text2image.evaluation.labels.audit import best_alike, pair_ranks, suspicion
 from text2image.evaluation.measures import reported
-from text2image.evaluation.ranked import RankedQueries
+from text2image.evaluation.results import make_results
 from text2image.evaluation.summary import Resampling, summarise
 from text2image.formats.texts import query_id
 from text2image.formats.trec import run_lines
 from text2image.queries.query import make_queries
 from text2image.queries.relevance import judge_queries
-from text2image.retrieval.gallery import rank_gallery
 from text2image.retrieval.ranking import top_k
-from text2image.retrieval.runs import ranked_images, relevant_pairs
+from text2image.retrieval.runs import rank_queries
 
 N_IMAGES, DIM, NOISE, SHARE = 200, 64, 0.32, 0.1
 IMAGE_IDS = [f"{number:016x}" for number in range(N_IMAGES)]
@@ -39,24 +38,12 @@ def measured(
         queries, {i: [i] for i in IMAGE_IDS}, judged, max_relevant_share=1.0, generic_words=[]
     )
     assert not left_out
-    asked = [query for query in queries if query.query_id in relevance]
-    pairs = relevant_pairs([query.query_id for query in asked], IMAGE_IDS, relevance)
-    vectors = texts[[TEXTS.index(query.text) for query in asked]]
-    ranked = sorted(
-        item
-        for ranking in rank_gallery(vectors, images, pairs.rows, pairs.columns, 1)
-        for item in ranked_images(ranking, pairs)
-        if item.relevance
-    )
-    sizes = np.bincount([item.row for item in ranked])
-    found = RankedQueries(
-        np.array([item.rank for item in ranked]),
-        np.array([item.relevance for item in ranked]),
-        sizes,
-        N_IMAGES,
-        np.array([TEXTS.index(query.text) // 2 for query in asked]),
-    )
-    return summarise(found, reported([5]), Resampling(2000, 1))
+    asked = {query.query_id: query.text for query in queries if query.query_id in relevance}
+    vectors = texts[[TEXTS.index(text) for text in asked.values()]]
+    blocks = rank_queries("m", asked, vectors, IMAGE_IDS, images, relevance, 1)
+    ranks = pd.DataFrame([row for _, rows in blocks for row in rows]).astype({"score": float})
+    ranked = make_results(ranks, {image_id: i for i, image_id in enumerate(IMAGE_IDS)}, N_IMAGES).ranked
+    return summarise(ranked, reported([5]), Resampling(2000, 1))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -4,7 +4,7 @@ For every query the table of ranks holds, over all images searched, each relevan
 irrelevant one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,16 +12,8 @@ import numpy as np
 from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError
 from text2image.formats.searched import Searched
-from text2image.formats.trec import run_lines
+from text2image.formats.trec import Qrels, Run, run_lines
 from text2image.retrieval.gallery import Ranking, rank_gallery
-
-
-class Asked(NamedTuple):
-    """The queries that are asked: ids, texts and ``(n_queries, dim)`` float32 unit rows, in one order."""
-
-    query_ids: list[str]
-    texts: list[str]
-    vectors: Vectors
 
 
 class Pairs(NamedTuple):
@@ -30,16 +22,6 @@ class Pairs(NamedTuple):
     rows: Integers
     columns: Integers
     relevance: Integers
-
-
-class RankedImage(NamedTuple):
-    """A ranked image of a query; relevance 0 for the best irrelevant one."""
-
-    row: int
-    column: int
-    relevance: int
-    rank: int
-    score: float
 
 
 class RankRow(NamedTuple):
@@ -58,22 +40,21 @@ def searched_vectors(images: Vectors, searched: Searched) -> Vectors:
     return images if len(searched.rows) == len(images) else images[searched.rows]
 
 
-def asked_queries(texts: Mapping[str, str], qrels: Mapping[str, object], vectors: Vectors) -> Asked:
-    """Return those queries that qrels hold.
+def asked_queries(
+    texts: Mapping[str, str], qrels: Container[str], vectors: Vectors
+) -> tuple[dict[str, str], Vectors]:
+    """Return those queries that are keys of ``qrels``, ``{query_id: text}``, and their vectors.
 
     Args:
         texts: ``{query_id: text}`` of all queries.
-        qrels: what relevance is known of; its keys are asked.
+        qrels: what relevance is known of.
         vectors: a row for each of ``texts``, in that order.
     """
     rows = [row for row, query_id in enumerate(texts) if query_id in qrels]
-    query_ids = [query_id for query_id in texts if query_id in qrels]
-    return Asked(query_ids, [texts[query_id] for query_id in query_ids], vectors[rows])
+    return {query_id: text for query_id, text in texts.items() if query_id in qrels}, vectors[rows]
 
 
-def relevant_pairs(
-    query_ids: Sequence[str], image_ids: Sequence[str], qrels: Mapping[str, Mapping[str, int]]
-) -> Pairs:
+def relevant_pairs(query_ids: Iterable[str], image_ids: Sequence[str], qrels: Qrels) -> Pairs:
     """Return the relevant pairs as indices.
 
     Raises:
@@ -92,26 +73,13 @@ def relevant_pairs(
     return Pairs(*np.array(pairs, dtype=np.int64).reshape(-1, 3).T)
 
 
-def ranked_images(ranking: Ranking, pairs: Pairs) -> Iterator[RankedImage]:
-    """Yield the relevant images of a block of queries, then each query's best irrelevant one."""
-    block = ranking.pairs
-    for row, column, grade, rank, score in zip(
-        pairs.rows[block], pairs.columns[block], pairs.relevance[block],
-        ranking.pair_ranks, ranking.pair_scores, strict=True,
-    ):  # fmt: skip
-        yield RankedImage(int(row), int(column), int(grade), int(rank), float(score))
-    best = zip(ranking.irrelevant_columns, ranking.irrelevant_ranks, ranking.irrelevant_scores, strict=True)
-    for row, (column, rank, score) in enumerate(best, start=ranking.queries.start):
-        if column >= 0:
-            yield RankedImage(row, int(column), 0, int(rank), float(score))
-
-
 def rank_queries(
     model: str,
-    asked: Asked,
+    texts: Mapping[str, str],
+    vectors: Vectors,
     image_ids: Sequence[str],
     images: Vectors,
-    qrels: Mapping[str, Mapping[str, int]],
+    qrels: Qrels,
     depth: int,
     threads: int | None = None,
 ) -> Iterator[tuple[list[str], list[RankRow]]]:
@@ -119,38 +87,45 @@ def rank_queries(
 
     Args:
         model: the name that the run's lines bear.
-        asked: the queries.
+        texts: ``{query_id: text}`` of the queries that are asked.
+        vectors: ``(n_queries, dim)`` float32 unit rows, in that order.
         image_ids: of the images searched, sorted, which decides ties.
         images: ``(n_images, dim)`` float32 unit rows, in that order; may be memory-mapped.
-        qrels: ``{query_id: {image_id: relevance}}``.
+        qrels: which images are relevant.
         depth: how many images of each ranking the run holds.
         threads: None for one a core.
 
     Raises:
         InputError: a query has no relevant image in the gallery.
     """
-    pairs = relevant_pairs(asked.query_ids, image_ids, qrels)
-    for ranking in rank_gallery(asked.vectors, images, pairs.rows, pairs.columns, depth, threads=threads):
+    query_ids, pairs = list(texts), relevant_pairs(texts, image_ids, qrels)
+    for ranking in rank_gallery(vectors, images, pairs.rows, pairs.columns, depth, threads=threads):
         lines: list[str] = []
-        of_block = zip(asked.query_ids[ranking.queries], ranking.columns, ranking.scores, strict=True)
-        for query_id, columns, scores in of_block:
+        for query_id, columns, scores in zip(
+            query_ids[ranking.queries], ranking.columns, ranking.scores, strict=True
+        ):
             lines.extend(run_lines(query_id, [image_ids[column] for column in columns], scores, model))
-        ranked = sorted(ranked_images(ranking, pairs))
-        yield lines, [
-            RankRow(
-                asked.query_ids[image.row], asked.texts[image.row], image_ids[image.column],
-                image.relevance, image.rank, f"{image.score:.6f}",
-            )
-            for image in ranked
-        ]  # fmt: skip
+        ranked = [
+            RankRow(query_ids[row], texts[query_ids[row]], image_ids[column], grade, rank, f"{score:.6f}")
+            for row, column, grade, rank, score in _ranked_images(ranking, pairs)
+        ]
+        yield lines, ranked
 
 
-def run_columns(run: Mapping[str, Sequence[tuple[str, float]]], image_ids: Sequence[str]) -> Integers:
-    """Return the images of a run as columns of the gallery, ``(n_queries, depth)``, best first.
+def _ranked_images(ranking: Ranking, pairs: Pairs) -> Iterator[tuple[int, int, int, int, float]]:
+    """Yield ``(row, column, relevance, rank, score)`` of the relevant and best irrelevant images, query by query."""
+    queries = np.arange(ranking.queries.start, ranking.queries.stop)
+    rows, columns, grades = (part[ranking.pairs] for part in pairs)
+    rows, columns = np.append(rows, queries), np.append(columns, ranking.irrelevant_columns)
+    grades = np.append(grades, np.zeros_like(queries))
+    ranks = np.append(ranking.pair_ranks, ranking.irrelevant_ranks)
+    scores = np.append(ranking.pair_scores, ranking.irrelevant_scores)
+    order = np.lexsort((columns, rows))
+    order = order[columns[order] >= 0]
+    yield from zip(*(part[order].tolist() for part in (rows, columns, grades, ranks, scores)), strict=True)
 
-    Args:
-        run: ``{query_id: [(image_id, score), …]}``, equally many images a query.
-        image_ids: of the images searched.
-    """
+
+def run_columns(run: Run, image_ids: Sequence[str]) -> Integers:
+    """Return the images of a run, equally many a query, as columns of the gallery: ``(n_queries, depth)``, best first."""
     column_of = {image_id: column for column, image_id in enumerate(image_ids)}
     return np.array([[column_of[image_id] for image_id, _ in images] for images in run.values()])
