@@ -1,7 +1,5 @@
 """Stage ``examples@SOURCE``: pictures of what every model found for the queries of one source that are worth a look."""
 
-from __future__ import annotations
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.collection.manifest import read_gallery

@@ -1,7 +1,5 @@
 """Stage ``examples_dataset``: pictures of what is in the image folder, and of what looks alike there."""
 
-from __future__ import annotations
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.collection.locations import location

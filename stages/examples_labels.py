@@ -1,7 +1,5 @@
 """Stage ``examples_labels@SOURCE``: images with the texts of one source, and its most suspicious labels."""
 
-from __future__ import annotations
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.collection.manifest import read_gallery

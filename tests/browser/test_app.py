@@ -1,7 +1,5 @@
 """The search page: the real server, in a real browser that reaches no network."""
 
-from __future__ import annotations
-
 import csv
 import http.client
 import io

@@ -1,7 +1,5 @@
 """What `dvc plots show` and `dvc plots diff` draw, in a real browser that reaches no network."""
 
-from __future__ import annotations
-
 import html
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The report in a real browser that reaches no network: every chart, and texts that stay texts."""
 
-from __future__ import annotations
-
 import csv
 import html
 import json

@@ -1,7 +1,5 @@
 """The charts that `dvc plots` draws: their templates, and the page that it fills."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Judging on the page and in the terminal."""
 
-from __future__ import annotations
-
 import http.client
 import re
 import threading

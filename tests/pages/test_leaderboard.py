@@ -1,7 +1,5 @@
 """The leaderboard as a page."""
 
-from __future__ import annotations
-
 from text2image.pages.leaderboard import markdown, table
 
 

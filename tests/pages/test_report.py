@@ -1,7 +1,5 @@
 """What a report says: pairs of revisions, changes, conclusions, judgements, parameters."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

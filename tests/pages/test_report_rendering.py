@@ -1,7 +1,5 @@
 """A report as HTML and as Markdown: every text stays a text, every chart is shapes and text."""
 
-from __future__ import annotations
-
 import html
 import re
 

@@ -1,7 +1,5 @@
 """What the search page shows of results: exact ranks, why they are there, pictures of the catalog alone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +11,11 @@ from text2image.collection.images import image_id
 from text2image.formats.tables import write_csv
 from text2image.formats.texts import query_id
 from text2image.pages.search.annotations import SEARCH, Annotations, judgements_of, new_judgements
-from text2image.pages.search.details import details
 from text2image.pages.search.encoder import picture_id
-from text2image.pages.search.explanation import SHOWN, Explainer, RankedImage, rank_group
-from text2image.pages.search.searcher import image_path
-from text2image.pages.search.thumbnails import SMALL, Thumbnails
-from text2image.pages.search.uploads import KEPT, Uploads
+from text2image.pages.search.explanation import SHOWN, Explainer, rank_group
+from text2image.pages.search.pictures import SMALL, UPLOADS, Thumbnails, Uploads
+from text2image.pages.search.searcher import RankedImage, image_path
+from text2image.pages.search.service import VIEW
 from text2image.queries.judgements import JudgementRow
 from text2image.retrieval.ranking import top_k
 
@@ -121,11 +118,11 @@ def explain(annotations: Annotations, text: str, judgements: list[JudgementRow])
     }
     queries = annotations.queries_of(text)
     explainer = Explainer(annotations, queries, judgements_of(text, judgements), list("abcd"), scores)
-    ranked = [RankedImage(image, rank, 0.5 - rank / 10) for rank, image in enumerate("abcd", start=1)]
+    ranked = [RankedImage(rank, 0.5 - rank / 10, image) for rank, image in enumerate("abcd", start=1)]
     results = explainer.explain("x", ranked)
     assert [image.image_id for image in results.expected.shown] == [*"abc"][: results.expected.total]
     assert [result.other_ranks for result in results.results] == [{"y": rank} for rank in (4, 3, 2, 1)]
-    return [details(result, queries) for result in results.results]
+    return [VIEW.details(result) for result in results.results]
 
 
 def test_a_result_says_why_it_is_counted_as_relevant(annotations: Annotations) -> None:
@@ -165,9 +162,9 @@ def test_of_each_judge_the_last_word_counts_and_a_text_without_a_source_is_kept_
 
 def test_the_last_uploads_are_kept() -> None:
     uploads = Uploads()
-    names = [uploads.keep(bytes([number])) for number in range(KEPT + 1)]
+    names = [uploads.keep(bytes([number])) for number in range(UPLOADS + 1)]
     assert [uploads.get(name) for name in (names[0], names[1], names[-1], "guessed")] == [
-        None, b"\x01", bytes([KEPT]), None,
+        None, b"\x01", bytes([UPLOADS]), None,
     ]  # fmt: skip
 
 

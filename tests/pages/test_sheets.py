@@ -1,7 +1,5 @@
 """What sheets of pictures show: which pictures, in which rows, with which words."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

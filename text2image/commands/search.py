@@ -12,14 +12,14 @@ from pathlib import Path
 
 from text2image.base.console import InputError, Parser, one_line, say
 from text2image.collection.images import open_image
-from text2image.pages.search.searcher import Searcher, SearchResult
+from text2image.pages.search.searcher import RankedImage, Searcher
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, draw_sheet
 from text2image.params import load_params
 
 COLUMNS = 5  # pictures a row of a sheet
 
 
-def draw(query: str, results: Sequence[SearchResult], searcher: Searcher, path: Path) -> None:
+def draw(query: str, results: Sequence[RankedImage], searcher: Searcher, path: Path) -> None:
     """Write a sheet with the images that were found.
 
     Raises:
@@ -46,12 +46,15 @@ def answer(query: str, searcher: Searcher, options: Namespace) -> None:
     results = searcher.search(query, options.k)
     if options.sheet:
         draw(query, results, searcher, options.sheet)
+    rows = [
+        (r._asdict() | {"path": (searcher.root / searcher.path_of[r.image_id]).as_posix()}) for r in results
+    ]
     if options.json:
-        print(json.dumps([r._asdict() for r in results], indent=None if options.query is None else 2))
+        print(json.dumps(rows, indent=None if options.query is None else 2))
     else:
         print(f"{'rank':>4}  {'score':>6}  {'image_id':<16}  path")
-        for r in results:
-            print(f"{r.rank:>4}  {r.score:>6.3f}  {r.image_id}  {one_line(r.path, 1000)}")
+        for r in rows:
+            print(f"{r['rank']:>4}  {r['score']:>6.3f}  {r['image_id']}  {one_line(r['path'], 1000)}")
 
 
 def prompt(searcher: Searcher, options: Namespace) -> None:

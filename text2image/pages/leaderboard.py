@@ -1,7 +1,5 @@
 """The leaderboard as people read it: Markdown tables whose columns line up in a terminal, too."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter

@@ -7,8 +7,6 @@ which the colour-blind can tell apart.
 Source: Okabe and Ito, Color Universal Design, 2008.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 INK, QUIET, PAPER, CARD, RULE = "#1b1f24", "#5c6570", "#ffffff", "#f3f4f6", "#d7dbe0"

@@ -1,7 +1,5 @@
 """Write what `dvc plots` draws with: ``python -m text2image.pages.charts``, in the root of the repository."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from text2image.base.console import run

@@ -1,7 +1,5 @@
 """Charts of what the models are measured on: the images, and what label sources say of them."""
 
-from __future__ import annotations
-
 from text2image.pages.charts.parts import (
     FROM_0_TO_1,
     X_LABEL,

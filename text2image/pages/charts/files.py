@@ -1,7 +1,5 @@
 """The files below .dvc that `dvc plots` reads: a template for each chart of dvc.yaml, and the page."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Charts that compare models: measures with intervals, quality against size, mixes of a tuned model and its base."""
 
-from __future__ import annotations
-
 from text2image.pages.charts.parts import (
     BY_SOURCE,
     FROM_0_TO_1,

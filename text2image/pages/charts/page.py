@@ -4,8 +4,6 @@ By default DVC's page loads Vega, Vega-Lite and Vega-Embed from a CDN and stays 
 from the package ``vl-convert-python``.
 """
 
-from __future__ import annotations
-
 import re
 
 from text2image.pages.theme import CARD, FONTS, INK, PAPER, QUIET, RULE, WRONG

@@ -3,8 +3,6 @@
 DVC fills in the words in angle brackets: the rows, and from dvc.yaml title, columns and labels of the axes.
 Revisions stand side by side, label sources one below the other, and models differ in colour."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Charts over queries: hit rates and reciprocal ranks, where the first relevant image stands, scores."""
 
-from __future__ import annotations
-
 from text2image.pages.charts.parts import (
     BY_SOURCE,
     FROM_0_TO_1,

@@ -5,8 +5,6 @@ site could point a name of its own here: DNS rebinding), takes answers only with
 holds (another site could post a form: CSRF), and serves images by id, never by path.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 import threading

@@ -1,7 +1,5 @@
 """Judging in the terminal, for machines without a browser."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from text2image.base.console import one_line

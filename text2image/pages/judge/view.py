@@ -1,7 +1,5 @@
 """What the judging page shows; every text that comes from outside is escaped."""
 
-from __future__ import annotations
-
 from html import escape
 from pathlib import Path
 from string import Template

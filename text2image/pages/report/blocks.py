@@ -4,8 +4,6 @@ Every text in these blocks may come from a label, a file name, a parameter or a 
 renderers escape all of them alike.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple

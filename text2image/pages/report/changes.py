@@ -1,7 +1,5 @@
 """What changed between two revisions: the same queries, paired, for every model and label source."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

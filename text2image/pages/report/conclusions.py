@@ -1,7 +1,5 @@
 """What a report says in plain words: what changed, how well each model does, which of them is better."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

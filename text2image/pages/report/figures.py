@@ -1,7 +1,5 @@
 """Numbers and measures as a reader sees them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

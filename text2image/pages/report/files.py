@@ -1,7 +1,5 @@
 """The files of a revision, from git and from DVC's cache alike, or those of the working tree."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

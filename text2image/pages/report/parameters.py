@@ -1,7 +1,5 @@
 """The parameters that made a result, and those in which two revisions differ."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The charts and sheets of pictures that dvc.yaml declares, for one revision or several, as DVC reads them."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a revision holds: the files that git and DVC's cache have for it, or those of the working tree."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

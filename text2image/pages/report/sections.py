@@ -1,7 +1,5 @@
 """A report's sections in the order in which a customer reads them: pure, from what revisions hold to blocks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 

@@ -1,7 +1,5 @@
 """The tables of a report: measures, label sources, judgements."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any

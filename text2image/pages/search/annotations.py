@@ -1,14 +1,12 @@
 """What labels, queries, relevance and the catalog say of the gallery, read once."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
-from text2image.formats.tables import read_csv
+from text2image.formats.tables import Row, read_csv
 from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries
 from text2image.queries.judgements import JudgementRow
@@ -25,15 +23,6 @@ class ImageLabel(NamedTuple):
     source: str
     text: str
     confidence: str
-
-
-class CatalogFile(NamedTuple):
-    """The first file of an image, its path relative to data.images, and what the catalog says of it."""
-
-    path: str
-    width: int
-    height: int
-    format: str
 
 
 class SourceQuery(NamedTuple):
@@ -55,7 +44,7 @@ class SourceQuery(NamedTuple):
 
 
 class Annotations:
-    """Labels, queries, relevance and near-duplicates of the gallery.
+    """Labels, queries, relevance and near-duplicates of the gallery; ``files`` has the catalog's row of each image.
 
     Raises:
         InputError: a table is missing or damaged; ``dvc repro`` makes it.
@@ -67,12 +56,11 @@ class Annotations:
         self._queries: dict[str, list[SourceQuery]] = defaultdict(list)
         for source in sources:
             self._read_source(source)
-        self.files: dict[str, CatalogFile] = {}
+        self.files: dict[str, Row] = {}
         group_of: dict[str, int] = {}
         columns = ["path", "image_id", "width", "height", "format", "near_group"]
         for row in sorted(read_csv(ARTIFACTS.catalog, columns), key=lambda row: row["path"]):
-            file = CatalogFile(row["path"], int(row["width"]), int(row["height"]), row["format"])
-            self.files.setdefault(row["image_id"], file)
+            self.files.setdefault(row["image_id"], row)
             group_of[row["image_id"]] = int(row["near_group"])
         self._near = near_duplicates_of(group_of)
 

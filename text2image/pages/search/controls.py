@@ -1,20 +1,18 @@
 """The page's controls, which are Gradio's, and what they do."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any
 
 from text2image.base.console import InputError
-from text2image.pages.search import view
-from text2image.pages.search.service import SearchRequest, SearchService
-from text2image.pages.search.uploads import Uploads
+from text2image.pages.search.pictures import Uploads
+from text2image.pages.search.service import VIEW, SearchService
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 import gradio as gr
 
 RESULTS = 12
+MOST = 120  # results of a model that "Show more" leads to
 EXAMPLES = 8
 NONE = "none"
 
@@ -29,19 +27,21 @@ class Actions:
 
     def __init__(self, service: SearchService, uploads: Uploads) -> None:
         self.service, self.uploads = service, uploads
-        self.examples = view.examples(service.annotations.examples(EXAMPLES))
+        self.examples = VIEW.examples(service.annotations.examples(EXAMPLES))
 
     def answer(self, text: str, picture: str, model: str, beside: str, wanted: int) -> str:
         """Return the results as HTML; under the examples, which stay where they are."""
-        content = self.uploads.get(picture) if picture else None
-        models = tuple(dict.fromkeys(name for name in (model, beside) if name != NONE))
+        models = list(dict.fromkeys(name for name in (model, beside) if name != NONE))
         try:
-            if picture and content is None:
+            query = self.uploads.get(picture) if picture else text
+            if query is None:
                 raise InputError("expected a picture, found that it was sent too long ago: choose it again")
-            response = self.service.search(SearchRequest(text, content, models, min(wanted, view.MOST)))
+            response = self.service.search(query, models, min(wanted, MOST))
         except InputError as error:
-            return self.examples + view.problem(f"{error}")
-        return self.examples + view.render(response, self.service.by)
+            return f"{self.examples}{VIEW.problem(str(error))}"
+        shown = max(len(model.results) for model in response.models)
+        more = shown < min(MOST, len(self.service.files))
+        return f"{self.examples}{VIEW.answer(response, self.service.by, more)}"
 
     def search(self, text: str, model: str, beside: str) -> tuple[str, str, int]:
         """Search for what was typed: results, no picture, how many."""
@@ -81,7 +81,7 @@ def controls(actions: Actions) -> Any:
         return actions.judge(call.get("query"), call.get("image"), call.get("grade"))
 
     with gr.Blocks(title="Search", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(view.header(len(service.files), models, sources), js_on_load=None, **plain)
+        gr.HTML(str(VIEW.header(len(service.files), models, sources)), js_on_load=None, **plain)
         with gr.Row(elem_classes="bar"):
             text = gr.Textbox(
                 next(iter(service.annotations.examples(1)), ""), label="query", show_label=False, container=False, max_lines=1, scale=5,

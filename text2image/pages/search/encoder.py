@@ -1,14 +1,10 @@
 """A query, text or picture, as a vector of one model: as the pipeline computes it, and kept in the same store."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
+from text2image.base.arrays import Vectors
 from text2image.base.console import InputError, one_line, say
 from text2image.base.store import Store
 from text2image.collection.images import UnusableImage, decode, image_id, read_bytes
@@ -19,8 +15,6 @@ from text2image.params import Params
 
 if TYPE_CHECKING:
     from text2image.encoders.models.load import EmbeddingModel
-
-Vectors = npt.NDArray[np.float32]
 
 
 class QueryEncoder:
@@ -48,46 +42,36 @@ class QueryEncoder:
         text = normalise_text(query)
         if not text:
             raise InputError("expected a text or the path of an image as query, found nothing visible")
-        key = text_key(text)
-        with Store("embeddings", text_determinants(self.card, self.params.embed.precision)) as store:
-            if store.missing([key]):
-                from text2image.encoders.embedding import embed_texts
-
-                with self._lock:
-                    model = self._loaded()
-                    device = next(model.network.parameters()).device
-                    for _, rows in embed_texts(model, [text], device, self.params.runtime):
-                        store.put([(key, rows[0].tobytes())])
-            return gather(store, [key])
+        determinants = text_determinants(self.card, self.params.embed.precision)
+        return self._stored(determinants, text_key(text), text)
 
     def encode_picture(self, path: Path, key: str) -> Vectors:
-        """Return the row of the picture at ``path``, ``(1, dim)``: from the store if it is there, else computed.
+        """Return the row of a usable picture, ``(1, dim)``; ``key`` is its id, from :func:`picture_id`."""
+        determinants = image_determinants(self.card, self.params.embed.precision)
+        return self._stored(determinants, key, ImageFile(key, path))
 
-        Args:
-            path: of a usable image.
-            key: its id, from :func:`picture_id`.
-        """
-        with Store("embeddings", image_determinants(self.card, self.params.embed.precision)) as store:
+    def _stored(self, determinants: dict[str, Any], key: str, query: str | ImageFile) -> Vectors:
+        with Store("embeddings", determinants) as store:
             if store.missing([key]):
-                from text2image.encoders.embedding import embed_images
-
                 with self._lock:
-                    model = self._loaded()
-                    device = next(model.network.parameters()).device
-                    files = [ImageFile(key, path)]
-                    for _, rows in embed_images(model, files, device, self.params.runtime):
-                        store.put([(key, rows[0].tobytes())])
+                    store.put([(key, self._embed(query).tobytes())])
             return gather(store, [key])
 
-    def _loaded(self) -> EmbeddingModel:
-        if self._model is None:
-            from text2image.encoders.device import pick_device
-            from text2image.encoders.models.load import load_model
+    def _embed(self, query: str | ImageFile) -> Vectors:
+        from text2image.encoders.device import pick_device
+        from text2image.encoders.embedding import embed_images, embed_texts
+        from text2image.encoders.models.load import load_model
 
+        runtime = self.params.runtime
+        device = pick_device(runtime.device)
+        if self._model is None:
             say(f"loading {self.name} …")
-            device = pick_device(self.params.runtime.device)
             self._model = load_model(self.name, self.card, device, self.params.embed.precision)
-        return self._model
+        if isinstance(query, str):
+            [(_, rows)] = embed_texts(self._model, [query], device, runtime)
+        else:
+            [(_, rows)] = embed_images(self._model, [query], device, runtime)
+        return rows
 
 
 def picture_id(path: Path, max_pixels: int) -> str:

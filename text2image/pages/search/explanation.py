@@ -1,30 +1,20 @@
 """Why a result is where it is: pure functions of scores and of what the annotations say."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Vectors
+from text2image.formats.tables import Row
 from text2image.formats.texts import normalise_text, query_id
-from text2image.pages.search.annotations import Annotations, CatalogFile, ImageLabel, SourceQuery
+from text2image.pages.search.annotations import Annotations, ImageLabel, SourceQuery
+from text2image.pages.search.searcher import RankedImage
 from text2image.queries.judgements import JudgementRow
 from text2image.retrieval.ranking import ranks
 
-Vectors = npt.NDArray[np.float32]
-
 SHOWN = 12  # pictures of a group; the rest is counted
-
-
-class RankedImage(NamedTuple):
-    """Where an image stands in the whole gallery."""
-
-    image_id: str
-    rank: int
-    score: float
 
 
 class RankedGroup(NamedTuple):
@@ -40,8 +30,9 @@ class ExplainedImage(NamedTuple):
     Attributes:
         ranked: its rank and score under the model.
         other_ranks: ``{model: rank}`` under the other model.
-        file: what the catalog says.
-        grades: ``{source: grade}`` where it is counted as relevant.
+        file: the catalog's row of its first file.
+        is_relevant: whether any source counts it as relevant.
+        relevance: whether each source that asks the query does, and why, a sentence each.
         labels: what each source says of it, and whether that is the query.
         near_duplicates: where those stand.
         judgements: those of this image for the query.
@@ -49,11 +40,12 @@ class ExplainedImage(NamedTuple):
 
     ranked: RankedImage
     other_ranks: dict[str, int]
-    file: CatalogFile
-    grades: dict[str, int]
+    file: Row
+    is_relevant: bool
+    relevance: list[str]
     labels: list[tuple[ImageLabel, bool]]
     near_duplicates: RankedGroup
-    judgements: list[JudgementRow]
+    judgements: Sequence[JudgementRow]
 
 
 class ModelResults(NamedTuple):
@@ -78,15 +70,10 @@ def rank_group(images: Iterable[str], scores: Vectors, image_ids: Sequence[str])
     best = columns[np.lexsort((columns, -scores[columns]))][:SHOWN]
     best_ranks = ranks(scores[None], np.zeros(len(best), np.int64), best)
     shown = [
-        RankedImage(image_ids[column], int(rank), float(scores[column]))
+        RankedImage(int(rank), float(scores[column]), image_ids[column])
         for column, rank in zip(best, best_ranks, strict=True)
     ]
     return RankedGroup(shown, len(columns))
-
-
-def expected_images(queries: Iterable[SourceQuery]) -> set[str]:
-    """Return the images that a query should find: those counted as relevant, and those that carry its text."""
-    return {image for query in queries for image in (*query.grades, *query.labelled)}
 
 
 class Explainer(NamedTuple):
@@ -107,9 +94,13 @@ class Explainer(NamedTuple):
     scores: Mapping[str, Vectors]
 
     def explain(self, model: str, results: Iterable[RankedImage]) -> ModelResults:
-        """Return the best images under ``model`` with all that is known of them."""
-        expected = rank_group(expected_images(self.queries), self.scores[model], self.image_ids)
-        return ModelResults(model, [self._explain_image(model, ranked) for ranked in results], expected)
+        """Return the best images under ``model`` with all that is known of them.
+
+        A query should find the images that are counted as relevant, and those that carry its text.
+        """
+        expected = {image for query in self.queries for image in (*query.grades, *query.labelled)}
+        group = rank_group(expected, self.scores[model], self.image_ids)
+        return ModelResults(model, [self._explain_image(model, ranked) for ranked in results], group)
 
     def _explain_image(self, model: str, ranked: RankedImage) -> ExplainedImage:
         image = ranked.image_id
@@ -118,22 +109,28 @@ class Explainer(NamedTuple):
             for other, scores in self.scores.items()
             if other != model
         }
+        asked = {(query.source, query_id(query.text)) for query in self.queries}
+        labels = self.annotations.labels.get(image, ())
         near = self.annotations.near_duplicates(image)
         return ExplainedImage(
             ranked,
             other_ranks,
             self.annotations.files[image],
-            {query.source: query.grades[image] for query in self.queries if image in query.grades},
-            [(label, self._is_query(label, image)) for label in self.annotations.labels.get(image, ())],
+            any(image in query.grades for query in self.queries),
+            [self._relevance(image, query) for query in self.queries],
+            [(label, (label.source, query_id(normalise_text(label.text))) in asked) for label in labels],
             rank_group(near, self.scores[model], self.image_ids),
-            list(self.judgements.get(image, ())),
+            self.judgements.get(image, ()),
         )
 
-    def _is_query(self, label: ImageLabel, image: str) -> bool:
-        """Say whether a label of an image is the query's text."""
-        return any(
-            query.source == label.source
-            and image in query.labelled
-            and query_id(normalise_text(label.text)) == query_id(query.text)
-            for query in self.queries
-        )
+    def _relevance(self, image: str, query: SourceQuery) -> str:
+        """Say whether a source counts an image as relevant for the query, and why."""
+        grade = query.grades.get(image)
+        counted = "not counted as relevant" if grade is None else f"counted as relevant, grade {grade}"
+        if image in query.labelled:
+            return f"{query.source}: {counted}, since it carries the text"
+        if grade is None:
+            return f"{query.source}: {counted}"
+        if image in self.judgements:
+            return f"{query.source}: {counted}, since it was judged so"
+        return f"{query.source}: {counted}, as a near-duplicate of an image that carries the text"

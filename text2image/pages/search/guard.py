@@ -5,8 +5,6 @@ fetches addresses that a caller names. The images can be private and the judgeme
 here only the routes that the page needs are open, under the page's own name, to the page itself.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping

@@ -4,34 +4,29 @@ Ranks and scores are those of ``data/runs``: the same vectors, the same arithmet
 ``index.models``, what its index finds.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from text2image.artifacts import ARTIFACTS
+from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError, one_line
 from text2image.collection.locations import location
 from text2image.collection.manifest import read_manifest
 from text2image.encoders.models.card import load_card
-from text2image.pages.search.encoder import QueryEncoder, Vectors, picture_id
+from text2image.pages.search.encoder import QueryEncoder, picture_id
 from text2image.params import Params
 from text2image.retrieval.index import Index
 from text2image.retrieval.ranking import score_blocks, top_k
 
-Integers = npt.NDArray[np.int64]
 
-
-class SearchResult(NamedTuple):
-    """An image of the gallery; ``path`` is where it can be opened."""
+class RankedImage(NamedTuple):
+    """Where an image stands in the whole gallery."""
 
     rank: int
     score: float
     image_id: str
-    path: str
 
 
 class Searcher:
@@ -57,7 +52,7 @@ class Searcher:
         for path in (ARTIFACTS.manifest, card, vectors):
             if not path.is_file():
                 raise InputError(f"expected {path}, found no such file; run `dvc repro`")
-        self._encoder = QueryEncoder(self.name, load_card(ARTIFACTS.card(self.name)), params)
+        self._encoder = QueryEncoder(self.name, load_card(card), params)
         self.root = location(params.data.images)
         self.path_of: dict[str, str] = {}
         for entry in read_manifest(ARTIFACTS.manifest):  # as `gallery` does it, without the cost of its paths
@@ -80,7 +75,7 @@ class Searcher:
             )
         return images
 
-    def search(self, query: str, k: int) -> list[SearchResult]:
+    def search(self, query: str, k: int) -> list[RankedImage]:
         """Return the ``k`` best images for a text, or for the image at a path, best first.
 
         With an approximate index, what that finds.
@@ -88,60 +83,49 @@ class Searcher:
         Raises:
             InputError: the query is blank, or a file that is not a usable image; or the index is not there.
         """
-        if self.name in self.params.index.models and self._index is None:
+        asked = image_path(query) or query
+        if self.name not in self.params.index.models:
+            return self.best(self.scores(asked), k)
+        if self._index is None:
             path = ARTIFACTS.index(self.name)
             self._index = Index.read(self.params.index.kind, path, len(self.image_ids))
-        picture = image_path(query)
-        vector = self._picture_vector(picture) if picture else self._encoder.encode_text(query)
-        if self._index is None:
-            return self.best(self._scores(vector), k)
         wanted = max(k, self.params.retrieve.depth)  # as many as in data/runs, for a graph finds more then
         columns, scores = self._index.search(
-            vector, self._images, wanted, threads=self.params.runtime.workers
+            self._vector(asked), self._images, wanted, threads=self.params.runtime.workers
         )
-        return self._results(columns[0][columns[0] >= 0][:k], scores[0])
+        return self._ranked(columns[0][columns[0] >= 0][:k], scores[0])
 
-    def score_text(self, text: str) -> Vectors:
-        """Return the score of every image of the gallery for a text, whatever it looks like: ``(n_images,)``.
-
-        Raises:
-            InputError: the text is blank.
-        """
-        return self._scores(self._encoder.encode_text(text))
-
-    def score_picture(self, path: Path) -> Vectors:
-        """Return the score of every image of the gallery for the image at a path: ``(n_images,)``.
+    def scores(self, query: str | Path) -> Vectors:
+        """Return the score of every image of the gallery for a text, or for the image at a path: ``(n_images,)``.
 
         Raises:
-            InputError: the file is not a usable image.
+            InputError: the text is blank, or the file is not a usable image.
         """
-        return self._scores(self._picture_vector(path))
-
-    def best(self, scores: Vectors, k: int) -> list[SearchResult]:
-        """Return the ``k`` images with the highest of the gallery's scores, best first."""
-        columns = top_k(scores[None], k)[0]
-        return self._results(columns, scores[columns])
-
-    def _results(self, columns: Integers, scores: Vectors) -> list[SearchResult]:
-        """Return images of the gallery as results, given best first with their scores."""
-        images = [self.image_ids[column] for column in columns]
-        return [
-            SearchResult(rank, float(f"{score:.9g}"), image, (self.root / self.path_of[image]).as_posix())
-            for rank, (image, score) in enumerate(zip(images, scores, strict=False), start=1)
-        ]
-
-    def _scores(self, vector: Vectors) -> Vectors:
-        _, scores = next(score_blocks(vector, self._images))
+        _, scores = next(score_blocks(self._vector(query), self._images))
         first: Vectors = scores[0].copy()
         return first
 
-    def _picture_vector(self, path: Path) -> Vectors:
-        """Return the image's row, ``(1, dim)``: the gallery's if it is there, else as the model encodes it."""
-        image = picture_id(path, self.params.catalog.max_pixels)
+    def best(self, scores: Vectors, k: int) -> list[RankedImage]:
+        """Return the ``k`` images with the highest of the gallery's scores, best first."""
+        columns = top_k(scores[None], k)[0]
+        return self._ranked(columns, scores[columns])
+
+    def _ranked(self, columns: Integers, scores: Vectors) -> list[RankedImage]:
+        """Return images of the gallery as results, given best first with their scores."""
+        return [
+            RankedImage(rank, float(f"{score:.9g}"), self.image_ids[column])
+            for rank, (column, score) in enumerate(zip(columns, scores, strict=False), start=1)
+        ]
+
+    def _vector(self, query: str | Path) -> Vectors:
+        """Return the query's row, ``(1, dim)``: the gallery's for an image that is there, else as the model encodes it."""
+        if isinstance(query, str):
+            return self._encoder.encode_text(query)
+        image = picture_id(query, self.params.catalog.max_pixels)
         if image in self.path_of:
             row = self.image_ids.index(image)
             return self._images[row : row + 1]
-        return self._encoder.encode_picture(path, image)
+        return self._encoder.encode_picture(query, image)
 
 
 def image_path(query: str) -> Path | None:

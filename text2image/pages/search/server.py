@@ -1,7 +1,5 @@
 """Serves the page: Gradio's controls, the pictures by id, and the guard before them."""
 
-from __future__ import annotations
-
 import socket
 from contextlib import closing
 
@@ -14,12 +12,9 @@ from fastapi.responses import JSONResponse, Response
 from text2image.base.console import InputError, say
 from text2image.pages.search.controls import Actions, asset, controls
 from text2image.pages.search.guard import App, Guard
+from text2image.pages.search.pictures import LARGE, Thumbnails, Uploads
 from text2image.pages.search.service import SearchService
-from text2image.pages.search.thumbnails import LARGE, Thumbnails
-from text2image.pages.search.uploads import Uploads
-from text2image.pages.theme import CARD, INK, PAPER, QUIET, RELEVANT, RULE
-
-COLOURS = {"ink": INK, "quiet": QUIET, "paper": PAPER, "card": CARD, "rule": RULE, "accent": RELEVANT}
+from text2image.pages.templates import CSS_VARIABLES
 
 
 def application(service: SearchService, host: str) -> App:
@@ -41,12 +36,11 @@ def application(service: SearchService, host: str) -> App:
             return JSONResponse({"error": problem}, 415)
         return JSONResponse({"picture": uploads.keep(content)})
 
-    colours = "".join(f"--{name}: {colour};" for name, colour in COLOURS.items())
     gr.mount_gradio_app(
         app, controls(Actions(service, uploads)), path="/", footer_links=[], run_history=False, show_error=False,
         ssr_mode=False, mcp_server=False, pwa=False, enable_monitoring=False, allowed_paths=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-        css=f":root {{{colours}}}\n{asset('page.css')}", js="() => document.body.classList.remove('dark')",
+        css=CSS_VARIABLES + asset("page.css"), js="() => document.body.classList.remove('dark')",
     )  # fmt: skip
     return Guard(app, host)
 

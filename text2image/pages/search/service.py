@@ -1,21 +1,29 @@
 """Answers the page: searches under one or two models, explains the results, and keeps judgements."""
 
-from __future__ import annotations
-
 import base64
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from text2image.artifacts import ARTIFACTS
+from text2image.base.arrays import Vectors
 from text2image.base.console import InputError
 from text2image.collection.images import UnusableImage, decode
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.encode import jpeg
-from text2image.pages.search.annotations import Annotations, SourceQuery, judgements_of, new_judgements
-from text2image.pages.search.explanation import Explainer, ModelResults, RankedImage, Vectors
+from text2image.pages.search.annotations import (
+    SEARCH,
+    Annotations,
+    SourceQuery,
+    judgements_of,
+    new_judgements,
+)
+from text2image.pages.search.explanation import Explainer, ModelResults
+from text2image.pages.search.pictures import LARGE, SMALL
 from text2image.pages.search.searcher import Searcher
+from text2image.pages.templates import TEMPLATES
 from text2image.params import Params
 from text2image.queries.judgements import append_judgements, read_if_any
 from text2image.queries.judging.session import GRADES
@@ -23,14 +31,10 @@ from text2image.queries.judging.session import GRADES
 TEXT_CHARACTERS = 500
 PREVIEW_SIDE = 160  # pixels
 
-
-class SearchRequest(NamedTuple):
-    """What is searched for: a text, or a picture's bytes; under which models, and how many images of each."""
-
-    text: str
-    picture: bytes | None
-    models: tuple[str, ...]
-    wanted: int
+VIEW: Any = TEMPLATES.get_template(
+    "search/view.html.jinja", globals={"grades": GRADES, "unasked": SEARCH, "small": SMALL, "large": LARGE}
+).module
+"""The parts of the page, a macro each."""
 
 
 class SearchResponse(NamedTuple):
@@ -41,14 +45,12 @@ class SearchResponse(NamedTuple):
         preview: the picture searched for, as a data URL; "" for a text.
         queries: the label sources' queries that the text is.
         models: the results, one model after the other.
-        n_images: images of the gallery.
     """
 
     text: str
     preview: str
     queries: list[SourceQuery]
     models: list[ModelResults]
-    n_images: int
 
 
 class SearchService:
@@ -81,36 +83,37 @@ class SearchService:
                 self._searchers[model] = Searcher(self.params, model)
             return self._searchers[model]
 
-    def search(self, request: SearchRequest) -> SearchResponse:
+    def search(self, query: str | bytes, models: Sequence[str], wanted: int) -> SearchResponse:
         """Search and explain.
+
+        Args:
+            query: a text, or a picture's bytes.
+            models: under which to search.
+            wanted: how many images of each.
 
         Raises:
             InputError: there is nothing to search for.
         """
-        text = "" if request.picture else normalise_text(request.text)
+        text = normalise_text(query) if isinstance(query, str) else ""
         if len(text) > TEXT_CHARACTERS:
             raise InputError(f"expected a text of at most {TEXT_CHARACTERS} characters, found {len(text):,}")
         queries = self.annotations.queries_of(text) if text else []
         judgements = judgements_of(text, read_if_any(ARTIFACTS.judgements)) if text else {}
-        scores = {model: self._scores(model, text, request.picture) for model in request.models}
-        models = []
-        for model in scores:
-            searcher = self.searcher(model)
-            best = searcher.best(scores[model], request.wanted)
-            results = [RankedImage(result.image_id, result.rank, result.score) for result in best]
-            explainer = Explainer(self.annotations, queries, judgements, searcher.image_ids, scores)
-            models.append(explainer.explain(model, results))
-        preview = self._preview(request.picture) if request.picture else ""
-        return SearchResponse(text, preview, queries, models, len(self.files))
+        scores = {model: self._scores(model, query) for model in models}
+        explainer = Explainer(self.annotations, queries, judgements, list(self.files), scores)
+        results = [
+            explainer.explain(model, self.searcher(model).best(scores[model], wanted)) for model in models
+        ]
+        preview = "" if isinstance(query, str) else self._preview(query)
+        return SearchResponse(text, preview, queries, results)
 
-    def _scores(self, model: str, text: str, picture: bytes | None) -> Vectors:
-        searcher = self.searcher(model)
-        if picture is None:
-            return searcher.score_text(text)
+    def _scores(self, model: str, query: str | bytes) -> Vectors:
+        if isinstance(query, str):
+            return self.searcher(model).scores(query)
         with tempfile.NamedTemporaryFile() as file:
-            file.write(picture)
+            file.write(query)
             file.flush()
-            return searcher.score_picture(Path(file.name))
+            return self.searcher(model).scores(Path(file.name))
 
     def _preview(self, picture: bytes) -> str:
         small = jpeg(decode(picture, self.params.catalog.max_pixels), PREVIEW_SIDE)

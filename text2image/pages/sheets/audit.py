@@ -1,7 +1,5 @@
 """The most suspicious labels of one source, those that are probably wrong first."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from text2image.collection.images import open_image

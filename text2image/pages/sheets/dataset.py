@@ -1,7 +1,5 @@
 """What is in the image folder, and which of its images look alike."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -3,8 +3,6 @@
 ``evaluate`` chooses the queries and writes data/examples/SOURCE.csv, a row a picture; here they are drawn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 

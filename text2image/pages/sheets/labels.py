@@ -4,8 +4,6 @@ Where the source gives confidences, from its most to its least confident label; 
 images share to those that one image has alone.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 

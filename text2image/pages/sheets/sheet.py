@@ -1,7 +1,5 @@
 """How a sheet of pictures is drawn: rows of images with headings and captions, in the colours of the theme."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path

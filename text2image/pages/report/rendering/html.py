@@ -1,7 +1,5 @@
 """A report as one HTML file: no script, nothing to load, every text escaped, pictures and charts inside."""
 
-from __future__ import annotations
-
 import base64
 import re
 from pathlib import Path

@@ -4,8 +4,6 @@ CML uploads every picture that is named by a relative path, and GitHub takes 65,
 this is a summary: all tables and charts, and the first sheets of queries.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath

@@ -1,7 +1,5 @@
 """Sheets of pictures, made small enough to send around."""
 
-from __future__ import annotations
-
 import io
 
 from PIL import Image

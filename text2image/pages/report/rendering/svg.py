@@ -4,8 +4,6 @@ Nothing is fetched: data and images that lie elsewhere are refused or dropped, a
 which comes with matplotlib. What is left holds no script, no link and no image, so it can stand inside a page.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from functools import cache

@@ -1,8 +1,8 @@
-"""Small pictures of the gallery, made when they are asked for."""
+"""Pictures of the gallery, made small when they are asked for, and pictures that were sent to be searched for."""
 
-from __future__ import annotations
-
+import secrets
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -11,12 +11,13 @@ from text2image.collection.locations import Location
 from text2image.labels.openai.encode import jpeg
 
 SMALL, LARGE = SIDES = (320, 960)  # pixels: in a list, and alone
-KEPT = 1024  # of some 20 KB each
+THUMBNAILS = 1024  # that are kept, of some 20 KB each
+UPLOADS = 8  # that are kept
 AT_ONCE = threading.Semaphore(2)  # a picture of 100 megapixels takes 400 MB while it is decoded
 
 
 class Thumbnails:
-    """Uploads by id, re-encoded: no caller names a file.
+    """Small pictures by id, re-encoded: no caller names a file.
 
     Args:
         files: ``{image_id: path}`` of the gallery.
@@ -25,7 +26,7 @@ class Thumbnails:
 
     def __init__(self, files: Mapping[str, Location], max_pixels: int) -> None:
         self.files, self.max_pixels = files, max_pixels
-        self._made = lru_cache(KEPT)(self._make)
+        self._made = lru_cache(THUMBNAILS)(self._make)
 
     def get(self, image: str, side: int) -> bytes | None:
         """Return a JPEG of at most ``side`` pixels; None for what is not in the gallery, or changed since."""
@@ -42,3 +43,15 @@ class Thumbnails:
             if image_id(content) != image:
                 raise UnusableImage("changed since the catalog was made")
             return jpeg(decode(content, self.max_pixels), side)
+
+
+class Uploads(OrderedDict[str, bytes]):
+    """The last pictures that were sent, in memory, by names that nobody can guess."""
+
+    def keep(self, content: bytes) -> str:
+        """Return the name under which a picture is kept for a while."""
+        name = secrets.token_urlsafe(16)
+        self[name] = content
+        while len(self) > UPLOADS:
+            self.popitem(last=False)
+        return name

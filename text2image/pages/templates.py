@@ -1,0 +1,21 @@
+"""The Jinja templates of the pages, which stand beside their modules; all that is put into them is escaped."""
+
+from pathlib import Path
+
+import jinja2
+
+from text2image.pages.theme import AXIS, CARD, FONTS, INK, PAPER, QUIET, RELEVANT, RULE, WRONG
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+CSS_VARIABLES = f"""
+:root {{ --ink: {INK}; --quiet: {QUIET}; --paper: {PAPER}; --card: {CARD}; --rule: {RULE}; --wrong: {WRONG};
+  --accent: {RELEVANT}; --range: {AXIS}; --fonts: {FONTS}; }}
+"""
+"""The theme, for style sheets."""
