@@ -27,7 +27,7 @@ pip_install = $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	--editable '$(1)' --constraint constraints.txt
 
 # What `dvc plots` draws with: templates of the charts, and a page that needs no network.
-.dvc/plots_page.html: $(VENV)/.installed text2image/pages/theme.py $(wildcard text2image/pages/charts/*.py)
+.dvc/plots_page.html: $(VENV)/.installed $(wildcard text2image/pages/*.py text2image/pages/charts/*)
 	$(BIN)/python -m text2image.pages.charts
 
 install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned dependencies

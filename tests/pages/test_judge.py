@@ -75,7 +75,7 @@ def test_the_page_shows_the_query_and_takes_grades(page: Page, path: Path) -> No
 def test_the_page_escapes_what_it_shows(page: Page) -> None:
     answer(page, action="skip", query=SHOE)
     html = ask(page, "GET", "/")[2].decode()
-    assert "<h1>&lt;img src=x onerror=alert(1)&gt; &amp; &#x27;hat&#x27;</h1>" in html
+    assert "<h1>&lt;img src=x onerror=alert(1)&gt; &amp; &#39;hat&#39;</h1>" in html
     assert "onerror=alert(1)>" not in html
     for image in ("b", "c"):
         answer(page, query=HAT, image=image, grade="0")

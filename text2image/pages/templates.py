@@ -19,3 +19,5 @@ CSS_VARIABLES = f"""
   --accent: {RELEVANT}; --range: {AXIS}; --fonts: {FONTS}; }}
 """
 """The theme, for style sheets."""
+
+TEMPLATES.globals["css_variables"] = CSS_VARIABLES

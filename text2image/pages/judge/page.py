@@ -8,7 +8,7 @@ holds (another site could post a form: CSRF), and serves images by id, never by 
 import re
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,13 +18,19 @@ from text2image.base.console import InputError, say
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location
 from text2image.labels.openai.encode import jpeg
-from text2image.pages.judge.view import NOTE_CHARACTERS, render
-from text2image.queries.judging.session import Session
+from text2image.pages.templates import CSS_VARIABLES, TEMPLATES
+from text2image.queries.judging.session import GRADES, Session
 
 MAX_SIDE = 640  # pixels
 MAX_BODY = 16384  # bytes of an answer
 SECONDS = 20.0  # that a request may take to arrive
-ASSETS = {"/page.css": "text/css", "/page.js": "text/javascript"}
+NOTE_CHARACTERS = 500
+FRAME = TEMPLATES.get_template("judge/page.html.jinja")
+HERE = Path(__file__).parent
+ASSETS = {
+    "/page.css": ("text/css; charset=utf-8", CSS_VARIABLES + (HERE / "page.css").read_text("utf-8")),
+    "/page.js": ("text/javascript; charset=utf-8", (HERE / "page.js").read_text("utf-8")),
+}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -54,15 +60,10 @@ class Page(ThreadingHTTPServer):
             super().__init__((host, port), Handler)
         except (OSError, OverflowError) as error:
             raise InputError(f"expected to listen at {host} port {port}, found: {error}") from None
-        self.session, self.files, self.host = session, files, host
+        self.session, self.files = session, files
         self.names = {host.lower(), "127.0.0.1", "localhost"}
         self.token = secrets.token_urlsafe(32)
         self.lock = threading.Lock()  # the session is for one at a time
-
-    @property
-    def url(self) -> str:
-        """Where the page is."""
-        return f"http://{self.host}:{self.server_port}/"
 
 
 def judge_on_page(session: Session, files: Mapping[str, Location], host: str, port: int) -> None:
@@ -72,7 +73,9 @@ def judge_on_page(session: Session, files: Mapping[str, Location], host: str, po
         InputError: host or port cannot be listened at.
     """
     with Page(session, files, host, port) as page:
-        say(f"judge {session.source} at {page.url} (Ctrl-C ends; every grade is kept at once)")
+        say(
+            f"judge {session.source} at http://{host}:{page.server_port}/ (Ctrl-C ends; every grade is kept at once)"
+        )
         try:
             page.serve_forever()
         except KeyboardInterrupt:
@@ -91,39 +94,40 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page, one of its parts, or an image of the gallery."""
-        try:
-            self._check_name()
-            path = urlsplit(self.path).path
-            if path == "/":
-                with self.server.lock:
-                    html = render(self.server.session, self.server.token)
-                self._reply("text/html", html.encode("utf-8"))
-            elif path in ASSETS:
-                self._reply(ASSETS[path], Path(__file__).with_name(path[1:]).read_bytes())
-            elif path.startswith("/image/"):
-                self._reply("image/jpeg", self._image(path.removeprefix("/image/")), "private, max-age=3600")
-            else:
-                raise Refused(HTTPStatus.NOT_FOUND)
-        except Refused as refused:
-            self._refuse(refused.status)
+        self._answer(self._get)
 
     def do_POST(self) -> None:
         """Take an answer and send the browser back to the page."""
+        self._answer(self._post)
+
+    def _answer(self, method: Callable[[], None]) -> None:
         try:
             self._check_name()
-            if self.path != "/answer":
-                raise Refused(HTTPStatus.NOT_FOUND)
-            form = self._form()
-            if not secrets.compare_digest(form.get("token", "").encode(), self.server.token.encode()):
-                raise Refused(HTTPStatus.FORBIDDEN)
-            with self.server.lock:
-                self._apply(form)
-            self.send_response(HTTPStatus.SEE_OTHER)
-            self.send_header("Location", "/")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            method()
         except Refused as refused:
-            self._refuse(refused.status)
+            self._send(refused.status, {"Connection": "close"})
+
+    def _get(self) -> None:
+        path = urlsplit(self.path).path
+        if path == "/":
+            self._send_content("text/html; charset=utf-8", self._page())
+        elif path in ASSETS:
+            self._send_content(*ASSETS[path])
+        elif path.startswith("/image/"):
+            image = self._image(path.removeprefix("/image/"))
+            self._send_content("image/jpeg", image, "private, max-age=3600")
+        else:
+            raise Refused(HTTPStatus.NOT_FOUND)
+
+    def _post(self) -> None:
+        if self.path != "/answer":
+            raise Refused(HTTPStatus.NOT_FOUND)
+        form = self._form()
+        if not secrets.compare_digest(form.get("token", "").encode(), self.server.token.encode()):
+            raise Refused(HTTPStatus.FORBIDDEN)
+        with self.server.lock:
+            self._apply(form)
+        self._send(HTTPStatus.SEE_OTHER, {"Location": "/"})
 
     def _check_name(self) -> None:
         """Refuse requests that call this server by a name that is not its own; the port is free (tunnels)."""
@@ -171,19 +175,29 @@ class Handler(BaseHTTPRequestHandler):
             say(f"error: {error}")
             raise Refused(HTTPStatus.NOT_FOUND) from None
 
-    def _reply(self, kind: str, content: bytes, cache: str = "no-store") -> None:
-        """Send a whole answer."""
-        self.send_response(HTTPStatus.OK)
-        charset = "; charset=utf-8" if kind.startswith("text/") else ""
-        lines = {"Content-Type": kind + charset, "Content-Length": str(len(content)), "Cache-Control": cache}
-        for name, value in (lines | HEADERS).items():
+    def _page(self) -> str:
+        """Return the page of what is to be judged next; the browser loads the images of the query after it meanwhile."""
+        session = self.server.session
+        with self.server.lock:
+            turn = session.turn()
+            following = session.pooled[session.pooled.index(turn.query) + 1 :] if turn else ()
+            return FRAME.render(
+                session=session,
+                turn=turn,
+                progress=session.progress(),
+                preload=following[0].images if following else (),
+                token=self.server.token,
+                grades=GRADES,
+                note_characters=NOTE_CHARACTERS,
+            )
+
+    def _send_content(self, kind: str, content: str | bytes, cache: str = "no-store") -> None:
+        body = content.encode("utf-8") if isinstance(content, str) else content
+        self._send(HTTPStatus.OK, {"Content-Type": kind, "Cache-Control": cache}, body)
+
+    def _send(self, status: HTTPStatus, headers: Mapping[str, str], content: bytes = b"") -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers, **HEADERS}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
-
-    def _refuse(self, status: HTTPStatus) -> None:
-        """Send an error and nothing else."""
-        self.send_response(status)
-        for name, value in ({"Content-Length": "0", "Connection": "close"} | HEADERS).items():
-            self.send_header(name, value)
-        self.end_headers()

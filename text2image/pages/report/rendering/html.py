@@ -2,37 +2,21 @@
 
 import base64
 import re
-from pathlib import Path
 
-import jinja2
 from markupsafe import Markup, escape
 
 from text2image.pages.report.blocks import Chart, Report
 from text2image.pages.report.rendering.pictures import small
 from text2image.pages.report.rendering.svg import png
-from text2image.pages.theme import AXIS, CARD, FONTS, INK, PAPER, QUIET, RULE, WRONG
+from text2image.pages.templates import TEMPLATES
 
 LARGE = 1_500_000  # characters of a chart: some thousand marks
-HERE = Path(__file__).parent
-PALETTE = f"""
-:root {{ --ink: {INK}; --quiet: {QUIET}; --paper: {PAPER}; --card: {CARD}; --rule: {RULE}; --wrong: {WRONG};
-  --range: {AXIS}; --fonts: {FONTS}; }}
-"""
 
 
 def html(report: Report, several: bool) -> str:
     """Return the report as a page; ``several`` revisions are named at each picture."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["code"] = _code
-    style = Markup(PALETTE + (HERE / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - ours
-    page = templates.get_template("report.html.jinja")
-    return page.render(report=report, several=several, style=style, svg=_svg, uri=_uri)
+    page = TEMPLATES.get_template("report/rendering/report.html.jinja")
+    return page.render(report=report, several=several, code=_code, svg=_svg, uri=_uri)
 
 
 def _code(text: str) -> Markup:
