@@ -38,13 +38,13 @@ def main(params: Params) -> None:
     cards = {model: json.loads(ARTIFACTS.card(model).read_text("utf-8")) for model in models}
     left_out = {source: read_csv(ARTIFACTS.left_out(source), ["reason"]) for source in sources}
     excluded = training_data(params.tuned_runs(), settings.part, left_out, len(group_of) - n_images)
-    resampling = Resampling(settings.resamples, settings.seed)
-    outputs = make_outputs(results, settings.k, resampling, cards, excluded, params.part_label())
-    write_json(ARTIFACTS.metrics("metrics"), outputs.metrics)
-    write_json(ARTIFACTS.metrics("comparison"), outputs.comparison)
-    for name, table in outputs.tables.items():
+    how, label = Resampling(settings.resamples, settings.seed), params.part_label()
+    metrics, comparison, plots, said = make_outputs(results, settings.k, how, cards, excluded, label)
+    write_json(ARTIFACTS.metrics("metrics"), metrics)
+    write_json(ARTIFACTS.metrics("comparison"), comparison)
+    for name, table in plots.items():
         tables.write_table(ARTIFACTS.plot(name), table)
-    say("\n".join(outputs.sentences))
+    say("\n".join(said))
     judgements, judged = read_judgements(ARTIFACTS.judgements), {}
     qrels = {source: read_qrels(ARTIFACTS.qrels(source)) for source in sources}
     for source, relevant in qrels.items():

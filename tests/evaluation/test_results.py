@@ -115,19 +115,21 @@ def test_what_is_excluded_is_said() -> None:
 def test_all_outputs_are_of_one_table(results: Results) -> None:
     excluded = {"s": {"part": "train"}}
     cards: dict[str, dict[str, Any]] = {"m": {"size": {}}}
-    outputs = make_outputs({("m", "s"): results}, [1], Resampling(2000, 1), cards, excluded, " (train)")
-    figures = outputs.metrics["m"]["s"]
+    metrics, comparison, tables, sentences = make_outputs(
+        {("m", "s"): results}, [1], Resampling(2000, 1), cards, excluded, " (train)"
+    )
+    figures = metrics["m"]["s"]
     assert list(figures)[:2] == ["part", "n_queries"]
     assert figures["mrr"] == pytest.approx(5 / 6)
-    assert outputs.tables["leaderboard"].iloc[0][["mrr", "k", "on_front"]].tolist() == ["0.833333", 1, 1]
-    assert outputs.tables.keys() == {
+    assert tables["leaderboard"].iloc[0][["mrr", "k", "on_front"]].tolist() == ["0.833333", 1, 1]
+    assert tables.keys() == {
         *chart_tables({("m", "s"): results}, Resampling(2000, 1)),
         "intervals",
         "leaderboard",
     }
-    assert outputs.comparison == {"s": {"summary": [ONE_MODEL]}}
-    assert outputs.sentences[0].startswith("m s (train): MRR 0.833 (chance 0.")
-    assert outputs.sentences[1] == f"s (train): {ONE_MODEL}"
+    assert comparison == {"s": {"summary": [ONE_MODEL]}}
+    assert sentences[0].startswith("m s (train): MRR 0.833 (chance 0.")
+    assert sentences[1] == f"s (train): {ONE_MODEL}"
 
 
 def test_tables_keep_whole_numbers_and_leave_gaps_empty(tmp_path: Path) -> None:

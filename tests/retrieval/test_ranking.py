@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from text2image.retrieval import ranking
 from text2image.retrieval.ranking import ranks, score_blocks, top_k
 
 
@@ -42,12 +43,15 @@ def test_top_k_is_the_start_of_a_full_sort(k: int) -> None:
 
 
 @pytest.mark.parametrize("block_scores", [1, 50, 170, 10**9])
-def test_blocks_cover_all_queries_whatever_their_size(block_scores: int) -> None:
+def test_blocks_cover_all_queries_whatever_their_size(
+    block_scores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "BLOCK_SCORES", block_scores)
     generator = np.random.default_rng(3)
     queries = generator.normal(size=(23, 8)).astype(np.float32)
     images = generator.normal(size=(50, 8)).astype(np.float32)
     found = np.full((23, 50), np.nan, dtype=np.float32)
-    for rows, scores in score_blocks(queries, images, block_scores):
+    for rows, scores in score_blocks(queries, images):
         assert scores.size <= max(block_scores, 50)
         found[rows] = scores
     np.testing.assert_allclose(found, queries @ images.T, rtol=1e-5, atol=1e-6)

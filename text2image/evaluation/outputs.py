@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,21 +16,8 @@ from text2image.evaluation.summary import Figures, Resampling, summarise
 
 ONE_MODEL = "one model only: there is nothing to compare it with"
 
-
-class Outputs(NamedTuple):
-    """What ``evaluate`` writes and says.
-
-    Attributes:
-        metrics: metrics.json, ``{model: {source: figures}}``.
-        comparison: comparison.json, see :func:`compare_models`.
-        tables: those of the charts in plots/, by name.
-        sentences: what people are told.
-    """
-
-    metrics: Figures
-    comparison: dict[str, dict[str, Any]]
-    tables: dict[str, pd.DataFrame]
-    sentences: list[str]
+Comparisons = dict[str, dict[str, Any]]
+"""comparison.json: ``{source: {"summary": sentences, "A - B": {measure: figures}}}``."""
 
 
 def make_outputs(
@@ -40,8 +27,8 @@ def make_outputs(
     cards: Mapping[str, Mapping[str, Any]],
     excluded: Mapping[str, Mapping[str, Any]],
     label: str = "",
-) -> Outputs:
-    """Return all outputs.
+) -> tuple[Figures, Comparisons, dict[str, pd.DataFrame], list[str]]:
+    """Return metrics.json, comparison.json, the tables of the charts in plots/ by name, and what people are told.
 
     Args:
         results: ``{(model, source): results}``.
@@ -60,12 +47,12 @@ def make_outputs(
         "intervals": interval_table(metrics, ks),
         "leaderboard": leaderboard(metrics, cards, headline(ks)),
     }
-    return Outputs(metrics, comparison, tables, list(_sentences(metrics, comparison, label)))
+    return metrics, comparison, tables, list(_sentences(metrics, comparison, label))
 
 
 def compare_models(
     results: AllResults, measures: Sequence[Measure], headline: Measure, resampling: Resampling
-) -> dict[str, dict[str, Any]]:
+) -> Comparisons:
     """Compare every pair of models on every source, with Holm's correction over all comparisons.
 
     Args:
@@ -73,9 +60,6 @@ def compare_models(
         measures: those by which to compare.
         headline: that of ``measures`` which the sentences speak of.
         resampling: of the intervals.
-
-    Returns:
-        ``{source: {"summary": sentences, "A - B": {measure: figures}}}``.
 
     Raises:
         ValueError: two models answer different queries of a source.
@@ -92,7 +76,7 @@ def compare_models(
         comparisons = compare(values[left], values[right], clusters, **resampling._asdict())
         rows += [(source, first, second, *one) for one in zip(measures, comparisons, strict=True)]
     adjusted = holm(np.array([comparison.p_value for *_, comparison in rows])).tolist()
-    table: dict[str, dict[str, Any]] = {source: {"summary": []} for _, source in results}
+    table: Comparisons = {source: {"summary": []} for _, source in results}
     for (source, first, second, measure, comparison), p in zip(rows, adjusted, strict=True):
         figures = table[source].setdefault(f"{first} - {second}", {})
         figures[str(measure)] = comparison._asdict() | {"p_holm": p}
@@ -101,7 +85,7 @@ def compare_models(
     return {source: row | {"summary": row["summary"] or [ONE_MODEL]} for source, row in table.items()}
 
 
-def _sentences(metrics: Figures, comparison: Mapping[str, Any], label: str) -> Iterator[str]:
+def _sentences(metrics: Figures, comparison: Comparisons, label: str) -> Iterator[str]:
     for model, sources in metrics.items():
         for source, row in sources.items():
             by_chance = f"chance {row['chance'][str(MRR)]:.3f}"

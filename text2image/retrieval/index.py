@@ -32,10 +32,7 @@ NO_IMAGE = np.iinfo(np.int64).min  # the sort key of an empty place
 
 
 class Index:
-    """An approximate index of a gallery: row i of it is the i-th image.
-
-    Made by :meth:`build` or :meth:`read`.
-    """
+    """An approximate index of a gallery, made by :meth:`build` or :meth:`read`: row i of it is the i-th image."""
 
     def __init__(self, kind: str, faiss_index: Any) -> None:
         self._kind, self._index = kind, faiss_index
@@ -49,7 +46,12 @@ class Index:
         """
         faiss = load_faiss(kind)
         faiss.omp_set_num_threads(1 if kind == "hnsw" else thread_count(threads))
-        index = _new_graph(faiss, images) if kind == "hnsw" else _new_lists(faiss, kind, images)
+        recipe = _recipe(kind, *images.shape)
+        index = faiss.index_factory(images.shape[1], recipe, faiss.METRIC_INNER_PRODUCT)
+        if kind == "hnsw":
+            index.hnsw.efConstruction = EFFORT
+        else:
+            _learn_lists(index, images)
         index.add(np.ascontiguousarray(images))
         return cls(kind, index)
 
@@ -60,8 +62,7 @@ class Index:
         Raises:
             InputError: faiss is not installed, or there is another file, or none.
         """
-        faiss = load_faiss(kind)
-        there = "no such file"
+        faiss, there = load_faiss(kind), "no such file"
         if path.is_file():
             index = faiss.read_index(str(path))
             if type(index).__name__ == CLASSES[kind] and index.ntotal == n_images:
@@ -117,11 +118,7 @@ class Index:
 
 
 def load_faiss(kind: str) -> Any:
-    """Return the module ``faiss``.
-
-    Raises:
-        InputError: it is not installed.
-    """
+    """Return the module ``faiss``; an ``InputError`` where it is not installed."""
     try:
         import faiss
     except ImportError:
@@ -132,31 +129,27 @@ def load_faiss(kind: str) -> Any:
     return faiss
 
 
-def _new_graph(faiss: Any, images: Vectors) -> Any:
-    index = faiss.IndexHNSWFlat(images.shape[1], NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction = EFFORT
-    return index
-
-
-def _new_lists(faiss: Any, kind: str, images: Vectors) -> Any:
-    """Return an empty index of lists that were learned from some of the images."""
-    n_images, dim = images.shape
-    n_lists, coarse = list_count(n_images), faiss.IndexFlatIP(dim)
+def _recipe(kind: str, n_images: int, dim: int) -> str:
+    """Return how faiss's index factory calls an index of such a gallery."""
+    if kind == "hnsw":
+        return f"HNSW{NEIGHBOURS}"
     if kind == "ivf":
-        index = faiss.IndexIVFFlat(coarse, dim, n_lists, faiss.METRIC_INNER_PRODUCT)
-    else:
-        if n_images < PER_LIST * CODEWORDS:
-            raise InputError(
-                f"expected at least {PER_LIST * CODEWORDS} images for index.kind: ivfpq in params.yaml, "
-                f"found {n_images}; an exact search is fast for so few"
-            )
-        codes = max(m for m in range(1, max(1, dim // CODE_DIMENSIONS) + 1) if dim % m == 0)
-        index = faiss.IndexIVFPQ(coarse, dim, n_lists, codes, 8, faiss.METRIC_INNER_PRODUCT)
+        return f"IVF{list_count(n_images)},Flat"
+    if n_images < PER_LIST * CODEWORDS:
+        raise InputError(
+            f"expected at least {PER_LIST * CODEWORDS} images for index.kind: ivfpq in params.yaml, "
+            f"found {n_images}; an exact search is fast for so few"
+        )
+    codes = max(m for m in range(1, max(1, dim // CODE_DIMENSIONS) + 1) if dim % m == 0)
+    return f"IVF{list_count(n_images)},PQ{codes}x8np"
+
+
+def _learn_lists(index: Any, images: Vectors) -> None:
+    """Let an empty index learn its lists from some of the images."""
     index.cp.max_points_per_centroid = TRAINING_PER_LIST
     index.cp.min_points_per_centroid = 1  # of a tiny gallery, without a warning
-    some = np.random.default_rng(0).permutation(n_images)[: max(TRAINING_PER_LIST * n_lists, 65536)]
+    some = np.random.default_rng(0).permutation(len(images))[: max(TRAINING_PER_LIST * index.nlist, 65536)]
     index.train(np.ascontiguousarray(images[np.sort(some)]))
-    return index
 
 
 def list_count(n_images: int) -> int:
@@ -194,12 +187,8 @@ def recalls(approximate: Integers, exact: Integers, ks: Sequence[int]) -> Floats
     Returns:
         ``(n_queries, len(ks))`` float64 in [0, 1].
     """
-    return np.array(
-        [
-            [np.isin(right[:k], there[:k]).mean() for k in ks]
-            for right, there in zip(exact, approximate, strict=True)
-        ]
-    )
+    pairs = list(zip(exact, approximate, strict=True))
+    return np.array([[np.isin(right[:k], there[:k]).mean() for k in ks] for right, there in pairs])
 
 
 def recall_of_index(approximate: Integers, exact: Integers, depth: int) -> dict[str, float]:

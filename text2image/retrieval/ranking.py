@@ -13,7 +13,7 @@ import numpy as np
 from text2image.base.arrays import Integers, Vectors
 
 BLOCK_SCORES = 32 * 1024 * 1024
-"""Scores held at a time (float32: 128 MiB)."""
+"""Scores held at a time (float32: 128 MiB), but at least one query's."""
 
 BLOCK_VALUES = 1024 * 1024
 """Values of images held in float64 at a time (8 MiB, which the cache of most processors holds)."""
@@ -29,9 +29,7 @@ def check_shapes(queries: Vectors, images: Vectors) -> None:
         raise ValueError("expected at least one image in the gallery, found none")
 
 
-def score_blocks(
-    queries: Vectors, images: Vectors, block_scores: int = BLOCK_SCORES
-) -> Iterator[tuple[slice, Vectors]]:
+def score_blocks(queries: Vectors, images: Vectors) -> Iterator[tuple[slice, Vectors]]:
     """Yield ``(rows, scores)``: cosine similarities of a block of queries with the whole gallery.
 
     Sums are made in float64 and rounded to float32. A sum in float32 depends in its last bits on the shape of
@@ -42,7 +40,6 @@ def score_blocks(
     Args:
         queries: ``(n_queries, dim)`` float32, unit rows.
         images: ``(n_images, dim)`` float32, unit rows; may be memory-mapped.
-        block_scores: at most this many scores are held at a time (but at least one query's).
 
     Yields:
         ``rows``: the slice of queries; ``scores``: ``(len(rows), n_images)`` float32 in [-1, 1].
@@ -52,7 +49,7 @@ def score_blocks(
         ValueError: the dimensions differ, or the gallery is empty.
     """
     check_shapes(queries, images)
-    step = max(1, block_scores // len(images))
+    step = max(1, BLOCK_SCORES // len(images))
     width = max(1, BLOCK_VALUES // images.shape[1])
     buffer = np.empty((min(step, len(queries)), len(images)), dtype=np.float32)
     for start in range(0, len(queries), step):

@@ -45,20 +45,13 @@ def error_bound(queries: Vectors, images: Vectors) -> float:
     Raises:
         ValueError: a value is infinite or not a number.
     """
-    norms = [_largest_norm(matrix) for matrix in (queries, images)]
+    squares = (np.einsum("ij,ij->i", rows, rows).max(initial=0.0) for rows in (queries, images))
+    norms = [
+        float(square) ** 0.5 for square in squares
+    ]  # in float32: the bound has a margin for their rounding
     if not np.isfinite(norms).all():
         raise ValueError("expected finite vectors, found infinite values or such as are not numbers")
     return float(1.01 * (queries.shape[1] + 2) * 2.0**-24 * norms[0] * norms[1])
-
-
-def _largest_norm(matrix: Vectors) -> float:
-    """Return the largest norm of a row, in float32: the bound has a margin for its rounding."""
-    largest = 0.0
-    for start in range(0, len(matrix), 4096):
-        rows = matrix[start : start + 4096]
-        squares = np.einsum("ij,ij->i", rows, rows)
-        largest = float(np.maximum(largest, squares.max()))  # keeps what is not a number
-    return float(np.sqrt(largest))
 
 
 def sort_keys(scores: Vectors, columns: Integers) -> Integers:

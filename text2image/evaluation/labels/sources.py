@@ -103,12 +103,10 @@ def clip_scores(images: Vectors, texts: Vectors) -> Floats:
 def similarities(sources: Mapping[str, Source], model: str) -> dict[str, dict[str, Any]]:
     """Return :func:`text_similarity` of each pair of sources under one model's text tower."""
     rows = {name: dict(one.pairs.groupby("image_id")["row"].unique()) for name, one in sources.items()}
-    table = {}
-    for a, b in combinations(sources, 2):
-        texts = sources[a].texts[model], sources[b].texts[model]
-        images, similarity, by_chance = text_similarity(rows[a], rows[b], *texts)
-        table[f"{a} ~ {b}"] = {"images": images, "similarity": similarity, "different_images": by_chance}
-    return table
+    return {
+        f"{a} ~ {b}": text_similarity(rows[a], rows[b], sources[a].texts[model], sources[b].texts[model])
+        for a, b in combinations(sources, 2)
+    }
 
 
 def text_similarity(
@@ -116,7 +114,7 @@ def text_similarity(
     second: Mapping[str, Sequence[int]],
     first_texts: Vectors,
     second_texts: Vectors,
-) -> tuple[int, float | None, float | None]:
+) -> dict[str, Any]:
     """Return how alike two sources' texts for the same image are.
 
     Args:
@@ -124,22 +122,19 @@ def text_similarity(
         first_texts, second_texts: ``(n_texts, dim)`` float32 unit rows of one text tower.
 
     Returns:
-        The number of images that both label; the mean over them of the cosine similarity of the two
-        most similar texts; and the same for texts of different images (each image's with the next
-        one's), which tells what similarity means nothing. None without two such images.
+        ``images``, the number of images that both label; ``similarity``, the mean over them of the cosine
+        similarity of the two most similar texts; and ``different_images``, the same for texts of different images
+        (each image's with the next one's), which tells what similarity means nothing. None without two images.
     """
 
-    def closest(left: Sequence[int], right: Sequence[int]) -> float:
-        return float((first_texts[list(left)] @ second_texts[list(right)].T).max())
+    def closest(images: Sequence[str], others: Sequence[str]) -> float | None:
+        pairs = ((list(first[a]), list(second[b])) for a, b in zip(images, others, strict=True))
+        similarity = [(first_texts[left] @ second_texts[right].T).max() for left, right in pairs]
+        return float(np.mean(similarity, dtype=np.float64)) if len(images) > 1 else None
 
     both = sorted(first.keys() & second.keys())
-    if len(both) < 2:
-        return len(both), None, None
-    same = [closest(first[image], second[image]) for image in both]
-    apart = [
-        closest(first[image], second[other]) for image, other in zip(both, both[1:] + both[:1], strict=True)
-    ]
-    return len(both), float(np.mean(same)), float(np.mean(apart))
+    by_chance = closest(both, both[1:] + both[:1])
+    return {"images": len(both), "similarity": closest(both, both), "different_images": by_chance}
 
 
 def chart_tables(figures: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[str, pd.DataFrame]:
