@@ -1,7 +1,5 @@
 """``t2i init``: a new project, and what an upgrade of the library reruns."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
@@ -131,7 +129,7 @@ def test_a_project_inside_a_larger_repository(tmp_path: Path, monkeypatch: pytes
 
 def test_a_template_without_the_lines_to_change_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the line 'images: data/sample' once"):
-        template._replaced("data:\n  images: elsewhere\n", template.PARAMS)
+        template.with_own_images("data:\n  images: elsewhere\n")
 
 
 def test_a_machine_without_git_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

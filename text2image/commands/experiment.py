@@ -1,7 +1,5 @@
 """Run the pipeline with several models in one DVC experiment, in a folder of its own, and go on without those that fail."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
@@ -48,41 +46,36 @@ def reference() -> str:
     return f"refs/exps/{head[:2]}/{head[2:]}/{NAME}"
 
 
-def inputs(models: Sequence[str], params: Params) -> list[Path]:
-    """Return the files and folders in the repository that the pipeline reads and does not come with."""
-    folders = [checkpoint_directory(params.models[model].name) for model in models]
-    paths = [Path(params.data.images), Path(params.label.human.path), *filter(None, folders)]
-    return [path for path in paths if not path.is_absolute() and path.exists()]
-
-
-def untracked(paths: Sequence[Path]) -> list[Path]:
-    """Return those of ``paths`` that neither git nor DVC would bring into another checkout."""
+def untracked_inputs(models: Sequence[str], params: Params) -> list[Path]:
+    """Return what the pipeline reads in the repository that neither git nor DVC would bring into another checkout."""
     from dvc.exceptions import OutputNotFoundError
     from dvc.repo import Repo
 
-    found = []
+    folders = [checkpoint_directory(params.models[model].name) for model in models]
+    inputs = [Path(params.data.images), Path(params.label.human.path), *filter(None, folders)]
+    untracked = []
     with Repo() as repo:
-        for path in paths:
-            if git("ls-files", "--", str(path)):
+        for path in inputs:
+            if path.is_absolute() or not path.exists() or git("ls-files", "--", str(path)):
                 continue
             try:
                 repo.find_outs_by_path(str(path), strict=False)
             except OutputNotFoundError:
-                found.append(path)
-    return found
+                untracked.append(path)
+    return untracked
 
 
-def experiment(models: list[str], params: Params, stages: Sequence[str]) -> dict[str, str]:
+def experiment(models: Sequence[str], params: Params, stages: Sequence[str]) -> dict[str, str]:
     """Run the experiment and return the models that failed, with the reasons; the others are run to the end.
 
     Raises:
         InputError: what failed is not a model.
     """
-    absent: dict[str, str] = {}
-    copies = [f"--copy-paths={path}" for path in untracked(inputs(models, params))]
+    left, absent = list(models), dict[str, str]()
+    copies = [f"--copy-paths={path}" for path in untracked_inputs(models, params)]
     if git("show-ref", reference()):  # of an earlier run; DVC's cache keeps what it computed
         dvc("exp", "remove", "-q", reference())
-    while left := [model for model in models if model not in absent]:
+    while left:
         chosen = f"embed.models=[{','.join(left)}]"
         code, said = dvc("exp", "run", "--temp", "-n", NAME, *copies, "-S", chosen, *stages)
         if code == 0:
@@ -90,6 +83,7 @@ def experiment(models: list[str], params: Params, stages: Sequence[str]) -> dict
         model, reason = blamed(said, left, params.label.sources)
         if model == params.queries.cosine.model:
             raise InputError(f"expected the model of queries.cosine.model, found: {reason}")
+        left.remove(model)
         absent[model] = reason
         say(f"zoo: going on without {model}")
     return absent

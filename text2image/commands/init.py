@@ -4,34 +4,16 @@ A project is a folder with the pipeline, its params and its stages, under git an
 package, ``--update`` renews the pipeline, the stages and what is recorded of the library; params stay as they are.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from text2image.base.console import InputError, Parser, one_line, run, say
+from text2image.base.console import InputError, Parser, one_line, say
 from text2image.base.library import FOLDER, digest, record_of
 from text2image.commands import template
 from text2image.formats.files import keep_only, write_text
 from text2image.pages.charts.files import write_plot_files
-
-HINT = "put images into data/images, or name their folder in params.yaml, and run `dvc repro`"
-
-
-def arguments(argv: Sequence[str] | None) -> Namespace:
-    """Read the command line."""
-    parser = Parser("t2i init", description=(__doc__ or "").split("\n\n")[1])
-    parser.add_argument(
-        "folder", type=Path, nargs="?", metavar="DIR", help="where the project is to be, or is"
-    )
-    parser.add_argument("--update", action="store_true", help="bring the project (default: here) up to date")
-    options = parser.parse_args(argv)
-    if options.folder is None and not options.update:
-        parser.error("expected a folder for the new project")
-    return options
 
 
 def command(*words: str, folder: Path) -> str | None:
@@ -66,11 +48,11 @@ def create(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     start_repository(folder)
     (folder / template.IMAGES).mkdir(parents=True)
-    texts = template.contents()
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    write_what_follows(folder, texts["dvc.yaml"])
-    say(f"init: a project in {folder}; {HINT}")
+    write(folder, template.contents())
+    say(
+        f"init: a project in {folder}; put images into data/images, or name their folder in params.yaml, "
+        "and run `dvc repro`"
+    )
 
 
 def start_repository(folder: Path) -> None:
@@ -92,44 +74,36 @@ def update(folder: Path) -> None:
     """
     if not is_project(folder):
         raise InputError(f"expected a project of `t2i init` at {one_line(folder)}, found none")
-    texts = template.contents()
-    renewed = {name: text for name, text in texts.items() if name.startswith(template.RENEWED)}
-    refuse_to_lose(folder, renewed)
-    for name, text in renewed.items():
-        write_text(folder / name, text)
-    write_what_follows(folder, texts["dvc.yaml"])
+    texts = {name: t for name, t in template.contents().items() if name.startswith(template.RENEWED)}
+    old = {name: (folder / name).read_text(encoding="utf-8") for name in texts if (folder / name).is_file()}
+    changed = [name for name, text in old.items() if text != texts[name]]
+    if changed and command("git", "status", "--porcelain", "--", *changed, folder=folder) != "":
+        raise InputError(
+            f"expected {', '.join(changed)} to be committed, as --update writes them anew, found changes"
+        )
+    write(folder, texts)
     say(f"init: {folder} is up to date; `git diff` shows what changed, `dvc repro` runs what depends on it")
 
 
-def refuse_to_lose(folder: Path, renewed: Mapping[str, str]) -> None:
-    """Refuse to write over changes that are not committed."""
-    differing = [
-        name
-        for name, text in renewed.items()
-        if (folder / name).is_file() and (folder / name).read_text(encoding="utf-8") != text
-    ]
-    if differing and command("git", "status", "--porcelain", "--", *differing, folder=folder) != "":
-        raise InputError(
-            f"expected {', '.join(differing)} to be committed, as --update writes them anew, found changes"
-        )
-
-
-def write_what_follows(folder: Path, pipeline: str) -> None:
-    """Write what `dvc plots` draws with, and the digests of the parts of the library that the pipeline depends on."""
+def write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files, what `dvc plots` draws with, and the digests of the library's parts that dvc.yaml depends on."""
     write_plot_files(folder / ".dvc")
-    digests = {folder / record_of(part): digest(part) for part in sorted(template.parts(pipeline))}
-    for path, known in digests.items():
-        write_text(path, f"{known}\n")
-    keep_only(folder / FOLDER, digests)
+    records = {record_of(part).as_posix(): f"{digest(part)}\n" for part in template.parts(texts["dvc.yaml"])}
+    for name, text in {**texts, **records}.items():
+        write_text(folder / name, text)
+    keep_only(folder / FOLDER, [folder / name for name in records])
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    options = arguments(argv)
+def main(argv: Sequence[str]) -> None:
+    parser = Parser("t2i init", description=(__doc__ or "").split("\n\n")[1])
+    parser.add_argument(
+        "folder", type=Path, nargs="?", metavar="DIR", help="where the project is to be, or is"
+    )
+    parser.add_argument("--update", action="store_true", help="bring the project (default: here) up to date")
+    options = parser.parse_args(argv)
     if options.update:
         update(options.folder or Path())
+    elif options.folder is None:
+        parser.error("expected a folder for the new project")
     else:
         create(options.folder)
-
-
-if __name__ == "__main__":
-    run(main)

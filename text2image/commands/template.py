@@ -4,10 +4,7 @@ In the checkout the template is the repository itself; setup.py copies the same 
 is kept twice. setup.py runs this module by its path: it imports the standard library alone.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
@@ -61,35 +58,31 @@ def files(folder: Path) -> list[str]:
 def contents() -> dict[str, str]:
     """Return ``{name: text}`` of a new project's files."""
     texts = {name: (root() / name).read_text(encoding="utf-8") for name in files(root())}
-    texts["params.yaml"] = _replaced(texts["params.yaml"], PARAMS)
-    texts["dvc.yaml"] = _with_records(texts["dvc.yaml"])
+    texts["params.yaml"] = with_own_images(texts["params.yaml"])
+    pipeline = texts["dvc.yaml"]
+    texts["dvc.yaml"] = HEAD + PART.sub(r"library/\1.txt", pipeline[pipeline.index("stages:\n") :])
     return texts | EXAMPLE
+
+
+def with_own_images(params: str) -> str:
+    """Return params.yaml with the lines ``PARAMS`` changed.
+
+    Raises:
+        ValueError: it does not have them.
+    """
+    for old, new in PARAMS.items():
+        if params.count(old) != 1:
+            raise ValueError(f"expected the line {old.strip()!r} once in the template's params.yaml")
+        params = params.replace(old, new)
+    return params
 
 
 def parts(pipeline: str) -> set[str]:
     """Return the parts of the library that a dvc.yaml with records depends on; ``${item}`` is any folder there."""
-    named = re.findall(r"- library/(\S+)\.txt$", pipeline, re.MULTILINE)
-    found = set()
-    for part in named:
-        if "${" in part:
-            folders = PACKAGE.glob(re.sub(r"\$\{[^}]*\}", "*", part))
-            found |= {
-                path.relative_to(PACKAGE).as_posix() for path in folders if (path / "__init__.py").exists()
-            }
-        else:
-            found.add(part)
-    return found
-
-
-def _with_records(pipeline: str) -> str:
-    """Return dvc.yaml with records of the library in place of its directories, and without remarks on the checkout."""
-    body = pipeline[pipeline.index("stages:\n") :]
-    return HEAD + PART.sub(r"library/\1.txt", body)
-
-
-def _replaced(text: str, changes: Mapping[str, str]) -> str:
-    for old, new in changes.items():
-        if text.count(old) != 1:
-            raise ValueError(f"expected the line {old.strip()!r} once in the template's params.yaml")
-        text = text.replace(old, new)
-    return text
+    paths = set()
+    for part in re.findall(r"- library/(\S+)\.txt$", pipeline, re.MULTILINE):
+        pattern = re.sub(r"\$\{[^}]*\}", "*", part)
+        paths |= {
+            path for path in PACKAGE.glob(pattern) if part == pattern or (path / "__init__.py").exists()
+        }
+    return {path.relative_to(PACKAGE).as_posix() for path in paths}
