@@ -31,32 +31,13 @@ from text2image.labels.protocol.source import ImageAnswer
 
 SIDE, PATCH = 16, 8
 SPECIAL = [
-    "<end>",
-    "<pad>",
-    "<image>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-]
+    "<end>", "<pad>", "<image>", "<|image_pad|>",
+    "<|video_pad|>", "<|vision_start|>", "<|vision_end|>",
+]  # fmt: skip
 WORDS = [
-    "a",
-    "an",
-    "the",
-    "red",
-    "blue",
-    "dog",
-    "cat",
-    "shoe",
-    "on",
-    "in",
-    "of",
-    "Describe",
-    "Name",
-    "this",
-    "image",
-    "one",
-]
+    "a", "an", "the", "red", "blue", "dog", "cat", "shoe",
+    "on", "in", "of", "Describe", "Name", "this", "image", "one",
+]  # fmt: skip
 IMAGE, IMAGE_PAD, VIDEO_PAD, VISION_START, VISION_END = range(2, 7)
 CHAT = (
     "{% for message in messages %}{% for part in message['content'] %}"

@@ -8,14 +8,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from transformers import (
-    AutoConfig,
-    AutoImageProcessor,
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    AutoTokenizer,
-    VisionEncoderDecoderModel,
-)
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 from transformers.utils import logging
 
 from text2image.base.console import InputError
@@ -28,16 +21,22 @@ CONFIDENCE_DIGITS = 6
 class Captioner:
     """A loaded model. :meth:`prepare` may run in a thread beside :meth:`caption`."""
 
-    def __init__(
-        self,
-        network: Any,
-        tokenizer: Any,
-        prepare: Callable[[list[Image.Image]], Any],
-        settings: Settings,
-    ) -> None:
-        self.network, self.tokenizer, self.settings = network.eval(), tokenizer, settings
-        self._prepare = prepare
+    def __init__(self, settings: Settings) -> None:
+        options = location(settings)
+        network = AutoModelForImageTextToText.from_pretrained(dtype="auto", weights_only=True, **options)
+        self.network, self.settings = network.eval(), settings
+        self.tokenizer: Any
+        self._prepare: Callable[[list[Image.Image]], Any]
         self._one_at_a_time = threading.Lock()  # a tokenizer cannot encode and decode at once
+        if network.config.model_type == ENCODER_DECODER:
+            self.tokenizer = AutoTokenizer.from_pretrained(**options)
+            self._prepare = partial(AutoImageProcessor.from_pretrained(**options), return_tensors="pt")
+        else:
+            processor = AutoProcessor.from_pretrained(**options)
+            self.tokenizer = processor.tokenizer
+            self.tokenizer.padding_side = "left"  # the answer follows the prompt without a gap
+            self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
+            self._prepare = with_prompt(processor, settings.prompt)
 
     def prepare(self, images: list[Image.Image]) -> Any:
         """Turn RGB images of any sizes into what the model takes."""
@@ -62,10 +61,7 @@ def load(settings: Settings) -> Captioner:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        options = location(settings)
-        config = AutoConfig.from_pretrained(**options)
-        make = _encoder_decoder if config.model_type == ENCODER_DECODER else _image_text_to_text
-        return make(settings, options)
+        return Captioner(settings)
     except InputError:
         raise
     except Exception as error:  # of transformers, of the hub's client and of its transport
@@ -82,22 +78,14 @@ def location(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _encoder_decoder(settings: Settings, options: dict[str, Any]) -> Captioner:
-    processor = AutoImageProcessor.from_pretrained(**options)
-    tokenizer = AutoTokenizer.from_pretrained(**options)
-    network = VisionEncoderDecoderModel.from_pretrained(dtype="auto", weights_only=True, **options)
-    return Captioner(network, tokenizer, partial(processor, return_tensors="pt"), settings)
-
-
-def _image_text_to_text(settings: Settings, options: dict[str, Any]) -> Captioner:
-    processor = AutoProcessor.from_pretrained(**options)
-    network = AutoModelForImageTextToText.from_pretrained(dtype="auto", weights_only=True, **options)
-    prompt, tokenizer = settings.prompt, processor.tokenizer
-    tokenizer.padding_side = "left"  # the answer follows the prompt without a gap
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+def with_prompt(processor: Any, prompt: str | None) -> Callable[[list[Image.Image]], Any]:
+    """Return what puts images and the prompt into the model's chat template, or as they are if it has none."""
     instruction = [{"type": "text", "text": prompt}] if prompt else []
 
-    def in_chat(images: list[Image.Image]) -> Any:
+    def prepare(images: list[Image.Image]) -> Any:
+        if not processor.chat_template:
+            texts = [prompt] * len(images) if prompt else None
+            return processor(images=images, text=texts, padding=True, return_tensors="pt")
         turns = [
             [{"role": "user", "content": [{"type": "image", "image": image}, *instruction]}]
             for image in images
@@ -111,11 +99,7 @@ def _image_text_to_text(settings: Settings, options: dict[str, Any]) -> Captione
             processor_kwargs={"padding": True},
         )
 
-    def as_it_is(images: list[Image.Image]) -> Any:
-        texts = [prompt] * len(images) if prompt else None
-        return processor(images=images, text=texts, padding=True, return_tensors="pt")
-
-    return Captioner(network, tokenizer, in_chat if processor.chat_template else as_it_is, settings)
+    return prepare
 
 
 def generate(network: Any, features: Any, settings: Settings) -> tuple[list[list[int]], list[float]]:

@@ -2,10 +2,7 @@
 
 Every line of text that PP-OCR finds is kept in the answer, with its confidence and its box in pixels
 of the image, so that another ``min_confidence``, ``min_characters`` or ``max_words`` costs nothing.
-The query is one phrase, not the whole page. It is chosen by layout alone
-(:mod:`text2image.labels.ocr.reading`): lines of the same letter size that follow each other closely and are
-aligned make one phrase, and the phrase with the largest letters, weighted by its confidence, is
-taken. Prices and percentages are no phrases.
+The query is one phrase, not the whole page, chosen by its layout (:mod:`text2image.labels.ocr.reading`).
 
 The models come with the ``rapidocr`` package, and nothing is ever downloaded. Text that stands upside
 down is not read: the classifier for it costs time, and advertisements have none.
