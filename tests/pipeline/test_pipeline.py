@@ -1,7 +1,5 @@
 """What reruns when: real DVC in a temporary clone, on a few photographs."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -241,8 +239,8 @@ def slow(self, items):
     time.sleep(0.3)
 store.Store.put = slow
 sys.argv = ["embed_images", "builtin"]
-from stages.embed_images import main
-main()
+from stages import embed_images, run
+run(embed_images.main, "model")
 """
 
 
