@@ -302,31 +302,29 @@ class Quality(NamedTuple):
 
 def quality(name: str = "builtin") -> list[Quality]:
     """Return HitRate@5 and MRR of a model in both precisions on the images and queries of the pipeline."""
-    import torch
-
     from text2image.artifacts import ARTIFACTS
     from text2image.collection.manifest import read_gallery
     from text2image.encoders.embedding import embed_images, embed_texts
-    from text2image.encoders.models.card import load_card
     from text2image.encoders.models.load import load_model
+    from text2image.encoders.vectors import load_card
     from text2image.evaluation.ranked import best_rank
     from text2image.formats.trec import read_qrels, read_queries
     from text2image.params import load_params
     from text2image.retrieval.ranking import ranks, score_blocks
     from text2image.retrieval.runs import relevant_pairs
 
-    params, device, found = load_params(), torch.device("cpu"), []
+    params, found = load_params(), []
     files = read_gallery(ARTIFACTS.manifest, params.data.images)
     for precision in ("fp32", "bf16"):
-        model = load_model(name, load_card(ARTIFACTS.card(name)), device, precision)
-        images = np.concatenate([rows for _, rows in embed_images(model, files, device, params.runtime)])
+        model = load_model(name, load_card(ARTIFACTS.card(name)), "cpu", precision)
+        images = np.concatenate([rows for _, rows in embed_images(model, files, params.runtime)])
         for source in params.label.sources:
             texts = read_queries(Path(f"data/queries/{source}.tsv"))
             qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
             asked = [texts[query_id] for query_id in texts if query_id in qrels]
             row_of = {
                 text: row
-                for batch, rows in embed_texts(model, asked, device, params.runtime)
+                for batch, rows in embed_texts(model, asked, params.runtime)
                 for text, row in zip(batch, rows, strict=True)
             }
             queries = np.stack([row_of[text] for text in asked])

@@ -69,7 +69,7 @@ def main() -> None:
     component_of = components([(q, i) for q, images in relevance.items() for i in images], group_of)
     files = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
     card = describe(settings.base, params.models[settings.base])
-    model = load_model(settings.base, card, device, "fp32")
+    model = load_model(settings.base, card, device.type, "fp32")
     scores: dict[str, list[np.ndarray]] = {}
     seconds = []
     for seed in SEEDS:

@@ -1,7 +1,5 @@
 """Stage ``builtin_model``: assemble the open_clip model that needs no download."""
 
-from __future__ import annotations
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say

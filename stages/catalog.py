@@ -4,8 +4,6 @@ The only stage that depends on the image folder; the others read the manifest. F
 an earlier run are not read again; `t2i catalog --verify` reads them all the same.
 """
 
-from __future__ import annotations
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say

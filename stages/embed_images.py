@@ -1,15 +1,12 @@
 """Stage ``embed_images@MODEL``: the gallery as unit vectors; ``python -m stages.embed_images MODEL``."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.collection.manifest import read_gallery
-from text2image.encoders.models.card import load_card
-from text2image.encoders.stored import embed_images_here, image_vectors
+from text2image.encoders.vectors import embed_images_here, image_vectors, load_card
 from text2image.formats.files import write_array
 from text2image.params import Params
 

@@ -3,15 +3,12 @@
 ``python -m stages.embed_queries MODEL SOURCE``. A text that was embedded before is not embedded again.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
-from text2image.encoders.models.card import load_card
-from text2image.encoders.stored import embed_texts_here, text_vectors
+from text2image.encoders.vectors import embed_texts_here, load_card, text_vectors
 from text2image.formats.files import write_array
 from text2image.formats.trec import read_queries
 from text2image.params import Params

@@ -36,7 +36,7 @@ def main(params: Params, name: str) -> None:
     checkpoint = Checkpoint(name, determinants(base_card, settings, split, device))
     plots, folder = ARTIFACTS.finetune_plots(name), ARTIFACTS.tuned_model(name)
     with live_log(plots / "live") as log:
-        base = Base(base_card, load_model(settings.base, base_card, device, PRECISION))
+        base = Base(base_card, load_model(settings.base, base_card, params.runtime.device, PRECISION))
         tuned = tune(base, settings, Data(split, images, group_of), params.runtime, checkpoint, log)
     resamples, seed = params.evaluate.resamples, params.evaluate.seed
     metrics = rounded(figures(tuned, sizes(split, group_of), resamples=resamples, seed=seed))

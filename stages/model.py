@@ -3,8 +3,6 @@
 The card that it writes is what the embedding stages depend on.
 """
 
-from __future__ import annotations
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.encoders.models.card import describe

@@ -37,7 +37,7 @@ from text2image.collection.images import image_id, open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models.card import describe
 from text2image.encoders.settings import Model
-from text2image.encoders.stored import embed_images_here
+from text2image.encoders.vectors import embed_images_here
 from text2image.labels.protocol.answers import all_determinants, collect_answers, store_kind
 from text2image.labels.protocol.source import ComputedSource
 from text2image.params import Params, load_params

@@ -1,7 +1,5 @@
 """Folders as users have them: odd names, links, damaged files, near-duplicates."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Near-duplicates against the comparison of all pairs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

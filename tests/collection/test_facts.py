@@ -1,7 +1,5 @@
 """The catalog reads a file once, and says the same as if it had read all of them."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

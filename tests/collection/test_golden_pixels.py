@@ -4,8 +4,6 @@ The files are lossless, and so is a JPEG of quality 100 whose blocks of 8 × 8 p
 coefficients hold the blocks' values exactly, so that every JPEG library gives the same pixels.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 

@@ -1,7 +1,5 @@
 """Images as users have them: odd modes, damaged files."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image

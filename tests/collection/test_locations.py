@@ -1,7 +1,5 @@
 """Images behind URLs: found, read, remembered and pinned as those in a folder."""
 
-from __future__ import annotations
-
 import io
 import pickle
 import sys

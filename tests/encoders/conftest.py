@@ -1,7 +1,5 @@
 """Tests of torch side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The batch size: fast, and never at the price of other bits."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

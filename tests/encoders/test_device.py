@@ -1,7 +1,5 @@
 """Devices and precisions."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """Images to vectors: the same bits whatever the schedule, and nearly the same in another precision."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from tests.conftest import Finished
 from tests.support.networks import write_pictures
@@ -19,7 +16,6 @@ from text2image.collection.manifest import ImageFile, read_gallery
 from text2image.encoders.embedding import embed_images
 from text2image.encoders.models.load import EmbeddingModel, load_model
 
-CPU = torch.device("cpu")
 RAY = RayRuntime(actors=None, images_per_task=None)
 OPENAI = OpenaiRuntime(
     concurrency=1,
@@ -38,7 +34,7 @@ def runtime(batch_size: int | None = None, workers: int | None = 2) -> Runtime:
 
 
 def vectors(model: EmbeddingModel, images: Sequence[ImageFile], how: Runtime) -> np.ndarray:
-    return np.concatenate([rows for _, rows in embed_images(model, images, CPU, how)])
+    return np.concatenate([rows for _, rows in embed_images(model, images, how)])
 
 
 def test_bf16_is_close_to_fp32_with_the_built_in_model(
@@ -51,7 +47,7 @@ def test_bf16_is_close_to_fp32_with_the_built_in_model(
     stored = np.load("data/embeddings/builtin/images.npy")
     rows = {}
     for precision in ("fp32", "bf16"):
-        rows[precision] = vectors(load_model("builtin", card, CPU, precision), images, runtime())
+        rows[precision] = vectors(load_model("builtin", card, "cpu", precision), images, runtime())
         assert rows[precision].dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(rows[precision], axis=1), 1, atol=1e-6)
     assert rows["fp32"].tobytes() == stored.tobytes()
@@ -69,7 +65,7 @@ def test_a_vision_transformer_gives_the_same_bits_in_every_schedule(tmp_path: Pa
         "pretrained": None,
         "context_length": None,
     }
-    model = load_model("tiny", card | {"files": {}}, CPU, precision)
+    model = load_model("tiny", card | {"files": {}}, "cpu", precision)
     rows = vectors(model, photographs, runtime())
     for how in (runtime(workers=1), runtime(workers=3), runtime(1), runtime(3), runtime(16)):
         assert vectors(model, photographs, how).tobytes() == rows.tobytes()

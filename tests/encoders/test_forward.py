@@ -1,7 +1,5 @@
 """Images through a network whose memory is short."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

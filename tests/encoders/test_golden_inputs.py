@@ -3,8 +3,6 @@
 Torch's resize of uint8 has whole numbers for weights, so that processors with and without vector code agree.
 """
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

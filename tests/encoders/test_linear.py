@@ -1,7 +1,5 @@
 """Linear layers by oneDNN: the same rows up to rounding, and training as ever."""
 
-from __future__ import annotations
-
 import open_clip
 import pytest
 import torch

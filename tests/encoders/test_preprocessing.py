@@ -1,7 +1,5 @@
 """Preprocessing: what open_clip does, up to rounding, for every kind and size of image."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -97,7 +97,7 @@ def pictures() -> Data:
 def base(described: Model) -> Base:
     """Return a model of :func:`tiny`, described and loaded."""
     card = describe("tiny", described)
-    return Base(card, load_model("tiny", card, CPU, "fp32"))
+    return Base(card, load_model("tiny", card, "cpu", "fp32"))
 
 
 def run_once(start: Base, run: FinetuneRun, log: Log = lambda _: None) -> Tuned:

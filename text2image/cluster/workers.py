@@ -42,7 +42,6 @@ def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) 
     Raises:
         InputError: the model is not there, or its files are not those of the card.
     """
-    from text2image.encoders.device import pick_device
     from text2image.encoders.embedding import embed_images
     from text2image.encoders.models.card import describe
     from text2image.encoders.models.load import load_model
@@ -53,11 +52,10 @@ def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) 
             f"expected the files of model '{name}' as data/models/{name}.json lists them, found others; give every "
             "machine of the cluster the same"
         )
-    device = pick_device(runtime.device)
-    model = load_model(name, card, device, precision)
+    model = load_model(name, card, runtime.device, precision)
 
     def work(images: Sequence[ImageFile]) -> Iterator[tuple[str, bytes]]:
-        for batch, rows in embed_images(model, images, device, runtime):
+        for batch, rows in embed_images(model, images, runtime):
             yield from zip((image.image_id for image in batch), (row.tobytes() for row in rows), strict=True)
 
     return work

@@ -1,7 +1,5 @@
 """What is in a folder of images: its usable files, those that are not, and what they are together."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from statistics import median

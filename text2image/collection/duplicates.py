@@ -1,7 +1,5 @@
 """Near-duplicate images, found by perceptual hashes without comparing all pairs."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

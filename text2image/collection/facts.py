@@ -7,8 +7,6 @@ file is trusted only if it had been left alone for a while when it was looked at
 change once more under the same time.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -1,7 +1,5 @@
 """Images from untrusted files: decoded and brought to upright RGB, or rejected with a reason."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import warnings

@@ -1,7 +1,5 @@
 """The usable image files and the gallery, as every stage after the catalog reads them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple

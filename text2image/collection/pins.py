@@ -1,7 +1,5 @@
 """Pins: small files by which DVC watches images behind any URL. A pin names the URL and the state of its files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Which files lie below a location, and by what it is seen, without reading them, that they changed."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import stat

@@ -16,8 +16,7 @@ from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
 from text2image.collection.facts import determinants as catalog_determinants
 from text2image.collection.locations import location
-from text2image.encoders.models.card import load_card
-from text2image.encoders.vectors import image_determinants, text_determinants
+from text2image.encoders.vectors import image_determinants, load_card, text_determinants
 from text2image.labels.protocol.answers import all_determinants, store_kind
 from text2image.labels.protocol.source import SOURCES, PaidSource, StoredSource, load_source, source_class
 from text2image.params import Params, load_params

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, say
-from text2image.encoders.models.card import describe
 from text2image.encoders.throughput import Speed, measure_speeds
 from text2image.formats.tables import read_csv, write_csv
 from text2image.params import load_params
@@ -24,6 +23,8 @@ def keep(speeds: Sequence[Speed]) -> None:
 
 
 def main(argv: Sequence[str]) -> None:
+    from text2image.encoders.models.card import describe  # it takes seconds to import
+
     parser = Parser(
         "t2i throughput", description=f"Measure how fast models embed; writes {ARTIFACTS.throughput}."
     )

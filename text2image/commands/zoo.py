@@ -18,11 +18,9 @@ from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, say
 from text2image.commands.experiment import NAME, experiment, git, reference
 from text2image.encoders.device import pick_device
-from text2image.encoders.models.card import describe
-from text2image.encoders.models.licence import licence_of
+from text2image.encoders.models.card import describe, licence_of
 from text2image.encoders.models.load import copies_of_weights
-from text2image.encoders.models.memory import require_memory
-from text2image.encoders.models.size import measure_size
+from text2image.encoders.models.size import measure_size, require_memory
 from text2image.encoders.throughput import Speed, measure_speeds
 from text2image.evaluation.leaderboard import COLUMNS, SPEED_COLUMNS, add_speeds
 from text2image.formats.files import write_text

@@ -6,8 +6,6 @@ reference, which is 8 on a CPU and 128 on an accelerator. Rows must not depend o
 either: where they do, the reference is 1. What was found is remembered in ``.cache/batch_sizes.json``.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable
@@ -18,10 +16,9 @@ import torch
 from text2image.base.console import say
 from text2image.base.store import cache_root
 from text2image.encoders.device import one_torch_thread
+from text2image.encoders.forward import Network
 from text2image.encoders.linear import is_amd_avx512
 from text2image.formats.files import write_text
-
-Network = Callable[[torch.Tensor], torch.Tensor]
 
 FILE = "batch_sizes.json"
 CPU_REFERENCE, ACCELERATOR_REFERENCE = 8, 128
@@ -84,13 +81,11 @@ def pick_batch_size(probe: Probe, key: str, images: int, wanted: int | None) -> 
         key: names the network's weights and precision.
         wanted: ``runtime.batch_size``; it is used if it gives the same bits as the reference.
     """
-    known = _read()
 
     def remembered(question: str, find: Callable[[], int | None]) -> int | None:
         name = f"{key} {_machine(probe.device)} {question}"
-        answer = known.get(name)
+        answer = _read().get(name)
         if answer is None and (answer := find()) is not None:
-            known[name] = answer
             write_text(cache_root() / FILE, json.dumps(_read() | {name: answer}, indent=1) + "\n")
         return answer
 
@@ -98,8 +93,7 @@ def pick_batch_size(probe: Probe, key: str, images: int, wanted: int | None) -> 
     if wanted is None:
         question = f"fastest of {probe.side_by_side} at once"
         return remembered(question, lambda: _fastest(probe, reference, images)) or reference
-    same = remembered(f"{wanted} like {reference}", lambda: int(probe.same(wanted, reference)))
-    if same:
+    if remembered(f"{wanted} like {reference}", lambda: int(probe.same(wanted, reference))):
         return wanted
     say(
         f"runtime.batch_size {wanted} would change the last bits of the results here or needs more memory, "
@@ -121,8 +115,7 @@ def _reference(probe: Probe) -> int:
 
 def _fastest(probe: Probe, reference: int, images: int) -> int | None:
     """Return the fastest size with the reference's bits; None where the run is too short to look for it."""
-    step = reference * probe.side_by_side
-    if images * SHARE < step:
+    if images * SHARE < reference * probe.side_by_side:
         return None
     probe.rows(probe.noise(1), reference)  # the first pass on an accelerator loads kernels
     start = time.perf_counter()
@@ -132,11 +125,8 @@ def _fastest(probe: Probe, reference: int, images: int) -> int | None:
         needed = larger * (2 + probe.side_by_side) * usual
         if time.perf_counter() - start + needed > min(MOST_SECONDS, SHARE * images * usual):
             break
-        try:
-            if probe.same(larger, reference) and (taken := probe.seconds(larger)) < best:
-                best, size = taken, larger
-        except torch.OutOfMemoryError:
-            break
+        if probe.same(larger, reference) and (taken := probe.seconds(larger)) < best:
+            best, size = taken, larger
     return size
 
 

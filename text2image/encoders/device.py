@@ -1,7 +1,5 @@
 """Which processor a model runs on, in which precision, and how its memory is kept."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 from functools import cache

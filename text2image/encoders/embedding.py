@@ -1,13 +1,12 @@
 """Images and texts to unit vectors, batch by batch; the same bits whatever is computed beside them."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
+from text2image.base.arrays import Vectors
 from text2image.base.parallel import in_threads, thread_count
 from text2image.base.settings import Runtime
 from text2image.collection.images import open_image
@@ -17,41 +16,42 @@ from text2image.encoders.device import one_torch_thread
 from text2image.encoders.forward import forward_images
 from text2image.encoders.models.load import EmbeddingModel
 from text2image.encoders.preprocessing import fast
-from text2image.encoders.vectors import Vectors
 
 TEXTS = 32  # a batch; its shape is fixed, since kernels may round differently for another
 
 
 def embed_images(
-    model: EmbeddingModel, images: Sequence[ImageFile], device: torch.device, runtime: Runtime
+    model: EmbeddingModel, images: Sequence[ImageFile], runtime: Runtime
 ) -> Iterator[tuple[Sequence[ImageFile], Vectors]]:
     """Yield ``(images, rows)`` batch by batch, in order: ``(len(images), dim)`` float32 unit rows."""
     if not images:
         return
     network = model.network.to(memory_format=torch.channels_last)
-    transform, dtype = fast(model.transform), next(network.parameters()).dtype
-    workers = thread_count(runtime.workers)
-    probe = Probe(network.encode_image, transform(open_image(images[0].path)).to(dtype), device, workers)
+    weights = next(network.parameters())
+    transform, workers = fast(model.transform), thread_count(runtime.workers)
+    image = transform(open_image(images[0].path)).to(weights.dtype)
+    probe = Probe(network.encode_image, image, weights.device, workers)
     rows = forward_images(
         images,
         transform,
         network.encode_image,
-        device,
+        weights.device,
         batch_size=pick_batch_size(probe, model.key, len(images), runtime.batch_size),
         workers=workers,
-        dtype=dtype,
+        dtype=weights.dtype,
     )
     for batch, features in rows:
         yield batch, unit_rows(features)
 
 
 def embed_texts(
-    model: EmbeddingModel, texts: Sequence[str], device: torch.device, runtime: Runtime
+    model: EmbeddingModel, texts: Sequence[str], runtime: Runtime
 ) -> Iterator[tuple[list[str], Vectors]]:
     """Yield ``(texts, rows)`` batch by batch, texts of one token length together.
 
     ``rows``: ``(len(texts), dim)`` float32 unit rows.
     """
+    device = next(model.network.parameters()).device
     by_length: dict[int, list[str]] = defaultdict(list)
     for text in texts:
         by_length[model.tokenize([text]).shape[1]].append(text)

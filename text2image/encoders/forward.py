@@ -7,23 +7,20 @@ ahead of the network. Batches always have the same shape, filled up with repeats
 differently for another shape.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain, pairwise
 
 import torch
-from PIL import Image
 
 from text2image.base.console import InputError, say
 from text2image.base.parallel import in_threads
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.device import keep_freed_memory, one_torch_thread
+from text2image.encoders.preprocessing import Transform
 
-Transform = Callable[[Image.Image], torch.Tensor]
 Network = Callable[[torch.Tensor], torch.Tensor]
-Rows = Iterator[tuple[Sequence[ImageFile], torch.Tensor]]
 
 CPU_BATCH, ACCELERATOR_BATCH = 1, 128
 
@@ -37,11 +34,10 @@ def forward_images(
     batch_size: int | None = None,
     workers: int | None = None,
     dtype: torch.dtype = torch.float32,
-) -> Rows:
+) -> Iterator[tuple[Sequence[ImageFile], torch.Tensor]]:
     """Yield ``(images, rows)`` batch by batch, in order; an accelerator's rows may still be on their way.
 
     Args:
-        images: what to read.
         transform: an RGB image to ``(3, height, width)`` float32.
         network: ``(batch_size, 3, height, width)`` of ``dtype`` on ``device`` to ``(batch_size, …)``.
         batch_size: images a batch; None for 1 on a CPU and 128 on an accelerator.
@@ -64,8 +60,9 @@ def forward_images(
         keep_freed_memory()
         rows = in_threads(lambda batch: compute(prepare(batch)), batches, workers, one_torch_thread)
     else:
-        prepared = in_threads(prepare, batches, workers, one_torch_thread)
-        rows = one_ahead(compute(pixels) for pixels in prepared)
+        started = map(compute, in_threads(prepare, batches, workers, one_torch_thread))
+        # Each is yielded after the next was started, so that an accelerator never waits for its reader.
+        rows = (row for row, _ in pairwise(chain(started, [None])) if row is not None)
     for batch, row in zip(batches, rows, strict=True):
         yield batch, row[: len(batch)]
 
@@ -78,17 +75,6 @@ def _prepare(
     stacked = torch.stack(pixels + [pixels[-1]] * (size - len(pixels)))
     stacked = stacked.to(dtype).contiguous(memory_format=torch.channels_last)
     return stacked.pin_memory() if pinned else stacked
-
-
-def one_ahead(rows: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
-    """Yield each of ``rows`` after the next was asked for, so that an accelerator never waits for its reader."""
-    last: torch.Tensor | None = None
-    for row in rows:
-        if last is not None:
-            yield last
-        last = row
-    if last is not None:
-        yield last
 
 
 class Halving:

@@ -5,8 +5,6 @@ which torch brings as well and takes for bfloat16, uses them whole: twice the sp
 as between processors. Only forward passes in inference mode are affected.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ same fixed-point weights, in vector code. A pixel differs by at most ``TOLERANCE
 rounding alone. Cropping, scaling and normalising are open_clip's own objects.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

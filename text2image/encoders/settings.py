@@ -1,7 +1,5 @@
 """How params.yaml describes an embedding model: an entry of the section ``models``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from text2image.base.settings import Count, Section

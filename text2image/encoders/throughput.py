@@ -4,11 +4,9 @@ The work is the same everywhere, so that machines and models can be compared wha
 made-up JPEG files of 640 × 480 pixels, and short phrases.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -33,16 +31,11 @@ PHRASES = tuple(
 )
 
 
-class Rate(NamedTuple):
-    """Items a second: the median of some measurements, the slowest and the fastest of them."""
-
-    median: float
-    low: float
-    high: float
-
-
 class Speed(NamedTuple):
-    """How many items of a kind (images or texts) a model embeds a second on a device."""
+    """How many items of a kind (images or texts) a model embeds a second on a device.
+
+    The median of some measurements, the slowest and the fastest of them.
+    """
 
     model: str
     what: str
@@ -58,25 +51,24 @@ def measure_speeds(name: str, card: dict[str, Any], precision: str, runtime: Run
     Raises:
         InputError: the model cannot be loaded.
     """
-    from text2image.encoders.device import pick_device
     from text2image.encoders.embedding import embed_images, embed_texts
     from text2image.encoders.models.load import load_model
 
-    device = pick_device(runtime.device)
-    model = load_model(name, card, device, precision)
+    model = load_model(name, card, runtime.device, precision)
     with tempfile.TemporaryDirectory() as folder:
         files = write_images(Path(folder))
         rates = {
-            "images": rate(lambda items: embed_images(model, items, device, runtime), files),
-            "texts": rate(lambda items: embed_texts(model, items, device, runtime), PHRASES),
+            "images": rate(lambda items: embed_images(model, items, runtime), files),
+            "texts": rate(lambda items: embed_texts(model, items, runtime), PHRASES),
         }
-    return [Speed(name, what, device.type, *(f"{n:.4g}" for n in rate)) for what, rate in rates.items()]
+    device = next(model.network.parameters()).device.type
+    return [Speed(name, what, device, *(f"{n:.4g}" for n in rate)) for what, rate in rates.items()]
 
 
 def rate(
     embed: Callable[[Sequence[Item]], Iterable[tuple[Sequence[Item], Any]]], items: Sequence[Item]
-) -> Rate:
-    """Return how many items a second ``embed`` turns into vectors, after a warm-up.
+) -> tuple[float, float, float]:
+    """Return how many items a second ``embed`` turns into vectors, after a warm-up: median, lowest, highest.
 
     Args:
         embed: yields what it has done batch by batch.
@@ -96,20 +88,18 @@ def rate(
     while (taken := seconds(count)) < WINDOW:
         count = min(8 * count, max(2 * count, round(1.2 * count * WINDOW / taken)))
     rates = [count / taken, *(count / seconds(count) for _ in range(WINDOWS - 1))]
-    return Rate(median(rates), min(rates), max(rates))
+    return median(rates), min(rates), max(rates)
 
 
 def write_images(folder: Path) -> list[ImageFile]:
     """Write the JPEG files that are embedded: soft colours with a little noise, as photographs have."""
-    return list(_written(folder))
-
-
-def _written(folder: Path) -> Iterator[ImageFile]:
     generator = np.random.default_rng(0)
+    files = []
     for number in range(IMAGES):
         soft = Image.fromarray(generator.integers(0, 256, (6, 8, 3), dtype=np.uint8))
         pixels = np.asarray(soft.resize(SIZE, Image.Resampling.BICUBIC), dtype=np.int16)
         noisy = pixels + generator.integers(-12, 13, pixels.shape, dtype=np.int16)
         path = folder / f"{number}.jpg"
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(path, quality=90)
-        yield ImageFile(str(number), path)
+        files.append(ImageFile(str(number), path))
+    return files

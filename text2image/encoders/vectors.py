@@ -1,32 +1,56 @@
-"""Embeddings as the store keeps them, without torch: keys and matrices."""
+"""Vectors of images and texts from the store; what is not there is embedded, and kept batch by batch.
 
-from __future__ import annotations
+So ten new images in a folder cost ten images, and a killed run loses at most one batch. Nothing here needs torch
+until something has to be embedded.
+"""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Vectors
+from text2image.base.console import progress
+from text2image.base.settings import Runtime
 from text2image.base.store import Store
 from text2image.collection.images import decoding_determinants
+from text2image.collection.manifest import ImageFile
 
-Vectors = npt.NDArray[np.float32]
+Item = TypeVar("Item")
+Card = dict[str, Any]
+"""What data/models/MODEL.json says of a model, see :func:`text2image.encoders.models.card.describe`."""
+
+Batch = list[tuple[str, bytes]]
+"""Keys of the store and vectors, float32."""
 
 PREPROCESSING = 2
 """Version of how decoded pixels become a network's input (text2image/encoders/preprocessing.py). Raise it with
 every change of them: tests/encoders/test_golden_inputs.py holds the inputs of each kind of transform."""
 
 
-def image_determinants(card: dict[str, Any], precision: str) -> dict[str, Any]:
+class Stored(NamedTuple):
+    """The vectors of all items, ``(n_items, dim)`` float32, and how many of them were embedded just now."""
+
+    vectors: Vectors
+    n_embedded: int
+
+
+def load_card(path: Path) -> Card:
+    card: Card = json.loads(path.read_text(encoding="utf-8"))
+    return card
+
+
+def image_determinants(card: Card, precision: str) -> dict[str, Any]:
     """Return all that determines an image's vector besides its bytes; the files hold the preprocessing."""
     about = {key: card[key] for key in ("name", "pretrained", "files")}
     versions = {"preprocessing": PREPROCESSING, **decoding_determinants()}
     return {"kind": "image", **about, "precision": precision, **versions}
 
 
-def text_determinants(card: dict[str, Any], precision: str) -> dict[str, Any]:
+def text_determinants(card: Card, precision: str) -> dict[str, Any]:
     """Return all that determines a text's vector besides the text."""
     about = {key: card[key] for key in ("name", "pretrained", "files", "context_length")}
     other = {} if precision == "fp32" else {"precision": precision}  # texts of stores from before stay known
@@ -38,8 +62,80 @@ def text_key(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:24]
 
 
+def image_vectors(
+    name: str,
+    card: Card,
+    images: Sequence[ImageFile],
+    precision: str,
+    embed: Callable[[Sequence[ImageFile]], Iterator[Batch]],
+) -> Stored:
+    """Return the vectors of images by the model of a card.
+
+    Args:
+        name: of the model, for the progress bar.
+        precision: ``embed.precision``.
+        embed: computes those that the store does not have.
+    """
+    items = {image.image_id: image for image in images}
+    return _stored(image_determinants(card, precision), items, embed, "image", f"embed images with {name}")
+
+
+def text_vectors(
+    name: str,
+    card: Card,
+    texts: Sequence[str],
+    precision: str,
+    embed: Callable[[Sequence[str]], Iterator[Batch]],
+) -> Stored:
+    """Return the vectors of different texts, as :func:`image_vectors` does it."""
+    items = {text_key(text): text for text in texts}
+    return _stored(text_determinants(card, precision), items, embed, "text", f"embed queries with {name}")
+
+
+def _stored(
+    determinants: dict[str, Any],
+    items: Mapping[str, Item],
+    embed: Callable[[Sequence[Item]], Iterator[Batch]],
+    unit: str,
+    title: str,
+) -> Stored:
+    with Store("embeddings", determinants) as store:
+        missing = [items[key] for key in store.missing(items)]
+        if missing:
+            kept = len(items) - len(missing)
+            with progress(total=len(items), done=kept, unit=unit, title=title) as bar:
+                for batch in embed(missing):
+                    store.put(batch)
+                    bar.update(len(batch))
+        return Stored(gather(store, list(items)), len(missing))
+
+
+def embed_images_here(
+    name: str, card: Card, precision: str, runtime: Runtime, images: Sequence[ImageFile]
+) -> Iterator[Batch]:
+    """Yield the vectors of images batch by batch, computed on this machine."""
+    from text2image.encoders.embedding import embed_images
+    from text2image.encoders.models.load import load_model
+
+    model = load_model(name, card, runtime.device, precision)
+    for batch, rows in embed_images(model, images, runtime):
+        yield [(image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
+
+
+def embed_texts_here(
+    name: str, card: Card, precision: str, runtime: Runtime, texts: Sequence[str]
+) -> Iterator[Batch]:
+    """Yield the vectors of texts batch by batch, computed on this machine."""
+    from text2image.encoders.embedding import embed_texts
+    from text2image.encoders.models.load import load_model
+
+    model = load_model(name, card, runtime.device, precision)
+    for batch, rows in embed_texts(model, texts, runtime):
+        yield [(text_key(text), row.tobytes()) for text, row in zip(batch, rows, strict=True)]
+
+
 def gather(store: Store, keys: Sequence[str]) -> Vectors:
-    """Return the vectors of ``keys`` in their order: ``(len(keys), dim)`` float32, C order.
+    """Return the vectors of ``keys``, which differ, in their order: ``(len(keys), dim)`` float32, C order.
 
     Raises:
         KeyError: a key is not in the store.

@@ -1,7 +1,5 @@
 """The built-in model: the network, the joining formula, and a checkpoint that stands on its own."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -136,8 +134,8 @@ def test_the_renamed_weights_make_the_same_network(size: int) -> None:
 
 
 def test_there_is_a_name_for_every_class() -> None:
-    assert len(lite.class_names()) == lite.N_CLASSES
-    assert lite.class_names()[207] == "Golden Retriever"
+    assert len(open_clip.IMAGENET_CLASSNAMES) == lite.N_CLASSES
+    assert open_clip.IMAGENET_CLASSNAMES[207] == "Golden Retriever"
 
 
 # --- the checkpoint ----------------------------------------------------------------------------
@@ -196,7 +194,7 @@ def test_texts_are_embedded_with_the_same_bits_on_any_number_of_cores(
     loaded: Loaded, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, _, tokenizer = loaded
-    texts = [f"a photo of a {name}." for name in lite.class_names()[:100]]
+    texts = [f"a photo of a {name}." for name in open_clip.IMAGENET_CLASSNAMES[:100]]
     expected = builtin.embed_texts(model, tokenizer, texts, batch_size=8)
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     np.testing.assert_array_equal(builtin.embed_texts(model, tokenizer, texts, batch_size=8), expected)
@@ -266,7 +264,7 @@ def test_an_image_is_where_conse_and_the_ridge_map_put_it(loaded: Loaded) -> Non
 def test_a_class_lies_between_its_prompt_synonyms_and_gloss(loaded: Loaded) -> None:
     head, info = loaded[0].visual.head.proj.weight.numpy(), ImageNetInfo()
     for index in (0, 417, 999):
-        name = lite.class_names()[index]
+        name = open_clip.IMAGENET_CLASSNAMES[index]
         synonyms, gloss = info.index_to_description(index, detailed=True).split(": ", 1)
         named = minilm(synonyms.split(", ")).sum(dim=0, keepdim=True)
         parts = torch.cat(
@@ -291,8 +289,7 @@ def test_mean_by_class_against_a_loop() -> None:
         total = sum(row / np.linalg.norm(row) for row, of in zip(rows, classes, strict=True) if of == number)
         expected.append(total / np.linalg.norm(total))
     np.testing.assert_allclose(mean_by_class(rows, classes, 3), expected, rtol=1e-6)
-    with pytest.raises(ValueError, match=r"each of the 4 classes, found none for \[3\]"):
-        mean_by_class(rows, classes, 4)
+    assert not mean_by_class(rows, classes, 4)[3].any(), "a class without texts"
 
 
 def test_class_texts_by_hand() -> None:

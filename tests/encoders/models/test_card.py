@@ -1,12 +1,14 @@
-"""What a model consists of."""
-
-from __future__ import annotations
+"""What a model consists of, and its licence, where it says one."""
 
 import json
 from pathlib import Path
 
+import pytest
+from huggingface_hub import constants
+
 from tests.support.pipeline import tiny_model
-from text2image.encoders.models.card import describe
+from text2image.encoders.builtin.assemble import MODEL_CARD
+from text2image.encoders.models.card import describe, licence_of
 from text2image.encoders.settings import Model
 from text2image.encoders.vectors import image_determinants
 
@@ -33,3 +35,26 @@ def test_a_model_card_and_a_licence_change_no_key_of_an_embedding(tmp_path: Path
     after = describe("tiny", directory_model(tmp_path / "tiny"))
     assert image_determinants(before, "fp32") == image_determinants(after, "fp32")
     assert "size" not in image_determinants(after, "fp32")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"README.md": MODEL_CARD}, "apache-2.0"),
+        ({"README.md": "---\nlicense: other\nlicense_name: apple-amlr\n---\n"}, "apple-amlr"),
+        ({"README.md": "no front matter", "LICENSE.txt": "\n  MIT License\n\nCopyright"}, "MIT License"),
+        ({"README.md": "---\ntags: [clip]\n---\n"}, "unknown"),
+        ({"README.md": "---\n: [\n---\n"}, "unknown"),
+        ({}, "unknown"),
+    ],
+)
+def test_a_licence_is_read_and_never_guessed(tmp_path: Path, files: dict[str, str], expected: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert licence_of(directory_model(tmp_path)) == expected
+
+
+def test_a_licence_that_cannot_be_looked_up_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert licence_of(Model(name="RN50", pretrained="openai", context_length=None)) == "unknown"
+    assert licence_of(directory_model(Path("nowhere"))) == "unknown"

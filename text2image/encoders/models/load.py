@@ -1,25 +1,22 @@
 """Load the model of a card: network, preprocessing and tokenizer, on a device and in a precision."""
 
-from __future__ import annotations
-
 import gc
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
 
 from text2image.base.console import InputError, one_line
 from text2image.base.store import fingerprint
-from text2image.encoders.models.memory import require_memory
+from text2image.encoders.device import pick_device, pick_dtype
+from text2image.encoders.linear import use_onednn
+from text2image.encoders.models.size import require_memory
+from text2image.encoders.preprocessing import Transform
 from text2image.encoders.settings import checkpoint_directory
-from text2image.encoders.vectors import image_determinants
+from text2image.encoders.vectors import Card, image_determinants
 
-if TYPE_CHECKING:
-    import torch
-    from PIL import Image
-
-Transform: TypeAlias = "Callable[[Image.Image], torch.Tensor]"
-Tokenize: TypeAlias = "Callable[[Sequence[str]], torch.Tensor]"
+Tokenize = Callable[[Sequence[str]], torch.Tensor]
 
 
 class EmbeddingModel(NamedTuple):
@@ -38,29 +35,26 @@ class EmbeddingModel(NamedTuple):
     tokenize: Tokenize
 
 
-def load_model(name: str, card: dict[str, Any], device: torch.device, precision: str) -> EmbeddingModel:
-    """Load the model of a card onto a device, its weights converted to a precision (``embed.precision``).
+def load_model(name: str, card: Card, device: str, precision: str) -> EmbeddingModel:
+    """Load the model of a card, its weights converted to a precision (``embed.precision``).
+
+    Args:
+        device: ``runtime.device``.
 
     Raises:
-        InputError: it cannot be loaded, there is not enough memory for it, or the device cannot compute in
-            that precision.
+        InputError: it cannot be loaded, there is not enough memory for it, or the device is not there or
+            cannot compute in that precision.
     """
-    from text2image.encoders.device import pick_dtype
-    from text2image.encoders.linear import use_onednn
-
-    dtype = pick_dtype(precision, device)
+    where = pick_device(device)
+    dtype = pick_dtype(precision, where)
     if size := card.get("size"):  # cards of earlier versions have none
-        require_memory(name, size, device, copies=copies_of_weights(card["files"]))
+        require_memory(name, size, where, copies=copies_of_weights(card["files"]))
     logging.getLogger().setLevel(logging.ERROR)  # open_clip narrates every step at INFO and WARNING
-    directory = checkpoint_directory(card["name"])
-    with _no_garbage_collection():
-        if directory is None:
-            parts = _load_registry(name, card, device)
-        else:
-            from text2image.encoders.models.local_dir import load_local_dir
-
-            parts = load_local_dir(directory, context_length=card["context_length"], device=device)
-    network, transform, tokenize = parts
+    gc.disable()  # importing open_clip makes a million objects that stay, and none that go
+    try:
+        network, transform, tokenize = _load(name, card, where)
+    finally:
+        gc.enable()
     use_onednn(network)
     key = fingerprint(image_determinants(card, precision))
     return EmbeddingModel(key, network.to(dtype).requires_grad_(False), transform, tokenize)
@@ -71,28 +65,18 @@ def copies_of_weights(files: Iterable[str]) -> int:
     return 1 if any(name.endswith(".safetensors") for name in files) else 2
 
 
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Collect no garbage: importing open_clip makes a million objects that stay, and none that go."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
-
-
-def _load_registry(
-    name: str, card: dict[str, Any], device: torch.device
-) -> tuple[torch.nn.Module, Transform, Tokenize]:
+def _load(name: str, card: Card, device: torch.device) -> tuple[torch.nn.Module, Transform, Tokenize]:
     import open_clip
 
+    from text2image.encoders.models.local_dir import load_local_dir
+
+    if directory := checkpoint_directory(card["name"]):
+        return load_local_dir(directory, context_length=card["context_length"], device=device)
     try:
         network, transform = open_clip.create_model_from_pretrained(  # others go on with random weights
             card["name"], pretrained=card["pretrained"], device=device
         )
-        tokenizer = open_clip.get_tokenizer(card["name"], context_length=card["context_length"])
+        tokenizer: Any = open_clip.get_tokenizer(card["name"], context_length=card["context_length"])
     except Exception as error:
         raise InputError(
             f"model '{name}' ({card['name']}, pretrained {card['pretrained']}) cannot be loaded ({one_line(error)}); "

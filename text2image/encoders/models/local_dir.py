@@ -5,8 +5,6 @@ tower's config.json lies in the directory. Loaded from here it is the directory 
 named, so that the directory can be moved and needs no network.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from functools import cache, partial

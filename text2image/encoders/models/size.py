@@ -1,14 +1,20 @@
-"""How large an open_clip model is, found without its weights and before it takes any memory."""
+"""How large an open_clip model is, found before it takes any memory, and whether there is memory for it.
 
-from __future__ import annotations
+A machine that runs out of memory kills the process.
+"""
 
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import psutil
+import torch
+
+from text2image.base.console import InputError
 from text2image.encoders.settings import Model, checkpoint_directory
 
-if TYPE_CHECKING:
-    import torch
+CGROUP = Path("/sys/fs/cgroup")
+TEMPORARY = 3  # what one image takes, in multiples of its largest module's input and output: measured
 
 
 class Size(NamedTuple):
@@ -34,16 +40,14 @@ def measure_size(model: Model) -> Size | None:
     image without pixels is sent through it. Hub models have to be downloaded for it.
     """
     import open_clip
-    import torch
 
-    from text2image.encoders.models.local_dir import (
-        text_tower_here,  # registers the built-in model's image tower too
-    )
+    # It registers the built-in model's image tower, too.
+    from text2image.encoders.models.local_dir import text_tower_here
 
     logging.getLogger().setLevel(logging.ERROR)  # open_clip narrates every step at INFO and WARNING
     try:
         directory = checkpoint_directory(model.name)
-        overrides = {} if directory is None else text_tower_here(directory)
+        overrides = text_tower_here(directory) if directory else {}
         with torch.device("meta"):
             network = open_clip.create_model(
                 model.name, load_weights=False, pretrained_text=False, device="meta", **overrides
@@ -54,15 +58,11 @@ def measure_size(model: Model) -> Size | None:
 
 
 def _measure(network: torch.nn.Module) -> Size:
-    import torch
-
-    parameters = list(network.parameters())
     most = 0
 
     def watch(_: torch.nn.Module, taken: tuple[Any, ...], given: Any) -> None:
         nonlocal most
-        tensors = (item for item in (*taken, given) if isinstance(item, torch.Tensor))
-        most = max(most, sum(_bytes(tensor) for tensor in tensors))
+        most = max(most, sum(item.nbytes for item in (*taken, given) if isinstance(item, torch.Tensor)))
 
     for module in network.modules():
         module.register_forward_hook(watch)
@@ -70,9 +70,51 @@ def _measure(network: torch.nn.Module) -> Size:
     height, width = (side, side) if isinstance(side, int) else side
     with torch.inference_mode():
         features = network.encode_image(torch.empty(1, 3, height, width))
-    weights = sum(_bytes(tensor) for tensor in (*parameters, *network.buffers()))
+    parameters = list(network.parameters())
+    weights = sum(tensor.nbytes for tensor in (*parameters, *network.buffers()))
     return Size(sum(item.numel() for item in parameters), features.shape[-1], weights, most)
 
 
-def _bytes(tensor: torch.Tensor) -> int:
-    return int(tensor.numel() * tensor.element_size())
+def require_memory(name: str, size: dict[str, Any], device: torch.device, *, copies: int) -> None:
+    """Return if a model fits with one image at a time: a refusal is right whatever the batch size.
+
+    Args:
+        name: the model.
+        size: a :class:`Size` as a dictionary, or what is known of one.
+        device: where the model will compute.
+        copies: of the weights in memory while they are loaded: 1 from safetensors, which are mapped, else 2.
+
+    Raises:
+        InputError: it does not.
+    """
+    weights, images = size["weight_bytes"], TEMPORARY * size.get("image_bytes", 0)
+    if device.type == "cuda":
+        needs = [
+            ("memory", weights * copies, free_memory()),
+            ("GPU memory", weights + images, int(torch.cuda.mem_get_info(device)[0])),
+        ]
+    else:
+        needs = [("memory", weights * copies + images, free_memory())]
+    parameters = size.get("parameters")
+    about = f", {parameters / 1e6:,.0f} million parameters" if parameters else ""
+    for kind, needed, free in needs:
+        if needed > free:
+            raise InputError(
+                f"model '{name}' needs about {needed / 1e9:,.1f} GB of {kind} (estimated{about}), "
+                f"{free / 1e9:,.1f} GB are free: use a smaller model or a larger machine"
+            )
+
+
+def free_memory(cgroup: Path = CGROUP) -> int:
+    """Return the bytes that this process may still take: of the machine's, and of its container's."""
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit = (cgroup / "memory.max").read_text().strip()
+        used = int((cgroup / "memory.current").read_text())
+        figures = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no container, or one of another kind
+        return free
+    if limit == "max":
+        return free
+    cached = int(figures.get("inactive_file", 0))  # given back when it is asked for
+    return max(0, min(free, int(limit) - used + cached))

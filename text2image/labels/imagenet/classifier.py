@@ -11,7 +11,8 @@ from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.builtin import efficientnet_lite
 from text2image.encoders.device import pick_device
-from text2image.encoders.forward import Transform, forward_images
+from text2image.encoders.forward import forward_images
+from text2image.encoders.preprocessing import Transform
 from text2image.labels.protocol.source import Ask, ImageAnswer
 
 CLASSES = 1000

@@ -58,19 +58,17 @@ class QueryEncoder:
             return gather(store, [key])
 
     def _embed(self, query: str | ImageFile) -> Vectors:
-        from text2image.encoders.device import pick_device
         from text2image.encoders.embedding import embed_images, embed_texts
         from text2image.encoders.models.load import load_model
 
         runtime = self.params.runtime
-        device = pick_device(runtime.device)
         if self._model is None:
             say(f"loading {self.name} …")
-            self._model = load_model(self.name, self.card, device, self.params.embed.precision)
+            self._model = load_model(self.name, self.card, runtime.device, self.params.embed.precision)
         if isinstance(query, str):
-            [(_, rows)] = embed_texts(self._model, [query], device, runtime)
+            [(_, rows)] = embed_texts(self._model, [query], runtime)
         else:
-            [(_, rows)] = embed_images(self._model, [query], device, runtime)
+            [(_, rows)] = embed_images(self._model, [query], runtime)
         return rows
 
 

@@ -14,7 +14,7 @@ from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError, one_line
 from text2image.collection.locations import location
 from text2image.collection.manifest import read_manifest
-from text2image.encoders.models.card import load_card
+from text2image.encoders.vectors import load_card
 from text2image.pages.search.encoder import QueryEncoder, picture_id
 from text2image.params import Params
 from text2image.retrieval.index import Index

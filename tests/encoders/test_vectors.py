@@ -1,7 +1,5 @@
 """Vectors from the store: only what is missing is embedded, and all come in the order asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,8 +7,7 @@ import numpy as np
 import pytest
 
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.stored import Batch, image_vectors, text_vectors
-from text2image.encoders.vectors import text_key
+from text2image.encoders.vectors import Batch, image_vectors, text_key, text_vectors
 
 CARD = {"name": "local-dir:x", "pretrained": None, "context_length": None, "files": {"w": "1"}}
 IMAGES = [ImageFile(f"{number:016x}", Path(f"{number}.png")) for number in range(5)]
