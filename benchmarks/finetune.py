@@ -12,8 +12,6 @@ on the way and the last was kept: Adam at 2e-4 (MRR +0.041 [+0.015, +0.074]), SG
 ``python -m benchmarks.finetune``, after ``dvc repro``.
 """
 
-from __future__ import annotations
-
 import copy
 import sys
 import tempfile

@@ -5,8 +5,6 @@ the plain way to write a bootstrap, in the same run: a loop that draws queries b
 few resamples, scaled to as many measures and resamples as the intervals have.
 """
 
-from __future__ import annotations
-
 import resource
 import sys
 import time

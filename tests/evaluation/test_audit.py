@@ -1,7 +1,5 @@
 """Suspicious labels: literals, and planted errors that must come out on top."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

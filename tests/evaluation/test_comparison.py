@@ -1,7 +1,5 @@
 """Paired comparisons against literals, naive loops and simulation under the null."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

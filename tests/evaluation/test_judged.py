@@ -1,8 +1,12 @@
 """How much of the results has been judged: literals."""
 
+from pathlib import Path
+
+import pytest
+
 from text2image.evaluation.judged import judged_at, judgement_figures, uncounted
 from text2image.formats.texts import query_id
-from text2image.queries.judgements import JudgementRow
+from text2image.queries.judgements import JudgementRow, append_judgements, read_judgements
 
 
 def test_judged_by_hand() -> None:
@@ -25,3 +29,19 @@ def test_only_judgements_of_the_source_count() -> None:
     assert figures["results"] == {"m": {"human": expected["m"]}}
     assert (figures["sources"]["human"]["by_people"], figures["uncounted"]) == (2, 2)
     assert uncounted(rows, {"human": [query_id("a")], "ocr": [query_id("a")]}) == 1
+
+
+def test_judgements_of_texts_that_nobody_asks_are_counted_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "judgements.csv"
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    rows = [
+        JudgementRow("human", "red shoe", "a", 3, "Ann", ""),
+        JudgementRow("human", "blue shoe", "a", 3, "Ann", ""),
+        JudgementRow("search", "red shoe", "a", 3, "Ann", ""),
+        JudgementRow("search", "Red shoe", "a", 0, "Bob", "=1+1"),
+    ]
+    append_judgements(rows, path)
+    assert read_judgements(path) == rows
+    assert uncounted(rows, {"human": {query_id("red shoe")}}) == 2

@@ -1,7 +1,5 @@
 """The leaderboard: who is on the front, and what the page says."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

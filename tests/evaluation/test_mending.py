@@ -1,7 +1,5 @@
 """Planted label errors, found by the audit and mended by judgements, from labels to measures."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Results by hand: from a table of ranks to a row a query, and back to files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Quality beside cost: the table of plots/leaderboard.csv, and what the speeds of one machine add to it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -76,7 +74,7 @@ def pareto_front(cost: Floats, quality: Floats) -> Booleans:
     return on_front
 
 
-def add_speeds(rows: Sequence[Row], speeds: Sequence[Speed]) -> list[Row]:
+def add_speeds(rows: Sequence[Row], speeds: Sequence["Speed"]) -> list[Row]:
     """Return the rows of plots/leaderboard.csv with the columns ``SPEED_COLUMNS``, empty for what is not known.
 
     Args:
@@ -91,8 +89,8 @@ def add_speeds(rows: Sequence[Row], speeds: Sequence[Speed]) -> list[Row]:
         rates = [per_second.get((row["model"], "images"), "") for row in of_source]
         seconds = np.array([1 / float(rate) if rate else np.inf for rate in rates])
         front = pareto_front(seconds, np.array([float(row["mrr"]) for row in of_source]))
-        for row, rate, on_front in zip(of_source, rates, front.tolist(), strict=True):
+        for row, rate, on_front in zip(of_source, rates, front.astype(int).astype(str), strict=True):
             model = row["model"]
-            values = (device.get(model, ""), rate, per_second.get((model, "texts"), ""), str(int(on_front)))
-            extended.append({**row, **dict(zip(SPEED_COLUMNS, values, strict=True))})
+            values = device.get(model, ""), rate, per_second.get((model, "texts"), ""), str(on_front)
+            extended.append(row | dict(zip(SPEED_COLUMNS, values, strict=True)))
     return extended
