@@ -12,7 +12,7 @@ from text2image.evaluation.intervals import (
     standard_error,
     student_t,
 )
-from text2image.evaluation.medians import median_interval
+from text2image.evaluation.summary import median_interval
 from text2image.queries.clusters import canonical, cluster_sums
 
 UNIT = 2.0**-30

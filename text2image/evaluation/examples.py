@@ -95,7 +95,13 @@ def choose_examples(
     """
 
     def pictures(sheet: str, model: str, queries: pd.DataFrame) -> Iterator[Picture]:
-        return _pictures(sheet, model, queries, results[model].ranked.n_images, runs[model], qrels)
+        for query in queries.itertuples():
+            of_query = query.query_id, query.text, query.n_relevant, query.best_rank
+            about = *of_query, results[model].ranked.n_images, f"{query.margin:.6f}"
+            shown = [(query.best_image, query.best_relevant), *runs[model][query.query_id][:SHOWN]]
+            for place, (image, score) in enumerate(shown):
+                relevant = int(image in qrels[query.query_id])
+                yield Picture(sheet, model, *about, place, image, f"{score:.9g}", relevant)
 
     tables = {model: with_margins(one.queries) for model, one in results.items()}
     for model, table in tables.items():
@@ -110,14 +116,3 @@ def choose_examples(
 def with_margins(queries: pd.DataFrame) -> pd.DataFrame:
     """Add how far the best relevant image scores above the best irrelevant one; -1 counts where there is none."""
     return queries.assign(margin=queries["best_relevant"] - queries["best_irrelevant"].fillna(-1.0))
-
-
-def _pictures(
-    sheet: str, model: str, queries: pd.DataFrame, n_images: int, run: Run, qrels: Qrels
-) -> Iterator[Picture]:
-    for query in queries.itertuples():
-        about = query.query_id, query.text, query.n_relevant, query.best_rank, n_images, f"{query.margin:.6f}"
-        shown = [(query.best_image, query.best_relevant), *run[query.query_id][:SHOWN]]
-        for place, (image, score) in enumerate(shown):
-            relevant = int(image in qrels[query.query_id])
-            yield Picture(sheet, model, *about, place, image, f"{score:.9g}", relevant)
