@@ -46,7 +46,7 @@ def with_engine(name: str, params: Params) -> LabelSource:
     if params.runtime.engine == "ray" and isinstance(source, ComputedSource):
         from text2image.cluster.workers import SourceOnCluster
 
-        return SourceOnCluster(name, params.label.settings(name), source)
+        return SourceOnCluster(name, source)
     return source
 
 

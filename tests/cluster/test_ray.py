@@ -1,7 +1,5 @@
 """runtime.engine: ray, on real Ray processes: two nodes on this machine, one of them killed; and a local one."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -30,8 +28,7 @@ from text2image.base.store import Store
 from text2image.cluster import pipeline
 from text2image.cluster.actor import Outcome, Work
 from text2image.cluster.connection import connected
-from text2image.cluster.pipeline import TaskSize, map_images
-from text2image.cluster.pool import Pool, choose_pool
+from text2image.cluster.pipeline import Pool, choose_pool, map_images
 from text2image.cluster.workers import embed_on_cluster
 from text2image.collection.images import image_id, open_image
 from text2image.collection.manifest import ImageFile
@@ -215,7 +212,7 @@ def failure(images: Sequence[ImageFile], params: Params) -> tuple[set[str], str]
     """Return which images came back before the error, and its sentence."""
     came: set[str] = set()
     with pytest.raises(InputError) as error:
-        for batch in map_images(opener(), images, params.runtime, TaskSize(2, None)):
+        for batch in map_images(opener(), images, params.runtime, (2, None)):
             came.update(image_id for image_id, _ in batch)
     return came, str(error.value)
 
@@ -364,7 +361,7 @@ def test_a_missing_package_names_the_extra(params: Params, monkeypatch: pytest.M
     with pytest.raises(
         InputError, match=r"expected Ray for runtime.engine: ray .* pip install -e '\.\[ray\]'"
     ):
-        next(map_images(opener(), [], params.runtime, TaskSize(1, None)))
+        next(map_images(opener(), [], params.runtime, (1, None)))
 
 
 @needs_ray

@@ -1,20 +1,14 @@
 """What runs on a cluster's machines: an actor that holds a model, and what it makes of a chunk of images."""
 
-from __future__ import annotations
-
 import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from text2image.base.console import InputError, one_line
 from text2image.base.settings import Runtime
-from text2image.cluster.pool import Pool
 from text2image.collection.manifest import ImageFile
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Work = Callable[[Sequence[ImageFile]], Iterable[tuple[str, bytes]]]
 """A loaded model: yields ``(image_id, result)`` for images."""
@@ -41,15 +35,17 @@ class Outcome(NamedTuple):
 class Worker:
     """An actor: loads its model with its first chunk and works through one chunk after the other."""
 
-    def __init__(self, start: Start, runtime: Runtime, pool: Pool) -> None:
-        # Ray sets it to the CPUs claimed, which say nothing of threads.
-        os.environ.pop("OMP_NUM_THREADS", None)
-        self._start = start
-        self._runtime = runtime_on_worker(runtime, pool)
+    def __init__(self, start: Start, runtime: Runtime, sharing: int) -> None:
+        os.environ.pop(
+            "OMP_NUM_THREADS", None
+        )  # Ray sets it to the CPUs claimed, which say nothing of threads
+        if sharing > 1 and runtime.workers is None:
+            runtime = runtime.model_copy(update={"workers": max(1, (os.cpu_count() or 1) // sharing)})
+        self._start, self._runtime = start, runtime
         self._work: Work | None = None
 
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """Return a table with one outcome for a table with one chunk."""
+    def __call__(self, table: Any) -> Any:
+        """Return an Arrow table with one outcome for a table with one chunk."""
         import pyarrow as pa
         from ray import cloudpickle
 
@@ -65,26 +61,13 @@ class Worker:
             for result in self._work(images):
                 outcome.results.append(result)
         except InputError as error:
-            unseen = [str(image.path) for image in images if not is_visible(image.path)]
-            return outcome._replace(error=str(error), unseen=unseen[0] if unseen else "")
+            paths = [image.path for image in images if isinstance(image.path, Path)]
+            unseen = next((str(path) for path in paths if not path.exists()), "")
+            return outcome._replace(error=str(error), unseen=unseen)
         except Exception as error:  # a defect: where it is says more than Ray's traceback of a traceback
             frame = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(frame.filename).name}, line {frame.lineno}"
             return outcome._replace(
                 error=f"expected a worker to finish its images, found {type(error).__name__}: "
-                f"{one_line(error)} ({where})"
+                f"{one_line(error)} ({Path(frame.filename).name}, line {frame.lineno})"
             )
         return outcome
-
-
-def runtime_on_worker(runtime: Runtime, pool: Pool) -> Runtime:
-    """Return how a worker computes on its machine, whose cores it shares with others."""
-    changes: dict[str, Any] = {"device": "cuda"} if pool.gpus else {}
-    if pool.sharing > 1 and runtime.workers is None:
-        changes["workers"] = max(1, (os.cpu_count() or 1) // pool.sharing)
-    return runtime.model_copy(update=changes)
-
-
-def is_visible(path: Any) -> bool:
-    """Say whether this machine sees a file; what is no path of a file system counts as seen."""
-    return not isinstance(path, Path) or path.exists()

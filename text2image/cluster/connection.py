@@ -1,7 +1,5 @@
 """A connection to Ray: to the cluster that ``RAY_ADDRESS`` names, or to a small one of this machine alone."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket
@@ -28,9 +26,17 @@ def connected() -> Iterator[None]:
         InputError: Ray is not installed, or the cluster cannot be reached.
     """
     address = os.environ.get("RAY_ADDRESS", "").strip() or "local"
-    _import_ray(address)
-    import ray
-
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray reads both when it is imported
+    if address == "local":
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on any system: bind to loopback
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise InputError(
+            f"expected Ray for runtime.engine: ray in params.yaml, found {one_line(error)}; run "
+            "pip install 'text2image-retrieval[ray]', or in this repository: pip install -e '.[ray]'"
+        ) from None
     if ray.is_initialized():
         yield
         return
@@ -41,31 +47,8 @@ def connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def _import_ray(address: str) -> None:
-    """Import Ray with the settings that it reads when it is imported.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    if address == "local":
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on any system: bind to loopback
-    try:
-        import ray
-        import ray.data  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"expected Ray for runtime.engine: ray in params.yaml, found {one_line(error)}; run "
-            "pip install 'text2image-retrieval[ray]', or in this repository: pip install -e '.[ray]'"
-        ) from None
-
-
 def _connect(address: str) -> None:
-    """Join the cluster at an address, or start one for ``local``.
-
-    Raises:
-        InputError: it cannot be reached.
-    """
+    """Join the cluster at an address, or start one for ``local``."""
     import ray
 
     if address.startswith("ray://"):
@@ -73,37 +56,21 @@ def _connect(address: str) -> None:
             f"expected RAY_ADDRESS to be host:port or auto, on a machine of the cluster, found {one_line(address)}: "
             "the results come to this machine's disk, and Ray's client protocol does not carry them"
         )
+    package = Path(__file__).resolve().parents[1]
+    options: dict[str, Any]
+    if address == "local":
+        paths = filter(None, [str(package.parent), os.environ.get("PYTHONPATH")])
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # inherited, which is seconds faster than a copy
+        options = {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
+    else:
+        options = {"runtime_env": {"py_modules": [str(package)], "excludes": ["__pycache__"]}}
+    host, _, port = address.rpartition(":")
     try:
-        _require_answer(address)
-        ray.init(**_options(address))
+        if port.isdecimal():  # for an address where nobody answers, Ray would wait for minutes
+            socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:  # OSError, RuntimeError, ValueError … by version and cause
         raise InputError(
             f"expected a Ray cluster for runtime.engine: ray in params.yaml (RAY_ADDRESS: {one_line(address)}), "
             f"found: {one_line(error) or type(error).__name__}"
         ) from None
-
-
-def _require_answer(address: str) -> None:
-    """Find out within seconds whether anybody answers at ``host:port``, for which Ray would wait for minutes.
-
-    Raises:
-        OSError: nobody does.
-    """
-    host, _, port = address.rpartition(":")
-    if port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
-
-
-def _options(address: str) -> dict[str, Any]:
-    """Return what ``ray.init`` is given."""
-    options: dict[str, Any] = {
-        "address": address,
-        "log_to_driver": False,
-        "logging_level": logging.ERROR,
-    }
-    package = Path(__file__).resolve().parents[1]
-    if address == "local":
-        paths = filter(None, [str(package.parent), os.environ.get("PYTHONPATH")])
-        os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # inherited, which is seconds faster than a copy
-        return options | {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
-    return options | {"runtime_env": {"py_modules": [str(package)], "excludes": ["__pycache__"]}}

@@ -7,8 +7,8 @@ nothing has moved for half an hour. What is wrong with the work itself (a change
 a missing model) comes back as a result that says so, since Ray would take an exception's traceback apart.
 """
 
-from __future__ import annotations
-
+import logging
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,22 +17,29 @@ from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import Runtime
 from text2image.cluster.actor import Outcome, Start, Worker
 from text2image.cluster.connection import connected
-from text2image.cluster.pool import Pool, choose_pool
 from text2image.collection.manifest import ImageFile
 
 TASKS_AN_ACTOR = 4  # at least, so that a slow machine does not hold up the end
+CPU_SHARE = 0.5  # of the smallest machine's CPUs, for its workers; Ray Data's own tasks need some, too
+
+TaskSize = tuple[int, int | None]
+"""Images a task at most, on CPUs and on GPUs; None for work that never runs on GPUs."""
 
 
-class TaskSize(NamedTuple):
-    """Images a task at most: few enough that little is lost with a machine, enough to be worth sending.
+class Pool(NamedTuple):
+    """Workers that hold a model each.
 
     Attributes:
-        on_cpu: where it runs on CPUs.
-        on_gpu: where it runs on GPUs; None if it never does.
+        actors: how many of them.
+        cpus: logical CPUs that each claims; its threads use the machine's cores all the same.
+        gpus: GPUs that each claims.
+        sharing: how many of them share a machine and its cores.
     """
 
-    on_cpu: int
-    on_gpu: int | None
+    actors: int
+    cpus: float
+    gpus: float
+    sharing: int
 
 
 def map_images(
@@ -54,10 +61,12 @@ def map_images(
         import ray
 
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        on_gpu = most.on_gpu if wants_gpus(runtime, machines) else None
+        on_cpu, on_gpu = most
+        if not wants_gpus(runtime, machines):
+            on_gpu = None
         pool = choose_pool(machines, runtime.ray.actors, on_gpus=on_gpu is not None)
-        size = runtime.ray.images_per_task or chunk_size(len(images), pool.actors, on_gpu or most.on_cpu)
-        chunks = cut(images, size)
+        fair = max(1, len(images) // (pool.actors * TASKS_AN_ACTOR))
+        chunks = cut(images, runtime.ray.images_per_task or min(on_gpu or on_cpu, fair))
         say(
             f"ray: {len(images)} images in {len(chunks)} tasks for {pool.actors} workers, {len(machines)} machines"
         )
@@ -74,6 +83,42 @@ def map_images(
             ) from None
 
 
+def wants_gpus(runtime: Runtime, machines: Sequence[dict[str, float]]) -> bool:
+    """Return whether to compute on GPUs: asked for, or there and not declined."""
+    some = any(machine.get("GPU", 0.0) >= 1 for machine in machines)
+    return runtime.device == "cuda" or (runtime.device == "auto" and some)
+
+
+def choose_pool(machines: Sequence[dict[str, float]], wanted: int | None, *, on_gpus: bool) -> Pool:
+    """Choose one worker a GPU, or without GPUs one a machine, since its threads use every core.
+
+    On CPUs a worker claims half of the smallest machine's, so that a machine can take over the worker of another
+    that was lost.
+
+    Args:
+        machines: the resources of each live machine, as Ray names them: ``{"CPU": 8.0, "GPU": 1.0, …}``.
+        wanted: ``runtime.ray.actors``: so many instead.
+        on_gpus: the work runs on GPUs.
+
+    Raises:
+        InputError: no machine offers what a worker needs.
+    """
+    resource = "GPU" if on_gpus else "CPU"
+    offers = [offer for machine in machines if (offer := machine.get(resource, 0.0)) > 0]
+    if not offers:
+        raise InputError(
+            f"expected a machine with a {resource} in the Ray cluster (params key runtime.engine), "
+            f"found {len(machines)} machines without one"
+        )
+    if on_gpus:
+        total = math.floor(sum(offers))
+        return Pool(min(wanted or total, total), 0.0, 1.0, math.floor(max(offers)))
+    actors = wanted or len(offers)
+    sharing = math.ceil(actors / len(offers))
+    claim = min(offers) * CPU_SHARE / sharing
+    return Pool(actors, math.floor(claim) if claim >= 1 else claim, 0.0, sharing)  # Ray takes no 1.5 CPUs
+
+
 def cut(images: Sequence[ImageFile], size: int) -> list[list[ImageFile]]:
     """Cut images into chunks, with paths that other machines and processes can use."""
     absolute = [
@@ -87,19 +132,18 @@ def outcomes(
     start: Start, chunks: Sequence[Sequence[ImageFile]], pool: Pool, runtime: Runtime
 ) -> Iterator[Outcome]:
     """Run the pipeline and yield what workers make of each chunk."""
-    import logging
-
     import pyarrow as pa
     import ray.data
     from ray import cloudpickle
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False  # the stage shows its own
+    ray.data.DataContext.get_current().enable_progress_bars = False  # the stage shows its own
+    if pool.gpus:
+        runtime = runtime.model_copy(update={"device": "cuda"})
     tables = [pa.table({"images": [cloudpickle.dumps(chunk)]}) for chunk in chunks]
     dataset = ray.data.from_arrow(tables).map_batches(
         Worker,
-        fn_constructor_args=(start, runtime, pool),
+        fn_constructor_args=(start, runtime, pool.sharing),
         batch_size=1,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=min(pool.actors, len(chunks))),
@@ -109,17 +153,6 @@ def outcomes(
     for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
         for value in table["outcome"]:
             yield cloudpickle.loads(value.as_py())
-
-
-def wants_gpus(runtime: Runtime, machines: Sequence[dict[str, float]]) -> bool:
-    """Say whether to compute on GPUs: asked for, or there and not declined."""
-    some = any(machine.get("GPU", 0.0) >= 1 for machine in machines)
-    return runtime.device == "cuda" or (runtime.device == "auto" and some)
-
-
-def chunk_size(images: int, actors: int, most: int) -> int:
-    """Return images a chunk: ``most``, or fewer where every actor would not get several chunks."""
-    return max(1, min(most, images // (actors * TASKS_AN_ACTOR)))
 
 
 def _sentence(outcome: Outcome, nodes: Sequence[dict[str, Any]]) -> str:

@@ -1,7 +1,5 @@
 """What workers of a cluster compute: embeddings and labels, by the same functions as on one machine."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -11,7 +9,7 @@ from typing import Any
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime, Section
 from text2image.cluster.actor import Work
-from text2image.cluster.pipeline import TaskSize, map_images
+from text2image.cluster.pipeline import map_images
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.settings import LOCAL_DIR, Model, checkpoint_directory
 from text2image.labels.protocol.answers import all_determinants
@@ -25,7 +23,7 @@ from text2image.labels.protocol.source import (
     load_source,
 )
 
-EMBEDDING_TASK = TaskSize(on_cpu=64, on_gpu=512)
+EMBEDDING_TASK = 64, 512  # images at most, on CPUs and on GPUs
 
 
 def embed_on_cluster(
@@ -64,8 +62,9 @@ def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) 
 class SourceOnCluster(ComputedSource):
     """A label source whose model is loaded on every machine of the cluster."""
 
-    def __init__(self, name: str, settings: Section, source: ComputedSource) -> None:
-        self._name, self._settings, self._source = name, shared_settings(settings), source
+    def __init__(self, name: str, source: ComputedSource) -> None:
+        super().__init__(shared_settings(source.settings))
+        self._name, self._source, self.task_size = name, source, source.task_size
 
     def fetch(self) -> None:
         self._source.fetch()
@@ -81,10 +80,10 @@ class SourceOnCluster(ComputedSource):
 
     def load(self, runtime: Runtime) -> Ask:
         """Return what sends images to the workers; each loads the model with the first that it gets."""
-        start = partial(labeller, self._name, self._settings, all_determinants(self._source))
+        start = partial(labeller, self._name, self.settings, all_determinants(self._source))
 
         def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
-            for chunk in map_images(start, images, runtime, TaskSize(*self._source.task_size)):
+            for chunk in map_images(start, images, runtime, self.task_size):
                 for image_id, answer in chunk:
                     yield image_id, json.loads(answer)
 
@@ -128,6 +127,5 @@ def shared_settings(settings: Section) -> Section:
     model = getattr(settings, "model", None)
     if model is None:
         return settings
-    if Path(model).is_dir():
-        return settings.model_copy(update={"model": str(Path(model).absolute())})
-    return settings.model_copy(update={"model": shared(model)})
+    path = str(Path(model).absolute()) if Path(model).is_dir() else shared(model)
+    return settings.model_copy(update={"model": path})
