@@ -93,7 +93,7 @@ def randomisation_test(sums: Floats, *, permutations: int, seed: int) -> Floats:
 
     Args:
         sums: ``(n_clusters, n_measures)`` float64, the summed differences of each cluster in whole
-            units, so that ties are exact (:func:`text2image.evaluation.intervals.cluster_sums`).
+            units, so that ties are exact (:func:`text2image.queries.clusters.cluster_sums`).
         permutations: how many flips.
         seed: of the flips.
     """
