@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from stages import catalog
 from tests.support.workplace import REPOSITORY, picture
@@ -15,6 +16,7 @@ from text2image.base.store import Store
 from text2image.collection import facts
 from text2image.collection.catalog import Entry, Reject, read_folder
 from text2image.collection.facts import ReadFile
+from text2image.collection.images import decode
 from text2image.collection.scan import scan
 from text2image.commands import catalog as catalog_command
 from text2image.params import load_params
@@ -48,9 +50,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
     original = facts.read_file
 
-    def recording(root: Path, max_pixels: int, path: str, *known: facts.Verdict | None) -> ReadFile:
-        paths.append(path)
-        return original(root, max_pixels, path, *known)
+    def recording(root: Path, max_pixels: int, item: tuple[str, facts.Verdict | None]) -> ReadFile:
+        paths.append(item[0])
+        return original(root, max_pixels, item)
 
     monkeypatch.setattr(facts, "read_file", recording)
     return paths
@@ -140,17 +142,17 @@ def test_a_killed_catalog_keeps_what_it_read(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: list[str]
 ) -> None:
     monkeypatch.setattr(facts, "KEPT_AT_ONCE", 3)
-    original, seen = facts.examine, []
+    seen = []
 
-    def fragile(content: bytes, max_pixels: int) -> facts.Facts:
+    def fragile(content: bytes, max_pixels: int) -> Image.Image:
         seen.append(content)
         if len(seen) == 8:
             raise KeyboardInterrupt
-        return original(content, max_pixels)
+        return decode(content, max_pixels)
 
     with Store("catalog", {}, tmp_path / "store") as store:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(facts, "examine", fragile)
+            patch.setattr(facts, "decode", fragile)
             patch.setattr(os, "cpu_count", lambda: 1)
             read_folder(root, LIMIT, scan(root), store)
         read.clear()

@@ -21,9 +21,8 @@ from text2image.base.store import Store
 from text2image.collection import facts
 from text2image.collection.catalog import read_folder
 from text2image.collection.images import open_image
-from text2image.collection.locations import Remote, location
+from text2image.collection.locations import Remote, location, read_pin
 from text2image.collection.manifest import gallery, read_manifest
-from text2image.collection.pins import read_pin
 from text2image.collection.scan import ListedFile, pin_of, scan
 from text2image.commands import catalog as catalog_command
 from text2image.encoders.models.card import describe
@@ -128,9 +127,9 @@ def test_only_changed_objects_are_read(
     read: list[str] = []
     original = facts.read_file
 
-    def recording(root: Remote, max_pixels: int, path: str, *known: facts.Verdict | None) -> facts.ReadFile:
-        read.append(path)
-        return original(root, max_pixels, path, *known)
+    def recording(root: Remote, max_pixels: int, item: tuple[str, facts.Verdict | None]) -> facts.ReadFile:
+        read.append(item[0])
+        return original(root, max_pixels, item)
 
     monkeypatch.setattr(facts, "read_file", recording)
     monkeypatch.setattr(facts, "GRANULE", 0.0)  # all objects are a moment old

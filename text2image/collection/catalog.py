@@ -52,11 +52,7 @@ def read_folder(
 def check_usable(
     root: Location, entries: Sequence[Entry], rejects: Sequence[Reject], max_rejected: float
 ) -> None:
-    """Refuse a folder without usable images, or with more unusable files than allowed.
-
-    Raises:
-        InputError: it is such a folder.
-    """
+    """Raise an InputError for a folder without usable images, or with more unusable files than allowed."""
     files = len(entries) + len(rejects)
     reasons = ", ".join(f"{reason}: {n}" for reason, n in Counter(r.reason for r in rejects).most_common())
     where = f"{one_line(root)} ({KEY})"

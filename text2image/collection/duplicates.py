@@ -5,8 +5,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from text2image.base.arrays import Integers
+
 Hashes = npt.NDArray[np.uint64]
-Integers = npt.NDArray[np.int64]
 
 
 def near_pairs(hashes: Hashes, bits: int) -> Integers:
@@ -36,15 +37,14 @@ def _pairs_within_band(hashes: Hashes, band: Hashes, bits: int) -> list[Integers
     order = np.argsort(band, kind="stable").astype(np.int64)
     values = band[order]
     pairs: list[Integers] = []
-    shift = 1
-    while True:
-        same = np.flatnonzero(values[:-shift] == values[shift:]) if shift < len(values) else np.empty(0, int)
+    for shift in range(1, len(values)):
+        same = np.flatnonzero(values[:-shift] == values[shift:])
         if len(same) == 0:
-            return pairs
+            break
         left, right = order[same], order[same + shift]
         near = np.bitwise_count(hashes[left] ^ hashes[right]) <= bits
         pairs.append(np.sort(np.stack([left[near], right[near]], axis=1), axis=1))
-        shift += 1
+    return pairs
 
 
 def connected_components(n: int, pairs: Integers) -> Integers:
@@ -86,12 +86,8 @@ def pair_quality(given: Integers, true: Integers) -> tuple[int, float | None, fl
         The number of true pairs; the precision: the share of given pairs that are true; the recall:
         the share of true pairs that are given. None where there is no pair to divide by.
     """
-    together = np.stack([given, true], axis=1)
-    both = _pairs_in_groups(np.unique(together, axis=0, return_counts=True)[1])
-    n_given = _pairs_in_groups(np.unique(given, return_counts=True)[1])
-    n_true = _pairs_in_groups(np.unique(true, return_counts=True)[1])
-    return n_true, both / n_given if n_given else None, both / n_true if n_true else None
+    from sklearn.metrics.cluster import pair_confusion_matrix
 
-
-def _pairs_in_groups(sizes: Integers) -> int:
-    return int((sizes * (sizes - 1) // 2).sum())
+    (_, wrong), (missed, both) = pair_confusion_matrix(true, given).tolist()  # which counts every pair twice
+    n_given, n_true = both + wrong, both + missed
+    return n_true // 2, both / n_given if n_given else None, both / n_true if n_true else None

@@ -78,26 +78,23 @@ def determinants(root: Location, max_pixels: int) -> dict[str, Any]:
     }
 
 
-def examine(content: bytes, max_pixels: int) -> Facts:
-    """Decode and describe a file's bytes.
+def read_file(root: Location, max_pixels: int, item: tuple[str, Verdict | None]) -> ReadFile:
+    """Read, hash and decode one file.
 
-    Raises:
-        UnusableImage: it is not an image that decodes.
+    Args:
+        item: its path, and what is known of it: bytes with the hash of known facts are not decoded.
     """
-    image = decode(content, max_pixels)
-    phash = str(imagehash.phash(image))
-    return Facts(image_id(content), image.width, image.height, image_format(content), len(content), phash)
-
-
-def read_file(root: Location, max_pixels: int, path: str, known: Verdict | None = None) -> ReadFile:
-    """Read, hash and decode one file; bytes with the hash of the ``known`` facts are not decoded."""
+    path, known = item
     try:
         content = read_bytes(root / path)
-        if isinstance(known, Facts) and image_id(content) == known.image_id:
+        key = image_id(content)
+        if isinstance(known, Facts) and key == known.image_id:
             return ReadFile(path, known, True)
-        return ReadFile(path, examine(content, max_pixels), True)
+        image, kind = decode(content, max_pixels), image_format(content)
     except UnusableImage as error:
         return ReadFile(path, str(error), not isinstance(error, Unreadable))
+    phash = str(imagehash.phash(image))
+    return ReadFile(path, Facts(key, image.width, image.height, kind, len(content), phash), True)
 
 
 def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | None]) -> Iterator[ReadFile]:
@@ -109,10 +106,9 @@ def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | No
     Raises:
         InputError: a process was killed, or the network failed.
     """
-    one = partial(_read_known, root, max_pixels)
+    one = partial(read_file, root, max_pixels)
     if isinstance(root, Remote) or len(known) < FEW:
-        workers = REMOTE_THREADS if isinstance(root, Remote) else None
-        yield from in_threads(one, known.items(), workers)
+        yield from in_threads(one, known.items(), REMOTE_THREADS if isinstance(root, Remote) else None)
         return
     try:
         with ProcessPoolExecutor(os.cpu_count()) as pool:
@@ -124,18 +120,12 @@ def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | No
         ) from None
 
 
-def _read_known(root: Location, max_pixels: int, item: tuple[str, Verdict | None]) -> ReadFile:
-    return read_file(root, max_pixels, *item)
-
-
 def verdicts(
     root: Location, files: Sequence[ListedFile], max_pixels: int, store: Store | None = None
 ) -> dict[str, Verdict]:
-    """Return what is known of every file of a scan.
+    """Return what is known of every file of a scan that was made just now.
 
     Args:
-        root: where they lie.
-        files: all of them, as :func:`text2image.collection.scan.scan` listed them just now.
         max_pixels: larger images are not usable.
         store: what is remembered of earlier runs and for later ones; None reads everything.
     """
@@ -170,7 +160,7 @@ def remember(store: Store, read: Sequence[ReadFile], stamps: Mapping[str, str | 
 
 def remembered(store: Store, files: Sequence[ListedFile]) -> dict[str, Verdict]:
     """Return what is remembered of the files whose stamps are the same."""
-    stamps = {file.path: file.stamp for file in files if file.stamp and not file.obstacle}
+    stamps = {file.path: file.stamp for file in files if file.stamp}
     result: dict[str, Verdict] = {}
     for path, value in store.get(stamps):
         stamp, verdict = json.loads(value)
@@ -189,7 +179,7 @@ def verify(root: Location, files: Sequence[ListedFile], max_pixels: int, store: 
         InputError: files differ that look unchanged; what is remembered of them is right from now on.
     """
     known = remembered(store, files)
-    wrong: list[ReadFile] = []
+    wrong = []
     with progress(total=len(known), unit="file", title="verify") as bar:
         for file in read_files(root, max_pixels, known):
             if file.verdict != known[file.path]:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import warnings
+from contextlib import suppress
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -62,27 +63,20 @@ def decode(content: bytes, max_pixels: int | None = None) -> Image.Image:
         with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
             warnings.simplefilter("ignore")
             if max_pixels is not None and image.width * image.height > max_pixels:
-                raise UnusableImage("too many pixels")
+                raise Image.DecompressionBombError
             image.load()
-            return to_rgb(_upright(image))
+            upright: Image.Image = image
+            with suppress(Exception):  # broken EXIF data is no reason to lose an image that decodes
+                upright = ImageOps.exif_transpose(image)
+            return to_rgb(upright)
     except UnidentifiedImageError:
         raise UnusableImage("not an image") from None
     except Image.DecompressionBombError:
         raise UnusableImage("too many pixels") from None
-    except UnusableImage:
-        raise
     except MemoryError:
         raise Unreadable("too large for the memory") from None
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise UnusableImage(f"damaged image ({type(error).__name__})") from error
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; broken EXIF data is no reason to lose an image that decodes."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        return image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -1,23 +1,29 @@
 """Where images lie: in a folder, or behind a URL that fsspec opens (``s3://``, ``gs://``, ``memory://`` …).
 
 ``file://`` URLs are folders. DVC watches folders by itself, and URLs of the clouds that it knows; for all
-other URLs it watches a pin (:mod:`text2image.collection.pins`).
+other URLs it watches a pin, a small file that names the URL and the state of its files.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+import yaml
+
 from text2image.base.console import InputError, one_line
-from text2image.collection.pins import PIN, read_pin
+from text2image.formats.files import write_text
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 KEY = "params key data.images"
+PIN = ".url"
+"""How the name of a pin ends."""
+
+PIN_HEAD = "# Where the images lie, and the state they were in. Written by `t2i catalog --pin`.\n"
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,14 @@ class Remote:
 
 
 Location = Path | Remote
+
+
+class Pin(NamedTuple):
+    """A URL and the state that its files were in: how many, and a hash of their names and stamps."""
+
+    url: str
+    files: int
+    state: str
 
 
 def location(text: str) -> Location:
@@ -98,3 +112,23 @@ def open_url(url: str) -> tuple[AbstractFileSystem, str]:
 def reason(error: Exception) -> str:
     """Return what an exception says, or at least its name."""
     return one_line(error) or type(error).__name__
+
+
+def write_pin(path: Path, pin: Pin) -> None:
+    """Write a pin as YAML."""
+    write_text(path, PIN_HEAD + yaml.safe_dump(pin._asdict(), sort_keys=False, allow_unicode=True))
+
+
+def read_pin(path: Path) -> Pin:
+    """Read a pin.
+
+    Raises:
+        InputError: no such file, or it is not a pin.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Pin(str(raw["url"]), int(raw["files"]), str(raw["state"]))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, ValueError) as error:
+        raise InputError(
+            f"expected a file that `t2i catalog --pin` wrote at {path} ({KEY}), found: {one_line(error)}"
+        ) from None

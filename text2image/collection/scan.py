@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from text2image.base.console import InputError, one_line
-from text2image.collection.locations import KEY, Location, Remote, open_url, reason
-from text2image.collection.pins import PIN, Pin, read_pin
+from text2image.collection.locations import KEY, PIN, Location, Pin, Remote, open_url, read_pin, reason
 
 CONTENT = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "crc32c", "sha", "checksum")
 TIME = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modified", "created")
@@ -56,7 +55,9 @@ def _scan_folder(root: str) -> Iterator[ListedFile]:
     problems: list[ListedFile] = []
 
     def relative(full: str) -> str:
-        return _printable(full[len(root) :].lstrip(os.sep))
+        """Return a path as text that can be written as UTF-8, whatever bytes the file system holds."""
+        path = full[len(root) :].lstrip(os.sep).replace(os.sep, "/")
+        return os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
     def unreadable(error: OSError) -> None:
         problems.append(ListedFile(relative(str(error.filename)), "unreadable folder"))
@@ -68,11 +69,6 @@ def _scan_folder(root: str) -> Iterator[ListedFile]:
             full = f"{folder}{os.sep}{name}"  # paths are slow where there are many files
             yield _list_file(full, relative(full), name in linked)
     yield from problems
-
-
-def _printable(path: str) -> str:
-    """Return a path as text that can be written as UTF-8, whatever bytes the file system holds."""
-    return os.fsencode(path.replace(os.sep, "/")).decode("utf-8", errors="backslashreplace")
 
 
 def _list_file(full: str, path: str, linked_folder: bool) -> ListedFile:
@@ -116,13 +112,12 @@ def _remote_stamp(info: dict[str, Any]) -> tuple[str | None, float | None]:
     for key in CONTENT:
         if info.get(key):
             return f"{info.get('size')} {info[key]}", None
-    for key in TIME:
-        if info.get(key) is not None:
-            value = info[key]
-            changed = value.timestamp() if hasattr(value, "timestamp") else value
-            known = isinstance(changed, int | float)
-            return f"{info.get('size')} {changed if known else value}", float(changed) if known else None
-    return None, None
+    times = (info[key] for key in TIME if info.get(key) is not None)
+    if (changed := next(times, None)) is None:
+        return None, None
+    if hasattr(changed, "timestamp"):
+        changed = changed.timestamp()
+    return f"{info.get('size')} {changed}", float(changed) if isinstance(changed, int | float) else None
 
 
 def pin_of(url: str, files: Iterable[ListedFile]) -> Pin:

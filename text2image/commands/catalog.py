@@ -11,8 +11,7 @@ from pathlib import Path
 from text2image.base.console import Parser, one_line, say
 from text2image.base.store import Store
 from text2image.collection.facts import determinants, verify
-from text2image.collection.locations import location
-from text2image.collection.pins import PIN, read_pin, write_pin
+from text2image.collection.locations import PIN, location, read_pin, write_pin
 from text2image.collection.scan import pin_of, scan
 from text2image.params import load_params
 
