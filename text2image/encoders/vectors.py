@@ -62,43 +62,22 @@ def text_key(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:24]
 
 
-def image_vectors(
-    name: str,
-    card: Card,
-    images: Sequence[ImageFile],
-    precision: str,
-    embed: Callable[[Sequence[ImageFile]], Iterator[Batch]],
-) -> Stored:
-    """Return the vectors of images by the model of a card.
-
-    Args:
-        name: of the model, for the progress bar.
-        precision: ``embed.precision``.
-        embed: computes those that the store does not have.
-    """
-    items = {image.image_id: image for image in images}
-    return _stored(image_determinants(card, precision), items, embed, "image", f"embed images with {name}")
-
-
-def text_vectors(
-    name: str,
-    card: Card,
-    texts: Sequence[str],
-    precision: str,
-    embed: Callable[[Sequence[str]], Iterator[Batch]],
-) -> Stored:
-    """Return the vectors of different texts, as :func:`image_vectors` does it."""
-    items = {text_key(text): text for text in texts}
-    return _stored(text_determinants(card, precision), items, embed, "text", f"embed queries with {name}")
-
-
-def _stored(
+def stored_vectors(
     determinants: dict[str, Any],
     items: Mapping[str, Item],
     embed: Callable[[Sequence[Item]], Iterator[Batch]],
+    *,
     unit: str,
     title: str,
 ) -> Stored:
+    """Return the vectors of images or texts.
+
+    Args:
+        determinants: of the model, from :func:`image_determinants` or :func:`text_determinants`.
+        items: by their keys: the id of an image, the :func:`text_key` of a text.
+        embed: computes the vectors of items that the store does not have.
+        unit, title: of the progress bar.
+    """
     with Store("embeddings", determinants) as store:
         missing = [items[key] for key in store.missing(items)]
         if missing:

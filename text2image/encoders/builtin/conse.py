@@ -37,10 +37,7 @@ def mean_by_class(embeddings: Vectors, classes: Sequence[int], n_classes: int) -
 
 
 def class_texts(parts: Sequence[Vectors]) -> Vectors:
-    """Mix several ways to name the same classes, each with the same weight.
-
-    Args:
-        parts: for each way (prompt, synonyms, gloss) the embeddings (n_classes, d) float32.
+    """Mix ways to name the same classes, each (n_classes, d) float32, with the same weight.
 
     Returns:
         (n_classes, d) float32, unit rows: unit(sum over the parts of unit(part)).

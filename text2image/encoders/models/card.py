@@ -4,7 +4,7 @@ Embeddings depend on the card, so that other weights under the same name make ot
 cannot be had is known before any work is done.
 """
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,21 +61,16 @@ def _is_licence(path: Path) -> bool:
 def _download(name: str, model: Model) -> Path:
     """Return the local path of a registry or hub model's weights, downloading them if need be."""
     if model.name.startswith(HF_HUB):
-        repository = model.name.removeprefix(HF_HUB)
-        return _fetch(name, model, lambda: open_clip.download_pretrained_from_hf(repository))
-    config = open_clip.get_pretrained_cfg(model.name, model.pretrained or "")
-    if not config:
+        download = partial(open_clip.download_pretrained_from_hf, model.name.removeprefix(HF_HUB))
+    elif config := open_clip.get_pretrained_cfg(model.name, model.pretrained or ""):
+        download = partial(open_clip.download_pretrained, config)
+    else:
         tags = open_clip.list_pretrained_tags_by_model(model.name)
         known = f"tags {', '.join(tags)}" if tags else "no such model"
         raise InputError(
             f"expected a model and tag of open_clip's registry under models.{name} in params.yaml, "
             f"found name '{model.name}' with pretrained '{model.pretrained}' (open_clip knows {known})"
         )
-    return _fetch(name, model, lambda: open_clip.download_pretrained(config))
-
-
-def _fetch(name: str, model: Model, download: Callable[[], str]) -> Path:
-    """Return the path that ``download`` returns, or say in one sentence why the model cannot be had."""
     try:
         return Path(download())
     except Exception as error:

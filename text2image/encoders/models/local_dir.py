@@ -38,8 +38,7 @@ def load_local_dir(
         context_length: the number of tokens after which a text is cut off; None: the model's own.
 
     Raises:
-        InputError: the directory is missing or is not such a checkpoint, or the model cannot read
-            that many tokens.
+        InputError: it is not such a directory, or the model cannot read that many tokens.
     """
     name = f"local-dir:{directory}"
     try:
