@@ -13,7 +13,7 @@ from pathlib import Path
 from text2image.base.console import InputError, Parser, one_line, say
 from text2image.collection.images import open_image
 from text2image.pages.search.searcher import RankedImage, Searcher
-from text2image.pages.sheets.sheet import Cell, Sheet, Strip, draw_sheet
+from text2image.pages.sheets.sheet import Cell, Sheet, draw_sheet, in_rows
 from text2image.params import load_params
 
 COLUMNS = 5  # pictures a row of a sheet
@@ -29,12 +29,11 @@ def draw(query: str, results: Sequence[RankedImage], searcher: Searcher, path: P
         Cell(open_image(searcher.root / searcher.path_of[r.image_id]), f"{r.rank} · {r.score:.3f}")
         for r in results
     ]
-    strips = [Strip("", "", cells[start : start + COLUMNS]) for start in range(0, len(cells), COLUMNS)]
     subtitle = (
         f"{searcher.name}: the first {len(results)} of {len(searcher.image_ids)} images, with their scores"
     )
     try:
-        draw_sheet(Sheet(f"“{one_line(query)}”", subtitle, strips)).save(path)
+        draw_sheet(Sheet(f"“{one_line(query)}”", subtitle, in_rows(cells, COLUMNS))).save(path)
     except (OSError, ValueError) as error:
         raise InputError(
             f"expected a file like results.png after --sheet, found {one_line(path)}: {one_line(error)}"

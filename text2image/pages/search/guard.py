@@ -7,15 +7,11 @@ here only the routes that the page needs are open, under the page's own name, to
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PICTURE = "/picture"
 MAX_PICTURE = 16 * 1024 * 1024  # bytes of a picture that is searched for
@@ -39,7 +35,7 @@ HEADERS = {
 class Guard:
     """An ASGI app before another; ``host`` is where the page listens, and a name that it answers to."""
 
-    def __init__(self, app: App, host: str) -> None:
+    def __init__(self, app: ASGIApp, host: str) -> None:
         self.app = app
         self.names = {host.lower(), "127.0.0.1", "localhost"}
 
@@ -57,10 +53,8 @@ class Guard:
             body = await _read_body(receive, int(headers["content-length"]))
             refused = None if _has_plain_data(body) else HTTPStatus.BAD_REQUEST
             receive = _replay(body, receive)
-        if refused is not None:
-            await _send_error(send, refused)
-            return
-        await self.app(scope, receive, _with_headers(send))
+        error = Response(status_code=refused, headers={"Connection": "close"}) if refused else None
+        await (error or self.app)(scope, receive, _with_headers(send))
 
     def _refusal(self, method: str, path: str, headers: dict[str, str]) -> HTTPStatus | None:
         """Return why a request is refused; None for one that is not."""
@@ -105,10 +99,8 @@ def _has_plain_data(body: bytes) -> bool:
     except ValueError:
         return False
     data = call.get("data") if isinstance(call, dict) else None
-    values: Iterable[Any] = (
-        data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
-    )
-    return data is not None and all(isinstance(value, str | int | float | None) for value in values)
+    values = list(data.values()) if isinstance(data, dict) else data
+    return isinstance(values, list) and all(isinstance(value, str | int | float | None) for value in values)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -128,17 +120,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _with_headers(send: Send) -> Send:
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            ours = {name.lower().encode(): value.encode() for name, value in HEADERS.items()}
-            kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in ours]
-            message = {**message, "headers": [*kept, *ours.items()]}
+            MutableHeaders(scope=message).update(HEADERS)
         await send(message)
 
     return with_headers
-
-
-async def _send_error(send: Send, status: HTTPStatus) -> None:
-    """Send an error and nothing else."""
-    headers = [(b"content-length", b"0"), (b"connection", b"close")]
-    start = {"type": "http.response.start", "status": int(status), "headers": headers}
-    await _with_headers(send)(start)
-    await send({"type": "http.response.body", "body": b""})

@@ -11,13 +11,13 @@ from fastapi.responses import JSONResponse, Response
 
 from text2image.base.console import InputError, say
 from text2image.pages.search.controls import Actions, asset, controls
-from text2image.pages.search.guard import App, Guard
+from text2image.pages.search.guard import Guard
 from text2image.pages.search.pictures import LARGE, Thumbnails, Uploads
 from text2image.pages.search.service import SearchService
 from text2image.pages.templates import CSS_VARIABLES
 
 
-def application(service: SearchService, host: str) -> App:
+def application(service: SearchService, host: str) -> Guard:
     """Return the whole page as an ASGI app."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     thumbnails, uploads = Thumbnails(service.files, service.params.catalog.max_pixels), Uploads()

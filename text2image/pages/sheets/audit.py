@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location
 from text2image.formats.tables import Row
-from text2image.pages.sheets.sheet import Cell, Sheet, Strip
+from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
 
 A_ROW, ROWS, CAPTION_LINES = 5, 3, 5
 HEADINGS = {
@@ -26,14 +26,12 @@ def audit_sheet(
         path_of: ``{image_id: file}`` of the gallery.
         audit_file: where all findings are, for the sheet's reader.
     """
-    strips = []
+    strips: list[Strip] = []
     for kind, (heading, detail) in HEADINGS.items():
         worst = [row for row in findings if row["speaks_against"] == kind][: A_ROW * ROWS]
-        for start in range(0, len(worst), A_ROW):
-            cells = [
-                Cell(open_image(path_of[row["image_id"]]), f"“{row['text']}”: {row['why']}")
-                for row in worst[start : start + A_ROW]
-            ]
-            strips.append(Strip(heading if start == 0 else "", detail, cells, caption_lines=CAPTION_LINES))
+        cells = [
+            Cell(open_image(path_of[row["image_id"]]), f"“{row['text']}”: {row['why']}") for row in worst
+        ]
+        strips += in_rows(cells, A_ROW, heading, detail, caption_lines=CAPTION_LINES)
     how = f"the most suspicious of {len(findings)} labels; all of them are in {audit_file}"
     return Sheet(f"Suspicious labels: {source}", how, strips)

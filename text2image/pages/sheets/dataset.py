@@ -9,7 +9,8 @@ from text2image.collection.duplicates import near_pairs
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location
 from text2image.formats.tables import Row
-from text2image.pages.sheets.sheet import Cell, Sheet, Strip
+from text2image.pages.sheets.labels import one_an_image
+from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
 
 FOLDERS, EXAMPLES_A_FOLDER = 4, 8
 PAIRS, PAIRS_A_ROW = 16, 4
@@ -42,9 +43,7 @@ def near_identical_sheet(root: Location, files: Sequence[Row], bits: int) -> She
     """
     pairs = pairs_across_folders(files, bits)
     cells = [Cell(open_image(root / file["path"]), file["path"]) for pair in pairs[:PAIRS] for file in pair]
-    width = 2 * PAIRS_A_ROW
-    apart = range(2, width, 2)
-    strips = [Strip("", "", cells[start : start + width], apart) for start in range(0, len(cells), width)]
+    strips = in_rows(cells, 2 * PAIRS_A_ROW, apart=range(2, 2 * PAIRS_A_ROW, 2))
     how = f"{len(pairs)} pairs of different files that look alike, side by side, the most similar first"
     return Sheet("Near-identical images across folders", how, strips)
 
@@ -54,10 +53,7 @@ def pairs_across_folders(files: Sequence[Row], bits: int) -> list[tuple[Row, Row
 
     A pair stands for two images, not for two files with the same bytes.
     """
-    first: dict[str, Row] = {}
-    for file in files:
-        first.setdefault(file["image_id"], file)
-    images = list(first.values())
+    images = one_an_image(files)
     hashes = np.array([int(image["phash"], 16) for image in images], dtype=np.uint64)
     left, right = near_pairs(hashes, bits).T
     distances = np.bitwise_count(hashes[left] ^ hashes[right]).tolist()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location
 from text2image.formats.tables import Row
-from text2image.pages.sheets.sheet import Cell, Sheet, Strip
+from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
 
 A_ROW, CAPTION_LINES = 6, 3
 
@@ -25,19 +25,19 @@ def labels_sheet(source: str, labels: Sequence[Row], path_of: Mapping[str, Locat
     """
     counts = Counter(label["text"].lower() for label in labels)
     candidates = one_an_image(labels)
-    chosen: list[tuple[str, str, list[Row]]] = []
+    captions = captions_of(labels)
+
+    def strips_of(heading: str, detail: str, rows: Sequence[Row], n: int) -> list[Strip]:
+        ids = [label["image_id"] for label in spread(rows, n)]
+        cells = [Cell(open_image(path_of[image]), captions[image]) for image in ids]
+        return in_rows(cells, A_ROW, heading, detail, caption_lines=CAPTION_LINES)
+
+    strips: list[Strip] = []
     if all(label["confidence"] for label in labels):
         ordered = sorted(candidates, key=lambda label: (-float(label["confidence"]), label["image_id"]))
-        chosen.append(("By confidence", "from the most to the least confident label", spread(ordered, A_ROW)))
+        strips += strips_of("By confidence", "from the most to the least confident label", ordered, A_ROW)
     common = sorted(candidates, key=lambda label: (-counts[label["text"].lower()], label["image_id"]))
-    chosen.append(("By how common the text is", "from shared to unique texts", spread(common, 2 * A_ROW)))
-    captions = captions_of(labels)
-    strips = []
-    for heading, detail, rows in chosen:
-        for start in range(0, len(rows), A_ROW):
-            ids = [label["image_id"] for label in rows[start : start + A_ROW]]
-            cells = [Cell(open_image(path_of[image]), captions[image]) for image in ids]
-            strips.append(Strip(heading if start == 0 else "", detail, cells, caption_lines=CAPTION_LINES))
+    strips += strips_of("By how common the text is", "from shared to unique texts", common, 2 * A_ROW)
     how = f"{len(labels)} labels on {len(path_of)} images; confidence, where there is one, before the text"
     return Sheet(f"Images and their labels: {source}", how, strips)
 
@@ -56,11 +56,11 @@ def captions_of(labels: Sequence[Row]) -> dict[str, str]:
     }
 
 
-def one_an_image(labels: Sequence[Row]) -> list[Row]:
-    """Return the first label of every image."""
+def one_an_image(rows: Sequence[Row]) -> list[Row]:
+    """Return the first row of every image."""
     first: dict[str, Row] = {}
-    for label in labels:
-        first.setdefault(label["image_id"], label)
+    for row in rows:
+        first.setdefault(row["image_id"], row)
     return list(first.values())
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
@@ -32,6 +32,14 @@ class Strip(NamedTuple):
     cells: Sequence[Cell]
     apart: Sequence[int] = ()
     caption_lines: int = 1
+
+
+def in_rows(
+    cells: Sequence[Cell], a_row: int, heading: str = "", detail: str = "", **more: Any
+) -> list[Strip]:
+    """Return pictures in strips of ``a_row``, the first of them under the heading; ``more`` are a strip's other fields."""
+    rows = range(0, len(cells), a_row)
+    return [Strip("" if row else heading, detail, cells[row : row + a_row], **more) for row in rows]
 
 
 @cache
