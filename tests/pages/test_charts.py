@@ -13,7 +13,7 @@ from text2image.pages import theme
 from text2image.pages.charts import files
 from text2image.pages.charts.files import TEMPLATES, write_plot_files
 from text2image.pages.charts.page import page
-from text2image.pages.report.rendering.svg import draw
+from text2image.pages.report.rendering.drawing import draw
 
 
 def test_every_template_is_used_and_none_is_missing() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.markup import HOSTILE, MARKDOWN, Elements, check_harmless
 from text2image.pages.report.blocks import Block, Chart, Report, Section, Sentences, Table
-from text2image.pages.report.rendering import svg
+from text2image.pages.report.rendering import drawing
 from text2image.pages.report.rendering.html import html as page_of
 from text2image.pages.report.rendering.markdown import escape, markdown
 
@@ -81,19 +81,19 @@ def test_a_chart_holds_shapes_and_text_only() -> None:
             {"mark": {"type": "image", "width": 9, "height": 9}, "encoding": {"url": {"field": "u"}}},
         ],
     }
-    drawn = svg.draw(spec, "one")
+    drawn = drawing.draw(spec, "one")
     check_harmless(drawn)
     assert drawn.count(html.escape(HOSTILE, quote=False)) == 2  # the text, and what is shown at the point
     ids = re.findall(r' id="([^"]*)"', drawn)
     assert ids
     assert all(name.startswith("one-") and f"url(#{name})" in drawn for name in ids)
-    assert svg.png(drawn).startswith(b"\x89PNG")
-    with pytest.raises(svg.CannotDrawError, match="External data url not allowed"):
-        svg.draw({"data": {"url": "https://example.org/a.csv"}, "mark": "point"}, "two")
+    assert drawing.png(drawn).startswith(b"\x89PNG")
+    with pytest.raises(drawing.CannotDrawError, match="External data url not allowed"):
+        drawing.draw({"data": {"url": "https://example.org/a.csv"}, "mark": "point"}, "two")
 
 
 def test_a_chart_of_very_many_marks_is_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = svg.draw(
+    drawn = drawing.draw(
         {"data": {"values": [{"x": 1}]}, "mark": "point", "encoding": {"x": {"field": "x"}}}, "one"
     )
     report = Report("t", "s", [Section("Charts", [Chart("one", HOSTILE, drawn)])])

@@ -5,8 +5,7 @@ renderers escape all of them alike.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 
 class Score(NamedTuple):
@@ -17,24 +16,25 @@ class Score(NamedTuple):
     high: float | None
     chance: float | None
 
+    @property
+    def interval(self) -> str:
+        """The interval in brackets; "" where an end is unknown."""
+        return "" if self.low is None or self.high is None else f"[{self.low:.2f}, {self.high:.2f}]"
+
 
 Cell = str | Score
 
 
-@dataclass(frozen=True)
-class Sentences:
+class Sentences(NamedTuple):
     """What can be said in plain words, a sentence each, under a heading if it has one."""
 
-    kind: ClassVar[str] = "sentences"
     sentences: Sequence[str]
     heading: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows of cells, each as long as the header; the columns in ``figures`` hold numbers."""
 
-    kind: ClassVar[str] = "table"
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     figures: range = range(0)
@@ -42,11 +42,9 @@ class Table:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(NamedTuple):
     """A chart that dvc.yaml declares, as SVG without scripts or links; what it lacks is in ``problems``."""
 
-    kind: ClassVar[str] = "chart"
     name: str
     title: str
     svg: str
@@ -60,11 +58,9 @@ class Picture(NamedTuple):
     data: bytes
 
 
-@dataclass(frozen=True)
-class SheetBlock:
+class SheetBlock(NamedTuple):
     """A sheet of pictures that a stage drew, of one revision or of two; a picture that is the same in both stands once."""
 
-    kind: ClassVar[str] = "sheet"
     path: str
     pictures: Sequence[Picture]
     problems: Sequence[str] = ()
@@ -73,8 +69,7 @@ class SheetBlock:
 Block = Sentences | Table | Chart | SheetBlock
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """Blocks under a title; a folded section is opened by its reader."""
 
     title: str
@@ -88,8 +83,7 @@ class Section:
         return "-".join("".join(char if char.isalnum() else " " for char in self.title.lower()).split())
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """The whole report, in the order in which it is read."""
 
     title: str

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Integers
 from text2image.evaluation.comparison import Comparison, compare, holm, verdict
 from text2image.evaluation.measures import Measure, compared, of_best_ranks
 from text2image.formats.tables import Row
 from text2image.pages.report.revisions import Key, Revision
 from text2image.queries.clusters import query_clusters
-
-Integers = npt.NDArray[np.int64]
 
 
 class Paired(NamedTuple):
@@ -73,7 +71,7 @@ def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int,
     measures = compared(ks)
     rows: list[tuple[Key, Measure, float, float, Comparison]] = []
     for key, paired in pairs.items():
-        if len(paired.texts) == 0:
+        if not paired.texts:
             continue
         before, after = of_best_ranks(paired.first, measures), of_best_ranks(paired.second, measures)
         comparisons = compare(after, before, paired.clusters, resamples=resamples, seed=seed)
@@ -85,19 +83,16 @@ def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int,
 
 def change_sentence(first: str, second: str, paired: Paired, change: Change | None) -> str:
     """Return what can be said of one model and source by one measure; no change is None without a common query."""
-    n = len(paired.texts)
-    if n == 0 or change is None:
+    if change is None:
         return "the revisions have no query in common, so their scores answer different questions"
     if np.array_equal(paired.first, paired.second):
-        statement = f"no change, as each of {n} queries finds its image at the same rank in both"
+        statement = (
+            f"no change, as each of {len(paired.texts)} queries finds its image at the same rank in both"
+        )
     else:
         statement = verdict(second, first, change.measure, change.comparison, change.adjusted_p)
-    return f"{statement}{_unpaired(first, second, paired.unpaired)}"
-
-
-def _unpaired(first: str, second: str, unpaired: tuple[int, int]) -> str:
-    parts = [f"{n} only in {name}" for n, name in zip(unpaired, (first, second), strict=True) if n]
-    return f" (queries left out of this: {', '.join(parts)})" if parts else ""
+    unpaired = [f"{n} only in {name}" for n, name in zip(paired.unpaired, (first, second), strict=True) if n]
+    return f"{statement} (queries left out of this: {', '.join(unpaired)})" if unpaired else statement
 
 
 def moved(paired: Paired, n: int) -> list[tuple[str, int, int]]:

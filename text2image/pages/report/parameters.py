@@ -16,37 +16,22 @@ def flat(params: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]
         if isinstance(value, Mapping) and value:
             yield from flat(value, f"{name}.")
         else:
-            yield name, value.rstrip() if isinstance(value, str) else _yaml(value)
+            dumped = yaml.safe_dump(value, default_flow_style=True, width=1000, allow_unicode=True)
+            yield name, (value if isinstance(value, str) else dumped.removesuffix("...\n")).rstrip()
 
 
-def _yaml(value: Any) -> str:
-    return (
-        yaml.safe_dump(value, default_flow_style=True, width=1000, allow_unicode=True)
-        .removesuffix("...\n")
-        .rstrip()
-    )
-
-
-def used(params: Mapping[str, Any]) -> dict[str, Any]:
+def used(revision: Revision) -> dict[str, Any]:
     """Return the parameters that can have had an effect: no other label sources and models, no ``runtime``."""
-    kept = {section: value for section, value in params.items() if section != "runtime"}
-    for section, listed in (
-        ("label", _listed(params, "label", "sources")),
-        ("models", _listed(params, "embed", "models")),
-    ):
-        if listed is not None and isinstance(kept.get(section), Mapping):
+    kept = {section: value for section, value in revision.params.items() if section != "runtime"}
+    for section, names in (("label", "label.sources"), ("models", "embed.models")):
+        listed = revision.param(names)
+        if isinstance(listed, list) and isinstance(kept.get(section), Mapping):
             kept[section] = {
                 name: value
                 for name, value in kept[section].items()
                 if name in listed or not isinstance(value, Mapping)
             }
     return kept
-
-
-def _listed(params: Mapping[str, Any], section: str, key: str) -> list[Any] | None:
-    value = params.get(section)
-    names = value.get(key) if isinstance(value, Mapping) else None
-    return names if isinstance(names, list) else None
 
 
 def parameter_sections(revisions: Sequence[Revision]) -> list[Section]:
@@ -59,7 +44,7 @@ def parameter_sections(revisions: Sequence[Revision]) -> list[Section]:
         intro = "" if rows else "The parameters are the same in both revisions."
         tables = [Table(["parameter", *(r.name for r in revisions)], rows)] if rows else []
         sections.append(Section("Parameters that differ", tables, intro))
-    values = [dict(flat(used(revision.params))) for revision in revisions]
+    values = [dict(flat(used(revision))) for revision in revisions]
     keys = list({key: None for row in values for key in row})
     table = Table(
         ["parameter", *(r.name if len(revisions) == 2 else "value" for r in revisions)],

@@ -1,17 +1,19 @@
 """The charts and sheets of pictures that dvc.yaml declares, for one revision or several, as DVC reads them."""
 
 import base64
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from PIL import Image
+
 from text2image.base.console import InputError, one_line
 from text2image.pages.charts.files import write_templates
 from text2image.pages.report.blocks import Chart, Picture, SheetBlock
-from text2image.pages.report.rendering.pictures import is_picture
-from text2image.pages.report.rendering.svg import CannotDrawError, draw
+from text2image.pages.report.rendering.drawing import CannotDrawError, draw
 
 
 def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[SheetBlock]]:
@@ -107,9 +109,11 @@ def _sheet(renderer: Any, names: Sequence[str], problems: list[str]) -> SheetBlo
     pictures, problems = [], list(problems)
     for point in renderer.datapoints:
         data = base64.b64decode(point["src"].partition(",")[2])
-        if is_picture(data):
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                image.load()
             pictures.append(Picture(point["rev"], data))
-        else:
+        except (OSError, ValueError, Image.DecompressionBombError):
             problems.append(f"{point['rev']}: {Path(renderer.name).as_posix()} cannot be read as a picture")
     pictures.sort(key=lambda picture: list(names).index(picture.revision))
     if len(pictures) > 1 and len({picture.data for picture in pictures}) == 1:

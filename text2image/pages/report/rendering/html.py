@@ -6,8 +6,7 @@ import re
 from markupsafe import Markup, escape
 
 from text2image.pages.report.blocks import Chart, Report
-from text2image.pages.report.rendering.pictures import small
-from text2image.pages.report.rendering.svg import png
+from text2image.pages.report.rendering.drawing import png, small
 from text2image.pages.templates import TEMPLATES
 
 LARGE = 1_500_000  # characters of a chart: some thousand marks
@@ -16,7 +15,14 @@ LARGE = 1_500_000  # characters of a chart: some thousand marks
 def html(report: Report, several: bool) -> str:
     """Return the report as a page; ``several`` revisions are named at each picture."""
     page = TEMPLATES.get_template("report/rendering/report.html.jinja")
-    return page.render(report=report, several=several, code=_code, svg=_svg, uri=_uri)
+    return page.render(
+        report=report,
+        several=several,
+        kind=lambda block: type(block).__name__,
+        code=_code,
+        svg=_svg,
+        uri=_uri,
+    )
 
 
 def _code(text: str) -> Markup:
@@ -27,9 +33,9 @@ def _code(text: str) -> Markup:
 def _svg(chart: Chart) -> Markup:
     """Return the chart as part of the page; as a picture where so many marks would make the page slow."""
     if len(chart.svg) > LARGE:
-        data = base64.b64encode(small(png(chart.svg), "PNG")).decode()
+        data = base64.b64encode(png(chart.svg)).decode()
         return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, chart.title)
-    return Markup(chart.svg)  # noqa: S704 - reduced to shapes and escaped text by text2image.pages.report.rendering.svg
+    return Markup(chart.svg)  # noqa: S704 - reduced to shapes and escaped text by `clean`
 
 
 def _uri(data: bytes) -> str:

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from text2image.base.console import one_line
 from text2image.pages.report.blocks import Block, Cell, Chart, Report, Score, Section, SheetBlock, Table
-from text2image.pages.report.rendering.pictures import small
-from text2image.pages.report.rendering.svg import png
+from text2image.pages.report.rendering.drawing import png, small
 from text2image.pages.report.sections import DIFFERENCES, QUERIES
 
 FOLDER = "pictures"
@@ -83,8 +82,7 @@ def _block(block: Block, pictures: dict[str, bytes]) -> Iterator[str]:
         yield from _table(block)
     elif isinstance(block, Chart):
         if block.svg:
-            picture = small(png(block.svg), "PNG")
-            yield from _picture(block.title, f"{block.name}.png", picture, pictures)
+            yield from _picture(block.title, f"{block.name}.png", png(block.svg), pictures)
         else:
             yield escape(block.title)
     elif isinstance(block, SheetBlock):
@@ -114,9 +112,8 @@ def _row(cells: Sequence[Cell]) -> str:
 def _cell(cell: Cell) -> str:
     if not isinstance(cell, Score):
         return escape(cell)
-    bounded = cell.low is not None and cell.high is not None
-    interval = f" [{cell.low:.2f}, {cell.high:.2f}]" if bounded else ""
-    return f"{cell.value:.2f}{interval}{'' if cell.chance is None else f' ({cell.chance:.2f})'}"
+    chance = "" if cell.chance is None else f"({cell.chance:.2f})"
+    return " ".join(filter(None, (f"{cell.value:.2f}", cell.interval, chance)))
 
 
 def _picture(title: str, name: str, data: bytes, pictures: dict[str, bytes]) -> Iterator[str]:

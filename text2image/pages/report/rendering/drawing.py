@@ -1,9 +1,10 @@
-"""Charts as static SVG: drawn by the Vega that comes in a package, then reduced to shapes and text.
+"""Charts as static SVG or PNG, and sheets of pictures made small enough to send around.
 
-Nothing is fetched: data and images that lie elsewhere are refused or dropped, and fonts are DejaVu Sans,
+Charts are drawn by the Vega that comes in a package, then reduced to shapes and text. Nothing is fetched: data and images that lie elsewhere are refused or dropped, and fonts are DejaVu Sans,
 which comes with matplotlib. What is left holds no script, no link and no image, so it can stand inside a page.
 """
 
+import io
 import json
 import re
 from functools import cache
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from PIL import Image
+
+SCALE = 1.5  # of a chart as a picture
+QUALITY = 80  # of a sheet
 SVG = "http://www.w3.org/2000/svg"
 SHAPES = {
     "svg", "g", "path", "rect", "line", "circle", "text", "tspan", "defs", "clipPath", "linearGradient",
@@ -46,10 +51,27 @@ def draw(spec: dict[str, Any], name: str) -> str:
     return clean(svg, name)
 
 
-def png(svg: str, scale: float = 1.5) -> bytes:
-    """Return a cleaned SVG as a PNG of ``scale`` times its size."""
-    picture: bytes = _converter().svg_to_png(svg, scale=scale)
-    return picture
+def png(svg: str) -> bytes:
+    """Return a cleaned SVG as a PNG of ``SCALE`` times its size and at most 256 colours."""
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(_converter().svg_to_png(svg, scale=SCALE))) as image:
+        image.convert("RGB").quantize(256).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def small(data: bytes, form: str, width: int | None = None) -> bytes:
+    """Return an image file as WEBP or JPEG, at most ``width`` pixels wide.
+
+    Raises:
+        OSError: the bytes are no image that Pillow reads.
+    """
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as image:
+        page = image.convert("RGB")
+    if width is not None and page.width > width:
+        page = page.resize((width, round(page.height * width / page.width)), Image.Resampling.LANCZOS)
+    page.save(out, form, quality=QUALITY)
+    return out.getvalue()
 
 
 def clean(svg: str, name: str) -> str:
