@@ -1,4 +1,4 @@
-"""The Jinja templates of the pages, which stand beside their modules; all that is put into them is escaped."""
+"""The pages' Jinja templates, which stand beside their modules; all that is put into them is escaped."""
 
 from pathlib import Path
 

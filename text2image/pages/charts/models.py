@@ -1,6 +1,7 @@
 """Charts that compare models: measures with intervals, quality against size, mixes of a tuned model and its base."""
 
 from text2image.pages.charts.parts import (
+    ABOVE,
     BY_SOURCE,
     FROM_0_TO_1,
     MODEL,
@@ -106,12 +107,7 @@ def wise_ft() -> Spec:
     measured = quantity("measured", Y_LABEL, scale={"zero": False, "nice": True})
     figures = [number(name) for name in (*names, "loss")]
     tooltip = [{"field": "model"}, number("weight", ".1f"), *figures]
-    rows = {
-        "field": "measure",
-        "type": "nominal",
-        "sort": list(names),
-        "header": {"title": None, "labelOrient": "top", "labelAnchor": "start", "labelPadding": 4},
-    }
+    rows = {"field": "measure", "type": "nominal", "sort": list(names), "header": ABOVE}
     line = {
         "mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 45}},
         "encoding": {"y": measured, "tooltip": tooltip},

@@ -17,16 +17,11 @@ SERIES = [
     {"calculate": "split(datum.series, ' · ')[0]", "as": "model"},
     {"calculate": "split(datum.series, ' · ')[1]", "as": "source"},
 ]
+ABOVE: Spec = {"title": None, "labelOrient": "top", "labelAnchor": "start", "labelPadding": 4}
 BY_SOURCE: Spec = {
     "field": "source",
     "type": "nominal",
-    "header": {
-        "title": None,
-        "labelExpr": "'label source: ' + datum.value",
-        "labelOrient": "top",
-        "labelAnchor": "start",
-        "labelPadding": 4,
-    },
+    "header": ABOVE | {"labelExpr": "'label source: ' + datum.value"},
 }
 MODEL: Spec = {"field": "model", "type": "nominal", "title": "model"}
 FROM_0_TO_1: Spec = {"domain": [0, 1]}

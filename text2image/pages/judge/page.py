@@ -73,9 +73,8 @@ def judge_on_page(session: Session, files: Mapping[str, Location], host: str, po
         InputError: host or port cannot be listened at.
     """
     with Page(session, files, host, port) as page:
-        say(
-            f"judge {session.source} at http://{host}:{page.server_port}/ (Ctrl-C ends; every grade is kept at once)"
-        )
+        url = f"http://{host}:{page.server_port}/"
+        say(f"judge {session.source} at {url} (Ctrl-C ends; every grade is kept at once)")
         try:
             page.serve_forever()
         except KeyboardInterrupt:
@@ -176,7 +175,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.NOT_FOUND) from None
 
     def _page(self) -> str:
-        """Return the page of what is to be judged next; the browser loads the images of the query after it meanwhile."""
+        """Return the page of what is to be judged next, which loads the images of the query after it meanwhile."""
         session = self.server.session
         with self.server.lock:
             turn = session.turn()

@@ -59,11 +59,8 @@ def pair(first: Sequence[Row], second: Sequence[Row]) -> Paired:
 
 def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
     """Pair the queries of every model and source whose results both revisions have."""
-    return {
-        key: pair(first.results[key], rows)
-        for key, rows in second.results.items()
-        if rows and first.results.get(key)
-    }
+    both = [key for key, rows in second.results.items() if rows and first.results.get(key)]
+    return {key: pair(first.results[key], second.results[key]) for key in both}
 
 
 def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int, seed: int) -> list[Change]:

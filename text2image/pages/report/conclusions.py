@@ -73,16 +73,16 @@ def _changed(first: Revision, second: Revision) -> list[Block]:
     pairs, evaluate = pair_all(first, second), second.evaluate()
     changes = find_changes(pairs, evaluate.k, resamples=evaluate.resamples, seed=evaluate.seed)
     spoken_of = {change.key: change for change in changes if change.measure == headline(evaluate.k)}
-    sentences = [
-        _what_changed(first, second, key, pairs.get(key), spoken_of.get(key))
-        for key in second.keys
-        if key in first.keys
-    ]
-    tables = [
-        _change_table(first.name, second.name, pairs, changes),
-        _moved_table(first.name, second.name, pairs),
-    ]
+    names, sentences = (first.name, second.name), []
+    for key in (key for key in second.keys if key in first.keys):
+        told = (
+            change_sentence(*names, pairs[key], spoken_of.get(key))
+            if key in pairs
+            else _interval_sentence(first, second, key)
+        )
+        sentences.append(f"On {key.source} labels, {key.model}: {told}")
     sentences += _differing_inputs(first, second)
+    tables = [_change_table(*names, pairs, changes), _moved_table(*names, pairs)]
     return [Sentences(sentences, "What changed"), *(table for table in tables if table.rows)]
 
 
@@ -103,32 +103,20 @@ def _differing_inputs(first: Revision, second: Revision) -> list[str]:
     return sentences
 
 
-def _what_changed(
-    first: Revision, second: Revision, key: Key, paired: Paired | None, change: Change | None
-) -> str:
-    """Return what changed for one model and source: paired where possible, else by their intervals."""
-    subject = f"On {key.source} labels, {key.model}: "
-    if paired is not None:
-        return subject + change_sentence(first.name, second.name, paired, change)
-    return subject + _interval_sentence(first, second, key)
-
-
 def _interval_sentence(first: Revision, second: Revision, key: Key) -> str:
     """Return what the intervals of two revisions say, where the rows of single queries are missing."""
     measure = _headline(second.row(key))
     scores = [measured(revision.row(key), str(measure)) for revision in (first, second)]
-    shown = [
-        f"{percent(score.value)} [{percent(score.low)}, {percent(score.high)}] in {revision.name}"
-        for score, revision in zip(scores, (first, second), strict=True)
-        if score is not None
-    ]
-    ends = [
-        end for score in scores if score is not None for end in (score.low, score.high) if end is not None
-    ]
+    ends = [end for score in scores if score for end in (score.low, score.high) if end is not None]
     if measure is None or len(ends) < 4:
         return (
             "the revisions cannot be compared, since a measure, its interval or the queries' rows are missing"
         )
+    shown = [
+        f"{percent(score.value)} [{percent(score.low)}, {percent(score.high)}] in {revision.name}"
+        for score, revision in zip(scores, (first, second), strict=True)
+        if score
+    ]
     overlap = ends[0] <= ends[3] and ends[2] <= ends[1]
     verdict = "overlap, so the revisions cannot be told apart by them" if overlap else "do not overlap"
     return (
@@ -139,19 +127,13 @@ def _interval_sentence(first: Revision, second: Revision, key: Key) -> str:
 
 def _change_table(first: str, second: str, pairs: Mapping[Key, Paired], changes: Sequence[Change]) -> Table:
     rows = [
-        (
-            change.key.source,
-            change.key.model,
-            change.measure.title,
-            figure(change.comparison.n_queries),
-            figure(change.before, 3),
-            figure(change.after, 3),
-            f"{change.comparison.difference:+z.3f} "
-            f"[{change.comparison.low:+z.3f}, {change.comparison.high:+z.3f}]",
-            f"{change.adjusted_p:.3f}",
-        )
-        for change in changes
-        if not np.array_equal(pairs[change.key].first, pairs[change.key].second)
+        [
+            *(key.source, key.model, measure.title, figure(comparison.n_queries)),
+            *(f"{before:.3f}", f"{after:.3f}"),
+            *("{:+z.3f} [{:+z.3f}, {:+z.3f}]".format(*comparison[:3]), f"{p:.3f}"),
+        ]
+        for key, measure, before, after, comparison, p in changes
+        if not np.array_equal(pairs[key].first, pairs[key].second)
     ]
     heads = ["labels", "model", "measure", "queries in both", first, second, "difference", "p"]
     note = (

@@ -22,12 +22,7 @@ class Files:
     def path(self, file: Path) -> Path | None:
         """Return where the file lies that the project has at a relative path; None, and a word in ``missing``, if not."""
         name, path = file.as_posix(), self.folder / file
-        if self.fs is not None:
-            reason = self._copy(name, path)
-        elif not path.is_file():
-            reason = "not there"
-        else:
-            reason = ""
+        reason = self._copy(name, path) if self.fs else "" if path.is_file() else "not there"
         if reason:
             self.missing.append(f"{name} ({reason})")
         return None if reason else path

@@ -87,26 +87,21 @@ def _model(revision: Revision, model: str) -> str:
 
 
 def _judgements(revisions: Sequence[Revision]) -> Section:
-    table = judgement_table(revisions)
-    if table is not None:
+    if (table := judgement_table(revisions)) is not None:
         return Section("Judgements", [table], "Grades that people or models gave to results.")
-    if not any(revision.judgements for revision in revisions):
-        return Section("Judgements", [])
-    intro = (
+    none_yet = (
         "Nothing that was found has been judged yet: an image counts as right by its label and its likeness "
         "alone. `t2i judge SOURCE` opens a page to grade results."
     )
-    return Section("Judgements", [], intro)
+    return Section("Judgements", [], none_yet if any(of.judgements for of in revisions) else "")
 
 
 def _sheet_sections(sheets: Sequence[SheetBlock]) -> list[Section]:
     """Return the sheets by what they show: data first, then labels, queries, suspicious labels, others."""
-    grouped: dict[str, list[SheetBlock]] = {
-        title: [] for title in (IMAGES, LABELS, DIFFERENCES, QUERIES, SUSPICIOUS, FURTHER)
-    }
-    for sheet in sheets:
-        grouped[_group(PurePosixPath(sheet.path))].append(sheet)
-    return [Section(title, group) for title, group in grouped.items()]
+    return [
+        Section(title, [sheet for sheet in sheets if _group(PurePosixPath(sheet.path)) == title])
+        for title in (IMAGES, LABELS, DIFFERENCES, QUERIES, SUSPICIOUS, FURTHER)
+    ]
 
 
 def _group(path: PurePosixPath) -> str:

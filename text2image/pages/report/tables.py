@@ -14,7 +14,7 @@ from text2image.pages.report.figures import (
     number,
     percent,
 )
-from text2image.pages.report.revisions import Key, Revision
+from text2image.pages.report.revisions import Revision
 
 
 def _cell(row: Mapping[str, Any], measure: str) -> Cell:
@@ -27,89 +27,81 @@ def _cell(row: Mapping[str, Any], measure: str) -> Cell:
     return f"{score.value:g} [{low}, {high}] ({chance})"
 
 
-def all_keys(revisions: Sequence[Revision]) -> list[Key]:
-    """Return every model and source of any revision, once, in order."""
-    return list(dict.fromkeys(key for revision in revisions for key in revision.keys))
+def _table(revisions: Sequence[Revision], table: Table) -> Table:
+    """Return the table, without its column ``revision``, left of all figures, where there is one revision only."""
+    if len(revisions) > 1:
+        return table
+    at = table.columns.index("revision")
+    rows = [[*row[:at], *row[at + 1 :]] for row in table.rows]
+    columns = [*table.columns[:at], *table.columns[at + 1 :]]
+    figures = range(table.figures.start - 1, table.figures.stop - 1)
+    return table._replace(columns=columns, rows=rows, figures=figures)
 
 
 def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
     """Return a table of the main measures and one of the others; revisions stand below each other."""
-    rows = [
-        (key, revision, row)
-        for key, revision in product(all_keys(revisions), revisions)
-        if (row := revision.row(key))
-    ]
+    keys = dict.fromkeys(key for revision in revisions for key in revision.keys)
+    rows = [(key, of, row) for key, of in product(keys, revisions) if (row := of.row(key))]
     measures = list(dict.fromkeys(name for _, _, row in rows for name in row if f"{name}_low" in row))
     main = [name for name in measures if (one := known_measure(name)) and one.name in ("mrr", "hit_rate")]
     others = [name for name in measures if name not in main]
-    where = _where(revisions)
-    heads = ["labels", "model", *where, "queries", "images"]
 
     def table(names: Sequence[str], heading: str) -> Table:
         body = [
             [
-                key.source,
-                key.model,
-                *([revision.name] if where else []),
-                figure(row.get("n_queries")),
-                figure(row.get("n_images")),
+                key.source, key.model, of.name, figure(row.get("n_queries")), figure(row.get("n_images")),
                 *(_cell(row, name) for name in names),
             ]
-            for key, revision, row in rows
-        ]
-        figures = range(len(heads) - 2, len(heads) + len(names))
-        return Table([*heads, *map(measure_name, names)], body, figures, heading)
+            for key, of, row in rows
+        ]  # fmt: skip
+        heads = ["labels", "model", "revision", "queries", "images", *map(measure_name, names)]
+        return _table(revisions, Table(heads, body, range(3, len(heads)), heading))
 
     tables = [table(main, "How often, and how high, the right image is found")] if rows else []
     return [*tables, table(others, "Further measures")] if others else tables
 
 
-def _where(revisions: Sequence[Revision]) -> list[str]:
-    """Return the head of the column that names the revision, if there are several."""
-    return ["revision"] if len(revisions) > 1 else []
-
-
 def label_tables(revisions: Sequence[Revision]) -> list[Table]:
     """Return what each label source covers, and how far sources agree."""
-    return [table for table in (_coverage_table(revisions), _agreement_table(revisions)) if table.rows]
-
-
-def _coverage_table(revisions: Sequence[Revision]) -> Table:
-    where = _where(revisions)
-    rows = [
-        [source, *([revision.name] if where else []), *_coverage(row), _reasons(revision, source)]
+    coverage = [
+        [source, revision.name, *_coverage(row), _reasons(revision, source)]
         for revision in revisions
         for source, row in _items(revision.labels.get("sources"))
     ]
-    heads = [
-        "images with a text", "different texts", "shared with other images", "words a text", "fit to the image",
-    ]  # fmt: skip
-    return Table(
-        ["labels", *where, *heads, "left out"],
-        _grouped(rows),
-        figures=range(1 + len(where), 5 + len(where)),
-        heading="What each label source covers",
-        note="Fit: mean cosine similarity of image and text by each model, 2.5 × as in CLIPScore; "
-        "comparable within a model only.",
-    )
-
-
-def _agreement_table(revisions: Sequence[Revision]) -> Table:
-    where = _where(revisions)
-    columns = ("images", "similarity", "different_images")
-    rows = [
-        [pair, *([revision.name] if where else []), model, *(figure(row.get(column)) for column in columns)]
-        for revision in revisions
-        for model, pairs in _items(revision.labels.get("agreement"))
+    agreement = [
+        [
+            pair,
+            of.name,
+            model,
+            *(figure(row.get(key)) for key in ("images", "similarity", "different_images")),
+        ]
+        for of in revisions
+        for model, pairs in _items(of.labels.get("agreement"))
         for pair, row in _items(pairs)
     ]
-    return Table(
-        ["label sources", *where, "by the texts of model", "images", "same image", "different images"],
-        _grouped(rows),
-        figures=range(2 + len(where), 5 + len(where)),
-        heading="Do two sources say the same of an image?",
-        note="Mean cosine similarity of their texts; beside it, of texts of different images.",
-    )
+    tables = [
+        Table(
+            [
+                "labels", "revision", "images with a text", "different texts", "shared with other images",
+                "words a text", "fit to the image", "left out",
+            ],
+            _grouped(coverage),
+            range(2, 6),
+            "What each label source covers",
+            "Fit: mean cosine similarity of image and text by each model, 2.5 × as in CLIPScore; "
+            "comparable within a model only.",
+        ),
+        Table(
+            [
+                "label sources", "revision", "by the texts of model", "images", "same image", "different images",
+            ],
+            _grouped(agreement),
+            range(3, 6),
+            "Do two sources say the same of an image?",
+            "Mean cosine similarity of their texts; beside it, of texts of different images.",
+        ),
+    ]  # fmt: skip
+    return [_table(revisions, table) for table in tables if table.rows]
 
 
 def _grouped(rows: Sequence[list[str]]) -> list[list[str]]:
@@ -143,7 +135,7 @@ def _reasons(revision: Revision, source: str) -> str:
 
 def judgement_table(revisions: Sequence[Revision]) -> Table | None:
     """Return how much of what was found has been judged, and how far judges agree; None without a judgement."""
-    rows, where = [], _where(revisions)
+    rows = []
     judged = [(of, *item) for of in revisions for item in _items(of.judgements.get("sources"))]
     for revision, source, row in judged:
         if not (number(row.get("by_people")) or number(row.get("by_models"))):
@@ -153,9 +145,7 @@ def judgement_table(revisions: Sequence[Revision]) -> Table | None:
             for model, sources in _items(revision.judgements.get("results"))
             for measure, share in sources.get(source, {}).items()
         ]
-        name = [revision.name] if where else []
         counts = [figure(row.get(key)) for key in ("by_people", "by_models", "by_both", "kappa_quadratic")]
-        rows.append([source, *name, *counts, ", ".join(shares)])
+        rows.append([source, revision.name, *counts, ", ".join(shares)])
     heads = ["by people", "by models", "by both", "agreement (κ)", "share of results judged"]
-    figures = range(1 + len(where), 5 + len(where))
-    return Table(["labels", *where, *heads], rows, figures) if rows else None
+    return _table(revisions, Table(["labels", "revision", *heads], rows, range(2, 6))) if rows else None

@@ -44,7 +44,7 @@ class SourceQuery(NamedTuple):
 
 
 class Annotations:
-    """Labels, queries, relevance and near-duplicates of the gallery; ``files`` has the catalog's row of each image.
+    """Labels, queries, relevance, near-duplicates and the catalog's rows of the gallery.
 
     Raises:
         InputError: a table is missing or damaged; ``dvc repro`` makes it.

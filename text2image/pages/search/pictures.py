@@ -1,4 +1,4 @@
-"""Pictures of the gallery, made small when they are asked for, and pictures that were sent to be searched for."""
+"""Pictures of the gallery, made small when they are asked for, and pictures that were sent to search with."""
 
 import secrets
 import threading

@@ -96,7 +96,7 @@ class Searcher:
         return self._ranked(columns[0][columns[0] >= 0][:k], scores[0])
 
     def scores(self, query: str | Path) -> Vectors:
-        """Return the score of every image of the gallery for a text, or for the image at a path: ``(n_images,)``.
+        """Return every image's score for a text, or for the image at a path: ``(n_images,)``.
 
         Raises:
             InputError: the text is blank, or the file is not a usable image.
@@ -118,7 +118,7 @@ class Searcher:
         ]
 
     def _vector(self, query: str | Path) -> Vectors:
-        """Return the query's row, ``(1, dim)``: the gallery's for an image that is there, else as the model encodes it."""
+        """Return the query's row, ``(1, dim)``: the gallery's if the image is there, else as the model encodes it."""
         if isinstance(query, str):
             return self._encoder.encode_text(query)
         image = picture_id(query, self.params.catalog.max_pixels)

@@ -37,7 +37,7 @@ class Strip(NamedTuple):
 def in_rows(
     cells: Sequence[Cell], a_row: int, heading: str = "", detail: str = "", **more: Any
 ) -> list[Strip]:
-    """Return pictures in strips of ``a_row``, the first of them under the heading; ``more`` are a strip's other fields."""
+    """Return pictures in strips of ``a_row``, the first under the heading; ``more``: other fields of a strip."""
     rows = range(0, len(cells), a_row)
     return [Strip("" if row else heading, detail, cells[row : row + a_row], **more) for row in rows]
 

@@ -1,7 +1,8 @@
 """Charts as static SVG or PNG, and sheets of pictures made small enough to send around.
 
-Charts are drawn by the Vega that comes in a package, then reduced to shapes and text. Nothing is fetched: data and images that lie elsewhere are refused or dropped, and fonts are DejaVu Sans,
-which comes with matplotlib. What is left holds no script, no link and no image, so it can stand inside a page.
+Charts are drawn by the Vega that comes in a package, then reduced to shapes and text. Nothing is fetched: data and
+images that lie elsewhere are refused or dropped, and fonts are DejaVu Sans, which comes with matplotlib. What is
+left holds no script, no link and no image, so it can stand inside a page.
 """
 
 import io
