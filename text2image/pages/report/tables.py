@@ -63,45 +63,38 @@ def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
 
 def label_tables(revisions: Sequence[Revision]) -> list[Table]:
     """Return what each label source covers, and how far sources agree."""
-    coverage = [
+    tables = (_coverage_table(revisions), _agreement_table(revisions))
+    return [_table(revisions, table) for table in tables if table.rows]
+
+
+def _coverage_table(revisions: Sequence[Revision]) -> Table:
+    rows = [
         [source, revision.name, *_coverage(row), _reasons(revision, source)]
         for revision in revisions
         for source, row in _items(revision.labels.get("sources"))
     ]
-    agreement = [
-        [
-            pair,
-            of.name,
-            model,
-            *(figure(row.get(key)) for key in ("images", "similarity", "different_images")),
-        ]
-        for of in revisions
-        for model, pairs in _items(of.labels.get("agreement"))
+    columns = [
+        "labels", "revision", "images with a text", "different texts", "shared with other images",
+        "words a text", "fit to the image", "left out",
+    ]  # fmt: skip
+    note = (
+        "Fit: mean cosine similarity of image and text by each model, 2.5 × as in CLIPScore; "
+        "comparable within a model only."
+    )
+    return Table(columns, _grouped(rows), range(2, 6), "What each label source covers", note)
+
+
+def _agreement_table(revisions: Sequence[Revision]) -> Table:
+    columns = ("images", "similarity", "different_images")
+    rows = [
+        [pair, revision.name, model, *(figure(row.get(column)) for column in columns)]
+        for revision in revisions
+        for model, pairs in _items(revision.labels.get("agreement"))
         for pair, row in _items(pairs)
     ]
-    tables = [
-        Table(
-            [
-                "labels", "revision", "images with a text", "different texts", "shared with other images",
-                "words a text", "fit to the image", "left out",
-            ],
-            _grouped(coverage),
-            range(2, 6),
-            "What each label source covers",
-            "Fit: mean cosine similarity of image and text by each model, 2.5 × as in CLIPScore; "
-            "comparable within a model only.",
-        ),
-        Table(
-            [
-                "label sources", "revision", "by the texts of model", "images", "same image", "different images",
-            ],
-            _grouped(agreement),
-            range(3, 6),
-            "Do two sources say the same of an image?",
-            "Mean cosine similarity of their texts; beside it, of texts of different images.",
-        ),
-    ]  # fmt: skip
-    return [_table(revisions, table) for table in tables if table.rows]
+    heads = ["label sources", "revision", "by the texts of model", "images", "same image", "different images"]
+    note = "Mean cosine similarity of their texts; beside it, of texts of different images."
+    return Table(heads, _grouped(rows), range(3, 6), "Do two sources say the same of an image?", note)
 
 
 def _grouped(rows: Sequence[list[str]]) -> list[list[str]]:
