@@ -16,7 +16,7 @@ from text2image.collection.scan import ListedFile
 
 
 class Entry(NamedTuple):
-    """A usable image file; ``phash`` is the 64-bit perceptual hash of its upright RGB pixels."""
+    """A usable image file: its path, the first folder of it, and what its bytes say (:class:`Facts`)."""
 
     path: str
     image_id: str

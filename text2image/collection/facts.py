@@ -1,10 +1,9 @@
 """What the catalog says of files: read with all cores, and remembered for files that did not change.
 
-What is remembered lives in the store of costly results, keyed by the folder and by all that determines
-what is said of a file's bytes; it is no part of the result. A file whose stamp (size, time of change and
-inode; behind a URL its ETag, or size and time) is the remembered one is not read again. As git does, a
-file is trusted only if it had been left alone for a while when it was looked at: it could otherwise
-change once more under the same time.
+What is remembered is keyed by the folder and by all that determines what is said of a file's bytes; it is no
+part of the result. A file whose stamp (see :class:`text2image.collection.scan.ListedFile`) is the remembered one
+is not read again. As git does, a file is trusted only if it had been left alone for a while when it was looked
+at: it could otherwise change once more under the same time.
 """
 
 import json

@@ -28,9 +28,11 @@ def fast(transform: Transform) -> Transform:
     names = [type(step).__name__ for step in steps]
     crop = names[1:2] == ["CenterCrop"]
     expected = ["Resize", *["CenterCrop"] * crop, "MaybeConvertMode", "MaybeToTensor", "Normalize"]
-    if names != expected or not _can_resize(steps[0]):
+    if names != expected:
         return transform
     resize: Resize = steps[0]
+    if resize.interpolation not in MODES or resize.max_size is not None or resize.antialias is not True:
+        return transform
     centre: CenterCrop | None = steps[1] if crop else None
     normalise: Normalize = steps[-1]
 
@@ -47,10 +49,6 @@ def fast(transform: Transform) -> Transform:
         return scaled
 
     return apply
-
-
-def _can_resize(resize: Resize) -> bool:
-    return resize.interpolation in MODES and resize.max_size is None and resize.antialias is True
 
 
 def _target(width: int, height: int, size: int | list[int] | tuple[int, ...]) -> tuple[int, int]:

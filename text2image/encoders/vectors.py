@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,13 +29,6 @@ Batch = list[tuple[str, bytes]]
 PREPROCESSING = 2
 """Version of how decoded pixels become a network's input (text2image/encoders/preprocessing.py). Raise it with
 every change of them: tests/encoders/test_golden_inputs.py holds the inputs of each kind of transform."""
-
-
-class Stored(NamedTuple):
-    """The vectors of all items, ``(n_items, dim)`` float32, and how many of them were embedded just now."""
-
-    vectors: Vectors
-    n_embedded: int
 
 
 def load_card(path: Path) -> Card:
@@ -69,8 +62,8 @@ def stored_vectors(
     *,
     unit: str,
     title: str,
-) -> Stored:
-    """Return the vectors of images or texts.
+) -> tuple[Vectors, int]:
+    """Return the vectors of images or texts, ``(n_items, dim)`` float32, and how many were embedded just now.
 
     Args:
         determinants: of the model, from :func:`image_determinants` or :func:`text_determinants`.
@@ -86,7 +79,7 @@ def stored_vectors(
                 for batch in embed(missing):
                     store.put(batch)
                     bar.update(len(batch))
-        return Stored(gather(store, list(items)), len(missing))
+        return gather(store, list(items)), len(missing)
 
 
 def embed_images_here(
