@@ -4,8 +4,7 @@ from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.collection.manifest import read_gallery
 from text2image.formats.tables import read_csv
-from text2image.pages.sheets.audit import audit_sheet
-from text2image.pages.sheets.labels import labels_sheet
+from text2image.pages.sheets.labels import audit_sheet, labels_sheet
 from text2image.pages.sheets.sheet import save_sheet
 from text2image.params import Params
 

@@ -9,7 +9,7 @@ import yaml
 
 from tests.support.browser import MARKS, needs_chromium, open_page
 from tests.support.pipeline import Project
-from text2image.pages.charts.page import libraries, page
+from text2image.pages.charts.files import libraries, page
 
 
 def chart(page: str, name: str) -> str:

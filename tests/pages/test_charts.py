@@ -11,8 +11,7 @@ from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
 from text2image.pages import theme
 from text2image.pages.charts import files
-from text2image.pages.charts.files import TEMPLATES, write_plot_files
-from text2image.pages.charts.page import page
+from text2image.pages.charts.files import TEMPLATES, page, write_plot_files
 from text2image.pages.report.rendering.drawing import draw
 
 

@@ -9,10 +9,9 @@ from PIL import Image
 from text2image.evaluation.examples import Picture
 from text2image.formats.tables import Row
 from text2image.pages import theme
-from text2image.pages.sheets.audit import audit_sheet
 from text2image.pages.sheets.dataset import pairs_across_folders
 from text2image.pages.sheets.examples import ALIKE, COLUMNS, examples_sheets
-from text2image.pages.sheets.labels import labels_sheet, one_an_image, spread
+from text2image.pages.sheets.labels import audit_sheet, labels_sheet, one_an_image, spread
 from text2image.pages.sheets.sheet import CELL, FRAME, MARGIN, Cell, Sheet, Strip, draw_sheet, save_sheet
 
 

@@ -1,14 +1,19 @@
-"""The files below .dvc that `dvc plots` reads: a template for each chart of dvc.yaml, and the page."""
+"""The files below .dvc that `dvc plots` reads: a template for each chart of dvc.yaml, and the page.
+
+By default DVC's page loads Vega, Vega-Lite and Vega-Embed from a CDN and stays blank without one; here they come
+from the package ``vl-convert-python``, so that it renders without a network.
+"""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from text2image.base.console import InputError, one_line, say
 from text2image.formats.files import write_text
 from text2image.pages.charts import data, models, queries
-from text2image.pages.charts.page import libraries, page
 from text2image.pages.charts.parts import Spec
+from text2image.pages.templates import TEMPLATES as PAGES
 
 PAGE = "plots_page.html"  # DVC reads a relative path as relative to .dvc
 OPTION = "plots.html_template"
@@ -68,3 +73,21 @@ def _use_page(dvc_folder: Path) -> None:
             f"expected a configuration of DVC in {dvc_folder}, found: {one_line(error)}"
         ) from None
     say(f"plots page: `dvc plots show` uses {dvc_folder / PAGE}, which needs no network")
+
+
+def page(libraries: str) -> str:
+    """Return the page, with ``{plot_divs}`` where DVC puts the plots.
+
+    Args:
+        libraries: JavaScript that defines ``vegaEmbed``.
+    """
+    # In a string or a regular expression, where alone these occur, the backslash changes nothing.
+    inline = re.sub(r"<(?=/script|script|!--)", r"\\x3c", libraries, flags=re.IGNORECASE)
+    return PAGES.get_template("charts/page.html.jinja").render(libraries=inline)
+
+
+def libraries() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script that defines ``vegaEmbed`` for all scripts."""
+    import vl_convert
+
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

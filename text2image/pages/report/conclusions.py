@@ -70,9 +70,9 @@ def _compared(revision: Revision, many: bool) -> list[str]:
 
 def _changed(first: Revision, second: Revision) -> list[Block]:
     """Return what changed for each model and source: sentences, a table of measures, the queries that moved."""
-    pairs, evaluate = pair_all(first, second), second.evaluate()
-    changes = find_changes(pairs, evaluate.k, resamples=evaluate.resamples, seed=evaluate.seed)
-    spoken_of = {change.key: change for change in changes if change.measure == headline(evaluate.k)}
+    pairs, (ks, resamples, seed) = pair_all(first, second), second.evaluate()
+    changes = find_changes(pairs, ks, resamples=resamples, seed=seed)
+    spoken_of = {change.key: change for change in changes if change.measure == headline(ks)}
     names, sentences = (first.name, second.name), []
     for key in (key for key in second.keys if key in first.keys):
         told = (

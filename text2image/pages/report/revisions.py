@@ -25,14 +25,6 @@ class Key(NamedTuple):
     source: str
 
 
-class EvaluateParams(NamedTuple):
-    """What the section ``evaluate`` of a revision's params.yaml says of measures and their intervals."""
-
-    k: list[int]
-    resamples: int
-    seed: int
-
-
 @dataclass
 class Revision:
     """One revision, read. What it lacks is empty here, and named in ``missing``.
@@ -78,8 +70,8 @@ class Revision:
             value = value.get(part) if isinstance(value, dict) else None
         return otherwise if value is None else value
 
-    def evaluate(self) -> EvaluateParams:
-        """Return how this revision measures, so that its comparison with another does it the same way.
+    def evaluate(self) -> tuple[list[int], int, int]:
+        """Return k, resamples and seed of this revision, so that its comparison with another uses the same.
 
         Raises:
             InputError: its params.yaml does not say.
@@ -91,7 +83,7 @@ class Revision:
                 f"expected evaluate.k, evaluate.resamples and evaluate.seed in params.yaml of {self.name}, "
                 f"found {one_line(self.param('evaluate'))}"
             )
-        return EvaluateParams(sorted(set(ks)), resamples, seed)
+        return sorted(set(ks)), resamples, seed
 
 
 def parse(text: str) -> list[str]:

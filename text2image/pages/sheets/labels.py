@@ -1,4 +1,4 @@
-"""Images with the texts that one source gave them, chosen for the spread.
+"""Images with the texts that one source gave them, chosen for the spread, and its most suspicious labels.
 
 Where the source gives confidences, from its most to its least confident label; and from the texts that most
 images share to those that one image has alone.
@@ -13,6 +13,12 @@ from text2image.formats.tables import Row
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
 
 A_ROW, CAPTION_LINES = 6, 3
+AUDIT_A_ROW, AUDIT_ROWS, AUDIT_CAPTION_LINES = 5, 3, 5
+HEADINGS = {
+    "label": ("Unlikely labels", "other images fit the text as well as right ones usually do"),
+    "model": ("Texts that no image fits", "the model may not understand them"),
+}
+"""Heading and detail by the column ``speaks_against`` of data/audit/SOURCE.csv."""
 
 
 def labels_sheet(source: str, labels: Sequence[Row], path_of: Mapping[str, Location]) -> Sheet:
@@ -69,3 +75,25 @@ def spread(rows: Sequence[Row], n: int) -> list[Row]:
     if len(rows) <= n:
         return list(rows)
     return [rows[round(index * (len(rows) - 1) / (n - 1))] for index in range(n)]
+
+
+def audit_sheet(
+    source: str, findings: Sequence[Row], path_of: Mapping[str, Location], audit_file: str
+) -> Sheet:
+    """Return rows of the most suspicious labels.
+
+    Args:
+        source: the label source.
+        findings: the rows of data/audit/SOURCE.csv, the most suspicious first.
+        path_of: ``{image_id: file}`` of the gallery.
+        audit_file: where all findings are, for the sheet's reader.
+    """
+    strips: list[Strip] = []
+    for kind, (heading, detail) in HEADINGS.items():
+        worst = [row for row in findings if row["speaks_against"] == kind][: AUDIT_A_ROW * AUDIT_ROWS]
+        cells = [
+            Cell(open_image(path_of[row["image_id"]]), f"“{row['text']}”: {row['why']}") for row in worst
+        ]
+        strips += in_rows(cells, AUDIT_A_ROW, heading, detail, caption_lines=AUDIT_CAPTION_LINES)
+    how = f"the most suspicious of {len(findings)} labels; all of them are in {audit_file}"
+    return Sheet(f"Suspicious labels: {source}", how, strips)
