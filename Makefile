@@ -56,7 +56,7 @@ test: install $(VENV)/.installed-test ## Run all tests, examples in docstrings i
 	pytest $(PYTEST_ARGS)
 
 test-fast: install $(VENV)/.installed-test ## Run the tests that take no pipeline, browser or simulation, within a minute
-	pytest $(PYTEST_ARGS) -m 'not (slow or pipeline or browser)'
+	pytest $(PYTEST_ARGS) --dist loadfile -m 'not (slow or pipeline or browser)'
 
 # Types of the extras, too, which the tests have.
 lint: install $(VENV)/.installed-test $(VENV)/.installed-lint ## Check style and types

@@ -25,6 +25,8 @@ MARKS = {
     "finished": "pipeline",  # a reproduced project
     "nodes": "slow",  # a cluster
     "directory": "slow",  # the built-in model, assembled
+    "creatives": "slow",  # sixty campaigns of the sample, drawn
+    "made": "slow",  # a project by t2i init
 }
 """The marks of tests that ask for a fixture."""
 

@@ -74,6 +74,7 @@ def test_a_finished_run_is_not_trained_again(trained: list[int]) -> None:
     assert kept() == ["run/finished.pt"]
 
 
+@pytest.mark.slow
 def test_other_determinants_train_and_take_the_place_of_what_was_kept(
     trained: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

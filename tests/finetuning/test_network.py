@@ -67,7 +67,9 @@ def _last(state: dict[str, Tensor], prefix: str) -> int:
     return max(int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix))
 
 
-@pytest.mark.parametrize("config", [CLIP, TIMM], ids=["open_clip ViT", "timm ViT"])
+@pytest.mark.parametrize(
+    "config", [CLIP, pytest.param(TIMM, marks=pytest.mark.slow)], ids=["open_clip ViT", "timm ViT"]
+)
 @pytest.mark.parametrize("train", ["head", "last_blocks", "lora"])
 def test_only_the_named_parameters_change(train: str, config: dict[str, Any]) -> None:
     run, before = tuned(tiny(config), settings(train=train, dropout=0.0))

@@ -119,6 +119,7 @@ def test_folders_of_other_things_are_refused(tmp_path: Path, demo: Path) -> None
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.slow
 def test_a_project_inside_a_larger_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(init, "write_plot_files", lambda folder: None)
     git(tmp_path, "init", "-q")

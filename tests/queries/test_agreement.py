@@ -25,6 +25,7 @@ def test_full_and_undefined_agreement() -> None:
     assert quadratic_kappa(np.array([0, 1]), np.array([1, 0])) == -1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_kappa_equals_scikit_learn(seed: int) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
