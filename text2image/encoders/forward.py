@@ -87,11 +87,7 @@ class Halving:
         self.network, self.size = network, size
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the network's rows of ``pixels``.
-
-        Raises:
-            InputError: the memory does not suffice for one image.
-        """
+        """Return the network's rows of ``pixels``; an InputError says that one image is too many."""
         while True:
             size = self.size
             try:

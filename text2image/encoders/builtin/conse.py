@@ -71,7 +71,6 @@ def head_weight(texts: Vectors, ridge: Vectors, alpha: float) -> Vectors:
     Args:
         texts: (n_classes, d) float32, from :func:`class_texts`.
         ridge: W, (n_features, d) float32, from :func:`ridge_map`.
-        alpha: the weight of the ridge part.
 
     Returns:
         (d, n_classes + n_features) float32: the ``weight`` of a ``torch.nn.Linear``.
