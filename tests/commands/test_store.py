@@ -1,7 +1,5 @@
 """`t2i store`: what is in the store, and what may go."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

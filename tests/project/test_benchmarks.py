@@ -1,7 +1,5 @@
 """The benchmarks' table, and that a benchmark runs; what they measure is not tested here."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``t2i``: what people type, and what it says when they mistype it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

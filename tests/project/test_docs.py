@@ -1,7 +1,5 @@
 """Every command in the documents is run, on a small project; the guide's own example is done as it says."""
 
-from __future__ import annotations
-
 import os
 import re
 import select

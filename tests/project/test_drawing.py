@@ -1,7 +1,5 @@
 """README's drawing and table of the pipeline say what dvc.yaml says."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch

@@ -1,7 +1,5 @@
 """params.yaml: what is wrong with it is one sentence."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

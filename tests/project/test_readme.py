@@ -1,7 +1,5 @@
 """The documents quote what the committed metrics and benchmarks say."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The package as somebody installs it: a wheel in an environment of its own, far from the checkout."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A zoo of models: what can be had is compared, what cannot is listed, and the workspace stays as it was."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any

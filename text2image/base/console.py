@@ -1,7 +1,5 @@
 """How stages and commands speak to the person who runs them: one clear sentence, or a progress bar."""
 
-from __future__ import annotations
-
 import atexit
 import os
 import sys
@@ -39,7 +37,7 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def progress(*, total: int, unit: str, title: str, done: int = 0) -> tqdm[NoReturn]:
+def progress(*, total: int, unit: str, title: str, done: int = 0) -> "tqdm[NoReturn]":
     """Return a progress bar with rate and time left, to be updated; ``done`` were finished before."""
     from tqdm import tqdm
 

@@ -13,12 +13,11 @@ from text2image.formats.tables import read_csv, write_csv
 from text2image.params import load_params
 
 
-def keep(speeds: Sequence[Speed]) -> None:
+def keep(model: str, speeds: Sequence[Speed]) -> None:
     """Write the speeds of a model into report/throughput.csv, in place of its earlier ones."""
     path = ARTIFACTS.throughput
     before = [Speed(*row.values()) for row in read_csv(path, Speed._fields)] if path.exists() else []
-    measured = {speed.model for speed in speeds}
-    others = [speed for speed in before if speed.model not in measured]
+    others = [speed for speed in before if speed.model != model]
     write_csv(path, Speed._fields, sorted([*others, *speeds]))
 
 
@@ -41,6 +40,6 @@ def main(argv: Sequence[str]) -> None:
     for name in names or params.embed.models:
         card = describe(name, params.models[name])
         speeds = measure_speeds(name, card, params.embed.precision, params.runtime)
-        keep(speeds)
+        keep(name, speeds)
         rates = " and ".join(f"{speed.per_second} {speed.what}" for speed in speeds)
         say(f"throughput {name} on {speeds[0].device}: {rates} a second")
