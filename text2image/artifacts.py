@@ -65,7 +65,7 @@ class Artifacts:
     searched = One("data/qrels/searched.csv")  # the images that are searched
     excluded = One(
         "data/qrels/excluded.csv"
-    )  # training data of fine-tuned models, on which nothing is measured
+    )  # what fine-tuned models in use have seen, and nothing is measured on
     judgements = One("data/judgements.csv")  # grades of people and models, in git
     audit = Each("data/audit/{}.csv")
     # encoders, by model

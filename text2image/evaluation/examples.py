@@ -85,7 +85,7 @@ def choose_examples(
     worst: int,
     instructive: int,
 ) -> Iterator[Picture]:
-    """Yield the pictures of every model's best and worst queries of one source, then of the disputed ones.
+    """Yield the pictures of every model's best and worst queries of one source, then of the instructive ones.
 
     Args:
         results: of one source by model.

@@ -35,7 +35,7 @@ def make_outputs(
         ks: the cut-offs ``evaluate.k``.
         resampling: of intervals and comparisons.
         cards: what each model consists of.
-        excluded: what metrics.json says of training data, by source.
+        excluded: what metrics.json says of the data that fine-tuned models have seen, by source.
         label: what follows the names of series where figures are not of held-out data.
     """
     metrics: Figures = {}
