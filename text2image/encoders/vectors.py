@@ -37,7 +37,10 @@ def load_card(path: Path) -> Card:
 
 
 def image_determinants(card: Card, precision: str) -> dict[str, Any]:
-    """Return all that determines an image's vector besides its bytes; the files hold the preprocessing."""
+    """Return all that determines an image's vector besides its bytes.
+
+    Name, tag and files decide the size, crop and normalisation of a model's input, too.
+    """
     about = {key: card[key] for key in ("name", "pretrained", "files")}
     versions = {"preprocessing": PREPROCESSING, **decoding_determinants()}
     return {"kind": "image", **about, "precision": precision, **versions}
