@@ -42,7 +42,9 @@ def pin_url(images: str, url: str) -> None:
 
 
 def main(argv: Sequence[str]) -> None:
-    parser = Parser("t2i catalog", description=(__doc__ or "").split("\n\n")[0])
+    parser = Parser(
+        "t2i catalog", description="Verify what is remembered of the images, or pin images behind a URL."
+    )
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--verify", action="store_true", help="compare all files with what is remembered")
     action.add_argument(
