@@ -1,7 +1,7 @@
 """Make a new project for one's own images, or bring one up to date: ``t2i init DIR``, ``t2i init --update [DIR]``.
 
 A project is a folder with the pipeline, its params and its stages, under git and DVC. After an upgrade of this
-package, ``--update`` renews the pipeline, the stages and what is recorded of the library; params stay as they are.
+package, `--update` renews the pipeline, the stages and what is recorded of the library; params stay as they are.
 """
 
 import subprocess
@@ -50,8 +50,8 @@ def create(folder: Path) -> None:
     (folder / template.IMAGES).mkdir(parents=True)
     write(folder, template.contents())
     say(
-        f"init: a project in {folder}; put images into data/images, or name their folder in params.yaml, "
-        "and run `dvc repro`"
+        f"init: a project in {folder}; put images into data/images and run `dvc add data/images`, or name "
+        "their folder in params.yaml; run `dvc repro`, and commit all with git, which experiments start from"
     )
 
 
