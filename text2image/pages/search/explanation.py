@@ -12,7 +12,7 @@ from text2image.formats.texts import normalise_text, query_id
 from text2image.pages.search.annotations import Annotations, ImageLabel, SourceQuery
 from text2image.pages.search.searcher import RankedImage
 from text2image.queries.judgements import JudgementRow
-from text2image.retrieval.ranking import ranks
+from text2image.retrieval.ranking import ranks, top_k
 
 SHOWN = 12  # pictures of a group; the rest is counted
 
@@ -67,7 +67,7 @@ def rank_group(images: Iterable[str], scores: Vectors, image_ids: Sequence[str])
     places = ((bisect_left(image_ids, image), image) for image in set(images))
     in_gallery = [place for place, image in places if image_ids[place : place + 1] == [image]]
     columns = np.array(sorted(in_gallery), np.int64)
-    best = columns[np.lexsort((columns, -scores[columns]))][:SHOWN]
+    best = columns[top_k(scores[None, columns], SHOWN)[0]] if len(columns) else columns
     best_ranks = ranks(scores[None], np.zeros(len(best), np.int64), best)
     shown = [
         RankedImage(int(rank), float(scores[column]), image_ids[column])
