@@ -59,7 +59,9 @@ def _overview_of(revision: Revision) -> dict[str, str]:
     near, rejects, folders = (data.get(key) for key in ("near_duplicate_images", "rejects", "folders"))
     share = percent((number(near) or 0.0) / (number(data.get("images")) or 1.0))
     sizes = [data.get(side) for side in ("width", "height")]
-    medians = " × ".join(figure(size.get("median")) if isinstance(size, Mapping) else "–" for size in sizes)
+    medians = " × ".join(
+        figure(size.get("median"), 0) if isinstance(size, Mapping) else "–" for size in sizes
+    )
     models = dict.fromkeys(key.model for key in revision.keys)
     sources = dict.fromkeys(key.source for key in revision.keys)
     return {
