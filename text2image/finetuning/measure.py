@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from text2image.base.arrays import Floats, Integers
 from text2image.evaluation.measures import MRR, Measure, of_best_ranks
 from text2image.evaluation.ranked import best_rank
 from text2image.finetuning.network.inputs import Inputs
 from text2image.retrieval.ranking import ranks
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 MEASURES = (MRR, Measure("hit_rate", 5))
 

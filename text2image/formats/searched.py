@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Integers
 from text2image.formats.tables import read_csv, write_csv
 
 COLUMNS = ("row", "image_id")
@@ -20,7 +20,7 @@ class Searched(NamedTuple):
         image_ids: ``n_images`` ids, in the same order.
     """
 
-    rows: npt.NDArray[np.int64]
+    rows: Integers
     image_ids: list[str]
 
 

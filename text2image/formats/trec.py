@@ -5,8 +5,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Vectors
 from text2image.formats.files import write_text
 from text2image.formats.tables import guard, unguard
 from text2image.formats.texts import Query
@@ -50,9 +50,7 @@ def read_qrels(path: Path) -> Qrels:
     return dict(qrels)
 
 
-def run_lines(
-    query_id: str, image_ids: Sequence[str], scores: npt.NDArray[np.float32], model: str
-) -> Iterable[str]:
+def run_lines(query_id: str, image_ids: Sequence[str], scores: Vectors, model: str) -> Iterable[str]:
     """Yield the TREC run lines of one ranking, best first.
 
     Tools such as trec_eval sort by score and break ties in an order of their own, so equal scores

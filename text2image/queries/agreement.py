@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Integers
 from text2image.formats.texts import query_id
 from text2image.queries.judgements import JudgementRow, is_person
-
-Integers = npt.NDArray[np.int64]
 
 
 def judge_agreement(source: str, rows: Iterable[JudgementRow]) -> dict[str, Any]:

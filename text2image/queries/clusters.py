@@ -1,12 +1,9 @@
 """Clusters of queries that share a near-duplicate group, and so are not independent; their exact sums."""
 
 import numpy as np
-import numpy.typing as npt
 
+from text2image.base.arrays import Floats, Integers
 from text2image.collection.duplicates import connected_components
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 UNIT = 2.0**-30
 """Values are rounded to multiples of this; sums over up to four million queries are exact."""
