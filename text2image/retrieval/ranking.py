@@ -1,7 +1,7 @@
-"""The rank of an image and the tie rule, as they are defined.
+"""The rank of an image, as it is defined.
 
-The stage ``retrieve`` comes to the same ranks faster (:mod:`text2image.retrieval.gallery`), with the tie rule in
-:func:`text2image.retrieval.scores.sort_keys`; tests hold both against naive loops. Whoever changes the rule changes both.
+The stage ``retrieve`` comes to the same ranks faster (:mod:`text2image.retrieval.gallery`). The tie rule stands in
+:func:`text2image.retrieval.scores.sort_keys` alone, which both use; tests hold both against naive loops.
 
 The rank of image *j* for a query is 1 + the number of images with a strictly higher score + the
 number of images with an equal score that come before *j* in the gallery. The gallery is sorted by
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from text2image.base.arrays import Integers, Vectors
+from text2image.retrieval.scores import from_keys, sort_keys
 
 BLOCK_SCORES = 32 * 1024 * 1024
 """Scores held at a time (float32: 128 MiB), but at least one query's."""
@@ -77,11 +78,11 @@ def ranks(scores: Vectors, rows: Integers, columns: Integers) -> Integers:
     Returns:
         ``(n_pairs,)`` int64 in [1, n_images]; empty for no pairs.
     """
+    every = np.arange(scores.shape[1])
     result = np.empty(len(rows), dtype=np.int64)
     for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        line = scores[row]
-        score = line[column]
-        result[i] = 1 + np.count_nonzero(line > score) + np.count_nonzero(line[:column] == score)
+        keys = sort_keys(scores[row], every)
+        result[i] = 1 + np.count_nonzero(keys > keys[column])
     return result
 
 
@@ -95,12 +96,9 @@ def top_k(scores: Vectors, k: int) -> Integers:
     Returns:
         ``(n_queries, min(k, n_images))`` int64.
     """
-    k = min(k, scores.shape[1])
+    k, every = min(k, scores.shape[1]), np.arange(scores.shape[1])
     best = np.empty((len(scores), k), dtype=np.int64)
     for i, line in enumerate(scores):
-        kth = -np.partition(-line, k - 1)[k - 1]
-        above = np.flatnonzero(line > kth)
-        equal = np.flatnonzero(line == kth)[: k - len(above)]
-        candidates = np.concatenate([above, equal])
-        best[i] = candidates[np.lexsort((candidates, -line[candidates]))]
+        keys = np.partition(sort_keys(line, every), -k)[-k:]
+        best[i] = from_keys(np.sort(keys)[::-1])[1]
     return best
