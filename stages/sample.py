@@ -6,7 +6,7 @@ It stands before the pipeline, in sample/dvc.yaml, and has parameters of its own
 import os
 
 from text2image.artifacts import ARTIFACTS
-from text2image.base.console import run, say
+from text2image.base.console import Parser, run, say
 from text2image.base.settings import Count, Section, load_settings
 from text2image.sample.compose import write_sample
 
@@ -25,4 +25,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    Parser("python -m stages.sample", description=(__doc__ or "").split("\n\n")[0]).parse_args()
     run(main)

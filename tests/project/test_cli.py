@@ -1,5 +1,6 @@
 """``t2i``: what people type, and what it says when they mistype it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,14 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("name", ["sample", "label"])  # of the two ways in
+def test_no_stage_runs_when_it_is_asked_for_help(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"stages.{name}", "--help"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: python -m stages.{name} [-h]")
+    assert list(tmp_path.iterdir()) == []
