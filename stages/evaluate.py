@@ -14,7 +14,7 @@ from text2image.evaluation import results as tables
 from text2image.evaluation.examples import SHOWN, Picture, choose_examples
 from text2image.evaluation.judged import judged_at, judgement_figures
 from text2image.evaluation.outputs import make_outputs
-from text2image.evaluation.summary import Resampling, training_data
+from text2image.evaluation.summary import Resampling, part_label, training_data
 from text2image.formats.files import write_json
 from text2image.formats.searched import read_searched
 from text2image.formats.tables import read_csv, write_csv
@@ -38,7 +38,7 @@ def main(params: Params) -> None:
     cards = {model: json.loads(ARTIFACTS.card(model).read_text("utf-8")) for model in models}
     left_out = {source: read_csv(ARTIFACTS.left_out(source), ["reason"]) for source in sources}
     excluded = training_data(params.tuned_runs(), settings.part, left_out, len(group_of) - n_images)
-    how, label = Resampling(settings.resamples, settings.seed), params.part_label()
+    how, label = Resampling(settings.resamples, settings.seed), part_label(params.tuned_runs(), settings.part)
     metrics, comparison, plots, said = make_outputs(results, settings.k, how, cards, excluded, label)
     write_json(ARTIFACTS.metrics("metrics"), metrics)
     write_json(ARTIFACTS.metrics("comparison"), comparison)

@@ -189,11 +189,6 @@ class Params(Section):
                 )
         return self
 
-    def part_label(self) -> str:
-        """Return how figures on data that a fine-tuned model has seen are labelled: `` (train)``."""
-        labelled = self.tuned_models() and self.evaluate.part != "test"
-        return f" ({self.evaluate.part})" if labelled else ""
-
     def tuned_models(self) -> dict[str, str]:
         """Return ``{model in use: the fine-tuning run that makes it}``."""
         return {name: run for name in self.embed.models if (run := self.models[name].run) is not None}

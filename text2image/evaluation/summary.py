@@ -13,7 +13,7 @@ from text2image.evaluation.measures import Measure, per_query
 from text2image.evaluation.ranked import RankedQueries
 from text2image.formats.tables import Row
 from text2image.queries.asked import EXCLUDED
-from text2image.queries.split import others
+from text2image.queries.split import TEST, others
 
 MEDIAN_RANK = "median_rank"
 BLOCK_VALUES = 2**22
@@ -111,6 +111,15 @@ def _canonical(values: Integers, clusters: Integers) -> Integers:
     position = np.empty(len(counts), dtype=np.int64)
     position[np.lexsort((squares, sums, counts, least))] = np.arange(len(counts))
     return position[index]
+
+
+def part_label(runs: Sequence[str], part: str) -> str:
+    """Return how figures on data that a fine-tuned model has seen are labelled.
+
+    >>> part_label(["some"], "train"), part_label(["some"], "test"), part_label([], "train")
+    (' (train)', '', '')
+    """
+    return f" ({part})" if runs and part != TEST else ""
 
 
 def training_data(
