@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 METRIC_DIGITS = 6
 
@@ -22,7 +24,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     When the block raises, nothing is left behind and an older ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    prefix = f".{path.stem}-{os.getpid()}-"  # see _in_work
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -68,13 +71,20 @@ def sha256(path: Path) -> str:
 
 
 def keep_only(folder: Path, files: Iterable[Path]) -> None:
-    """Remove every file below ``folder`` that is not among ``files``, and empty folders.
+    """Remove every file and link below ``folder`` that is not among ``files``, and empty folders.
 
-    A folder that is not there is left so.
+    A folder that is not there is left so, and so is what another process is about to write atomically.
     """
     kept = set(files)
     for path in sorted(folder.rglob("*"), reverse=True):  # files before the folders that hold them
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
-        elif path.is_file() and path not in kept:
-            path.unlink()
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path not in kept and not _in_work(path):
+            path.unlink(missing_ok=True)
+
+
+def _in_work(path: Path) -> bool:
+    """Say whether a file is the temporary one of an :func:`atomic_write` in a process that is still alive."""
+    process = re.fullmatch(r"\..*-(\d+)-[^-]*", path.name)
+    return process is not None and psutil.pid_exists(int(process[1]))
