@@ -64,7 +64,8 @@ class SourceOnCluster(ComputedSource):
 
     def __init__(self, name: str, source: ComputedSource) -> None:
         super().__init__(shared_settings(source.settings))
-        self._name, self._source, self.task_size = name, source, source.task_size
+        self._name, self._source = name, source
+        self.preprocessing, self.task_size = source.preprocessing, source.task_size
 
     def fetch(self) -> None:
         self._source.fetch()

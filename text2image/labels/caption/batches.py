@@ -31,9 +31,7 @@ def caption_images(model: Captioner, device: torch.device, max_side: int, runtim
     size = runtime.batch_size or (CPU_BATCH if device.type == "cpu" else ACCELERATOR_BATCH)
 
     def picture(image: ImageFile) -> Image.Image:
-        opened = open_image(image.path)
-        opened.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-        return opened
+        return scaled(open_image(image.path), max_side)
 
     def captions(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
         pictures = in_threads(picture, images, runtime.workers)
@@ -46,6 +44,12 @@ def caption_images(model: Captioner, device: torch.device, max_side: int, runtim
                 )
 
     return captions
+
+
+def scaled(image: Image.Image, max_side: int) -> Image.Image:
+    """Return an image whose longer side is at most ``max_side`` pixels, never enlarged."""
+    image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    return image
 
 
 def prepare(

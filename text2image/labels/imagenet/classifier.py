@@ -21,7 +21,11 @@ PROBABILITY_DIGITS = 6
 
 def load_builtin() -> tuple[torch.nn.Module, Transform]:
     """Return the classifier that comes with a package, ``(n, 3, h, w) -> (n, 1000)`` logits, and its transform."""
-    transform = image_transform(
+    return efficientnet_lite.classifier(), builtin_transform()
+
+
+def builtin_transform() -> Transform:
+    transform: Transform = image_transform(
         efficientnet_lite.IMAGE_SIZE,
         is_train=False,
         mean=efficientnet_lite.MEAN,
@@ -29,7 +33,7 @@ def load_builtin() -> tuple[torch.nn.Module, Transform]:
         resize_mode="squash",
         interpolation="bicubic",
     )
-    return efficientnet_lite.classifier(), transform
+    return transform
 
 
 def load_timm(model: str) -> tuple[torch.nn.Module, Transform]:

@@ -9,7 +9,7 @@ from PIL import Image
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 
-ENCODING = "jpeg 85 lanczos 1"  # part of what determines an answer: count up when the bytes change
+ENCODING = "jpeg 85 lanczos 1"  # part of what determines an answer: count up when pixels change, see tests/labels/test_golden_inputs.py
 QUALITY = 85
 
 
@@ -22,18 +22,23 @@ class Upload(NamedTuple):
     height: int
 
 
+def reduced(image: Image.Image, max_side: int) -> Image.Image:
+    """Return the pixels of an RGB image whose longer side is at most ``max_side``, never enlarged, and nothing else."""
+    scale = min(1.0, max_side / max(image.size))
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    bare = Image.new("RGB", (width, height))
+    bare.paste(image.resize((width, height), Image.Resampling.LANCZOS) if scale < 1 else image)
+    return bare
+
+
 def jpeg(image: Image.Image, max_side: int) -> bytes:
-    """Return an RGB image as a JPEG whose longer side is at most ``max_side`` pixels, never enlarged.
+    """Return an RGB image, :func:`reduced`, as a JPEG.
 
     The pixels are all that is kept: no EXIF, colour profile, comment or thumbnail. The same image
     gives the same bytes.
     """
-    scale = min(1.0, max_side / max(image.size))
-    width, height = (max(1, round(side * scale)) for side in image.size)
     out = io.BytesIO()
-    bare = Image.new("RGB", (width, height))
-    bare.paste(image.resize((width, height), Image.Resampling.LANCZOS) if scale < 1 else image)
-    bare.save(out, "JPEG", quality=QUALITY)
+    reduced(image, max_side).save(out, "JPEG", quality=QUALITY)
     return out.getvalue()
 
 

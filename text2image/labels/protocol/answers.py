@@ -46,8 +46,10 @@ def collect_answers(
 
 
 def all_determinants(source: StoredSource) -> dict[str, Any]:
-    """Return what the answers of a source are stored under."""
-    return source.determinants() | decoding_determinants()
+    """Return what the answers of a source are stored under: versions are named from the second on."""
+    version = source.preprocessing if isinstance(source, ComputedSource) else 1
+    named = {} if version == 1 else {"source_preprocessing": version}
+    return source.determinants() | named | decoding_determinants()
 
 
 def stored_answers(store: Store, images: Sequence[ImageFile]) -> dict[str, Answer]:

@@ -114,10 +114,13 @@ class ComputedSource(StoredSource):
     """A source whose answers a model computes.
 
     Attributes:
+        preprocessing: version of how decoded pixels become the model's input. Raise it with every change of them:
+            tests/labels/test_golden_inputs.py holds the inputs of each source.
         task_size: images that a worker of a cluster is given at once, on CPUs and on GPUs; None if the model
             never runs on GPUs.
     """
 
+    preprocessing: int = 1
     task_size: tuple[int, int | None] = (64, 512)
 
     def fetch(self) -> None:

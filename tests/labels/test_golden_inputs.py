@@ -1,0 +1,113 @@
+"""What each source that computes gives its model, to the last bit, beside the version that it belongs to.
+
+Pillow resizes in whole numbers, so that processors with and without vector code agree.
+"""
+
+import hashlib
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from text2image.labels.caption.batches import scaled
+from text2image.labels.imagenet.classifier import builtin_transform
+from text2image.labels.ocr.engine import read_lines
+from text2image.labels.openai.encode import ENCODING, QUALITY, reduced
+from text2image.labels.protocol.answers import all_determinants
+from text2image.labels.protocol.source import SOURCES, ComputedSource, load_source, source_class
+from text2image.params import Params
+
+SIDE = 64  # pixels, label.SOURCE.max_side
+SIZES = {"wide": (90, 61), "high": (47, 83), "small": (20, 9)}
+
+GOLDEN_VERSIONS = {"caption": 1, "imagenet": 1, "ocr": 1}
+GOLDEN_INPUTS = {
+    "caption: wide": "dabb5677dfa5",
+    "caption: high": "d06ee22b8548",
+    "caption: small": "7cdf4b3072cc",
+    "imagenet: wide": "c74d1a23ed43",
+    "imagenet: high": "ad48a69fc875",
+    "imagenet: small": "bc40e460d1b3",
+    "ocr: wide": "e1f1236ac14d",
+    "ocr: high": "ab69cd0c0beb",
+    "ocr: small": "d354c4f91663",
+}
+
+
+GOLDEN_UPLOADS = {"wide": "dabb5677dfa5", "high": "d06ee22b8548", "small": "7cdf4b3072cc"}
+
+
+def picture(width: int, height: int) -> Image.Image:
+    """Return noise and a hard edge, made of whole numbers."""
+    numbers = np.arange(height * width * 3, dtype=np.int64) ** 2 * 7 % 65521 % 256
+    pixels = numbers.astype(np.uint8).reshape(height, width, 3)
+    pixels[: height // 2, : width // 3] = (255, 0, 40)
+    return Image.fromarray(pixels)
+
+
+def array_hash(array: npt.NDArray[Any]) -> str:
+    about = f"{array.dtype} {array.shape}".encode()
+    return hashlib.sha256(about + np.ascontiguousarray(array).tobytes()).hexdigest()[:12]
+
+
+def imagenet(image: Image.Image) -> npt.NDArray[Any]:
+    given: npt.NDArray[Any] = builtin_transform()(image).numpy()
+    return given
+
+
+def ocr(image: Image.Image) -> npt.NDArray[Any]:
+    given: list[npt.NDArray[Any]] = []
+
+    def engine(pixels: npt.NDArray[np.uint8]) -> Any:
+        given.append(pixels)
+        return SimpleNamespace(txts=None)
+
+    read_lines(image, engine, SIDE)
+    return given[0]
+
+
+def caption(image: Image.Image) -> npt.NDArray[Any]:
+    return np.asarray(scaled(image, SIDE))
+
+
+INPUTS: dict[str, Callable[[Image.Image], npt.NDArray[Any]]] = {
+    "caption": caption, "imagenet": imagenet, "ocr": ocr,
+}  # fmt: skip
+
+
+def test_every_source_that_computes_has_golden_inputs() -> None:
+    computed = {name for name in SOURCES if issubclass(source_class(name), ComputedSource)}
+    assert computed == INPUTS.keys() == GOLDEN_VERSIONS.keys()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", INPUTS)
+def test_inputs_belong_to_their_version(name: str, size: str) -> None:
+    found = array_hash(INPUTS[name](picture(*SIZES[size])))
+    source: Any = source_class(name)
+    assert (source.preprocessing, found) == (GOLDEN_VERSIONS[name], GOLDEN_INPUTS.get(f"{name}: {size}")), (
+        f"pixels changed: raise `preprocessing` in text2image/labels/{name}/source.py and update the golden value"
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_uploads_belong_to_the_encoding_that_paid_answers_are_stored_under(size: str) -> None:
+    found = array_hash(np.asarray(reduced(picture(*SIZES[size]), SIDE)))
+    assert (ENCODING, QUALITY, found) == ("jpeg 85 lanczos 1", 85, GOLDEN_UPLOADS.get(size)), (
+        "uploads changed: answers would be bought again; keep the pixels, or count ENCODING up"
+    )
+
+
+@pytest.mark.parametrize("name", ["imagenet", "ocr"])
+def test_another_version_makes_new_answers(
+    name: str, defaults: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = load_source(name, defaults.label.settings(name))
+    assert isinstance(source, ComputedSource)
+    before = all_determinants(source)
+    monkeypatch.setattr(type(source), "preprocessing", 2)
+    assert all_determinants(source) == before | {"source_preprocessing": 2}
