@@ -91,6 +91,8 @@ class Artifacts:
     # plots
     plot = Each("plots/{}.csv")  # by name: the table of a chart
     sheet = Each("plots/{}.png")  # by name, folders included: a sheet of pictures
+    # what commands write for people
+    reports = One("report")
     # the sample
     cutouts = One("sample/cutouts")
     sample_params = One("sample/params.yaml")

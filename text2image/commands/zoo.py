@@ -9,7 +9,6 @@ experiment runs only what they need.
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -29,7 +28,7 @@ from text2image.pages.leaderboard import markdown
 from text2image.pages.report.files import open_files
 from text2image.params import Params, load_params
 
-FOLDER = Path("report")
+FOLDER = ARTIFACTS.reports
 
 
 def without_hub_if_silent() -> None:
