@@ -7,8 +7,8 @@ from text2image.base.settings import Count, Section
 LOCAL_DIR, HF_HUB = "local-dir:", "hf-hub:"
 """How the names of models begin that are a directory here, or a repository of the Hugging Face hub."""
 
-TUNED = f"{LOCAL_DIR}data/tuned/"
-"""How the name of a model begins that ``finetune@NAME`` makes; NAME follows."""
+TUNED = "data/tuned"
+"""Where ``finetune@NAME`` makes the model NAME."""
 
 
 class Model(Section):
@@ -19,8 +19,10 @@ class Model(Section):
 
     @property
     def run(self) -> str | None:
-        """The name of the fine-tuning run that makes this model; None if none does."""
-        return self.name.removeprefix(TUNED) if self.name.startswith(TUNED) else None
+        """The name of the fine-tuning run that makes this model, however its path is spelt; None if none does."""
+        directory = checkpoint_directory(self.name)
+        made = directory is not None and directory.parent.resolve() == Path(TUNED).resolve()
+        return directory.name if directory is not None and made else None
 
 
 def checkpoint_directory(name: str) -> Path | None:
