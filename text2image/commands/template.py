@@ -65,16 +65,22 @@ def contents() -> dict[str, str]:
 
 
 def with_own_images(params: str) -> str:
-    """Return params.yaml with the lines ``PARAMS`` changed.
+    """Return params.yaml set up for somebody's own images: the lines ``PARAMS`` changed.
 
-    Raises:
-        ValueError: it does not have them.
+    In a checkout whose params.yaml was written anew, which has other lines, the values are set and comments are lost.
     """
-    for old, new in PARAMS.items():
-        if params.count(old) != 1:
-            raise ValueError(f"expected the line {old.strip()!r} once in the template's params.yaml")
-        params = params.replace(old, new)
-    return params
+    if all(params.count(old) == 1 for old in PARAMS):
+        for old, new in PARAMS.items():
+            params = params.replace(old, new)
+        return params
+    import yaml
+
+    values = yaml.safe_load(params)
+    values["data"]["images"] = IMAGES
+    values["label"]["sources"] = ["ocr", "imagenet"]
+    values["label"]["human"]["path"] = CAPTIONS
+    values["label"]["imagenet"]["threshold"] = 0.30
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def parts(pipeline: str) -> set[str]:

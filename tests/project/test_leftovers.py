@@ -1,0 +1,68 @@
+"""What stages remove: outputs for names that params.yaml no longer lists, and nothing of anybody else's."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from text2image.artifacts import forget_unlisted
+from text2image.params import Params, load_params
+
+REPOSITORY = Path(__file__).parents[2]
+
+LEFT = {
+    "embed_images@gone": "data/embeddings/gone/images.npy",
+    "retrieve@builtin-gone": "data/runs/builtin/gone.run",
+    "label@gone": "data/labels/gone.csv",
+    "examples@gone": "plots/examples/gone",
+    "alike@builtin": "data/alike/builtin.csv",
+}
+KEPT = {
+    "label@human": "data/labels/human.csv",
+    "queries@human": "data/queries/human.tsv",  # a stage of an earlier version, whose output another writes now
+    "audit@human": "data/audit/human.csv",  # inside the output of another
+    "finetune@gone": "data/tuned/gone",
+    "catalog": "data/catalog.csv",
+    "sample": "data/sample",  # of an earlier version
+}
+OWN = (
+    "data/labels/notes.txt",
+    "data/splits/my_split.csv",
+    "data/models/mine.json",
+    "data/embeddings/gone.txt",
+)
+
+
+@pytest.fixture
+def params() -> Params:
+    return load_params(REPOSITORY / "params.yaml")
+
+
+def project(root: Path) -> Path:
+    (root / "dvc.yaml").write_bytes((REPOSITORY / "dvc.yaml").read_bytes())
+    for path in (*LEFT.values(), *KEPT.values(), *OWN):
+        place = root / path
+        if not place.suffix:
+            place /= "file"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("written")
+    stages = {name: {"cmd": "…", "outs": [{"path": path}]} for name, path in (LEFT | KEPT).items()}
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    return root
+
+
+def test_outputs_for_unlisted_names_go_and_all_else_stays(tmp_path: Path, params: Params) -> None:
+    root = project(tmp_path)
+    forget_unlisted(params, root)
+    assert {path for path in LEFT.values() if (root / path).exists()} == set()
+    assert {path for path in (*KEPT.values(), *OWN) if not (root / path).exists()} == set()
+
+
+@pytest.mark.parametrize("lock", [None, "", "stages:", "half: ["])
+def test_without_a_sound_lock_nothing_goes(tmp_path: Path, params: Params, lock: str | None) -> None:
+    root = project(tmp_path)
+    (root / "dvc.lock").unlink()
+    if lock is not None:
+        (root / "dvc.lock").write_text(lock)
+    forget_unlisted(params, root)
+    assert all((root / path).exists() for path in LEFT.values())
