@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from open_clip.transform import image_transform
 from PIL import Image
 
 from text2image.base.store import fingerprint
+from text2image.encoders.embedding import unit_rows
+from text2image.encoders.models.local_dir import without_padding_columns
 from text2image.encoders.preprocessing import fast
-from text2image.encoders.vectors import PREPROCESSING, image_determinants, text_determinants
+from text2image.encoders.vectors import PREPROCESSING, VECTORS, image_determinants, text_determinants
 
 GOLDEN_PREPROCESSING = 2
 GOLDEN_INPUTS = {
@@ -84,6 +87,24 @@ def test_inputs_are_those_of_the_version(way: str, size: str) -> None:
     assert given == (GOLDEN_PREPROCESSING, GOLDEN_INPUTS.get(f"{way}: {size}")), (
         "pixels changed: raise PREPROCESSING and update the golden value"
     )
+
+
+def test_tokens_and_unit_rows_are_those_of_the_version() -> None:
+    padded = torch.tensor([[101, 7, 102, 0, 0], [101, 7, 8, 102, 0]])
+    tokens = without_padding_columns(lambda texts: padded, 0)(["two", "texts"])
+    features = torch.arange(-7, 17, dtype=torch.float32).reshape(4, 6) ** 3 / 7
+    rows = hashlib.sha256(unit_rows(features).tobytes()).hexdigest()[:12]
+    given = (VECTORS, tokens.tolist(), rows)
+    assert given == (1, [[101, 7, 102, 0], [101, 7, 8, 102]], "36271c841541"), (
+        "vectors changed: raise VECTORS and update the golden values"
+    )
+
+
+@pytest.mark.parametrize("about", [image_determinants, text_determinants])
+def test_another_version_of_vectors_is_another_key(about: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = about(CARD, "fp32")
+    monkeypatch.setattr("text2image.encoders.vectors.VECTORS", 2)
+    assert about(CARD, "fp32") == before | {"vectors": 2}
 
 
 def test_what_was_stored_before_stays_valid() -> None:

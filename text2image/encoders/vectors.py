@@ -30,6 +30,10 @@ PREPROCESSING = 2
 """Version of how decoded pixels become a network's input (text2image/encoders/preprocessing.py). Raise it with
 every change of them: tests/encoders/test_golden_inputs.py holds the inputs of each kind of transform."""
 
+VECTORS = 1
+"""Version of how texts become tokens and a network's outputs unit rows. Raise it with every change of them; the same
+test holds both."""
+
 
 def load_card(path: Path) -> Card:
     card: Card = json.loads(path.read_text(encoding="utf-8"))
@@ -42,7 +46,7 @@ def image_determinants(card: Card, precision: str) -> dict[str, Any]:
     Name, tag and files decide the size, crop and normalisation of a model's input, too.
     """
     about = {key: card[key] for key in ("name", "pretrained", "files")}
-    versions = {"preprocessing": PREPROCESSING, **decoding_determinants()}
+    versions = {"preprocessing": PREPROCESSING, **decoding_determinants(), **_vectors_version()}
     return {"kind": "image", **about, "precision": precision, **versions}
 
 
@@ -50,7 +54,11 @@ def text_determinants(card: Card, precision: str) -> dict[str, Any]:
     """Return all that determines a text's vector besides the text."""
     about = {key: card[key] for key in ("name", "pretrained", "files", "context_length")}
     other = {} if precision == "fp32" else {"precision": precision}  # texts of stores from before stay known
-    return {"kind": "text", **about, **other}
+    return {"kind": "text", **about, **other, **_vectors_version()}
+
+
+def _vectors_version() -> dict[str, int]:
+    return {} if VECTORS == 1 else {"vectors": VECTORS}  # vectors of stores from before stay known
 
 
 def text_key(text: str) -> str:
