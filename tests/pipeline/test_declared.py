@@ -36,6 +36,7 @@ if stage.startswith("stages."):
 """
 
 NOT_DATA = (".cache/", ".dvc/", ".git/", ".venv/", "stages/", "text2image/", "params.yaml")
+DVC = ("dvc.yaml", "dvc.lock")  # read by what removes leftovers, never by what makes a result
 IMAGES = "data/images/"  # read through the manifest, which holds their hashes
 MODELS = "data/models/builtin/"  # read through the model's card, which holds their hashes
 
@@ -76,7 +77,7 @@ def test_stages_read_what_they_declare(watched: tuple[Project, set[tuple[str, st
     undeclared = sorted(
         (stage, path)
         for stage, path in read
-        if not path.startswith((*NOT_DATA, IMAGES, MODELS))
+        if not path.startswith((*NOT_DATA, *DVC, IMAGES, MODELS))
         and not is_draft(path)
         and not inside(path, declared(project, stage, "deps") + declared(project, stage, "outs"))
     )
