@@ -73,6 +73,12 @@ def project(finished: Finished, tmp_path: Path) -> Project:
 
 
 @pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep locks and answers out of the repository's cache."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+@pytest.fixture
 def server() -> Iterator[ChatServer]:
     """A server of chat completions, files and batches on loopback."""
     with ChatServer() as running:

@@ -116,14 +116,8 @@ def forget_unlisted(params: Params, root: Path = ARTIFACTS.root) -> None:
     """
     try:
         pipeline, lock = (_read(root / name)["stages"].items() for name in ("dvc.yaml", "dvc.lock"))
-    except (
-        OSError,
-        yaml.YAMLError,
-        AttributeError,
-        KeyError,
-        TypeError,
-    ):  # nothing ran yet, or DVC is writing
-        return
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError):
+        return  # nothing ran yet, or DVC is writing
     defined = {name: outs for stage, entry in pipeline for name, outs in _instances(stage, entry, params)}
     written = {Path(out) for outs in defined.values() for out in outs}
     for name, entry in lock:

@@ -14,11 +14,7 @@ from text2image.formats.texts import query_id
 from text2image.queries.judgements import JudgementRow, read_judgements
 from text2image.queries.judging.pool import PooledQuery, most_suspicious_first
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep locks and answers out of the repository's cache."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

@@ -16,11 +16,7 @@ from text2image.pages.judge.page import MAX_BODY, MAX_SIDE, Page
 from text2image.pages.judge.terminal import judge_in_terminal
 from text2image.queries.judgements import read_judgements
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep locks and answers out of the repository's cache."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import pytest
 import yaml
 
 from tests.project.test_directions import imports
+from tests.support.pipeline import REPOSITORY
 from text2image.labels.protocol.source import SOURCES
-
-REPOSITORY = Path(__file__).parents[2]
 
 CANNOT_CHANGE_A_RESULT = {
     "stages/__init__.py": "starts a stage: reads the command line and params.yaml, tidies up, says errors",

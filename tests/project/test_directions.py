@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.support.pipeline import REPOSITORY
+
 LIBRARY = REPOSITORY / "text2image"
 
 LAYERS = (

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.pipeline import REPOSITORY
 from text2image.artifacts import forget_unlisted
 from text2image.params import Params, load_params
-
-REPOSITORY = Path(__file__).parents[2]
 
 LEFT = {
     "embed_images@gone": "data/embeddings/gone/images.npy",

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
 from text2image.params import load_params
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def changed(tmp_path: Path, key: str, value: Any) -> Path:

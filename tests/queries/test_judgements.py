@@ -10,11 +10,7 @@ from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
 from text2image.queries.judgements import JudgementRow, append_judgements, read_judgements, take_back_last
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep locks and answers out of the repository's cache."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

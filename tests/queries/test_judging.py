@@ -9,11 +9,7 @@ from tests.support.judging import EVIL, HAT, HEADER, POOL, SHOE, session
 from text2image.queries.judgements import read_judgements
 from text2image.queries.judging.pool import PooledQuery, Progress, pool, progress
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep locks and answers out of the repository's cache."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

@@ -22,11 +22,7 @@ from text2image.queries.judgements import JudgementRow, read_judgements
 from text2image.queries.judging.model import judge_by_model, judge_determinants, judge_settings, model_judge
 from text2image.queries.judging.session import Session
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep locks and answers out of the repository's cache."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
