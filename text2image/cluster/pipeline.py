@@ -9,7 +9,8 @@ a missing model) comes back as a result that says so, since Ray would take an ex
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,10 +72,12 @@ def map_images(
             f"ray: {len(images)} images in {len(chunks)} tasks for {pool.actors} workers, {len(machines)} machines"
         )
         try:
-            for outcome in outcomes(start, chunks, pool, runtime):
-                yield outcome.results
-                if outcome.error:
-                    raise InputError(_sentence(outcome, ray.nodes()))
+            # Closed before the connection: a thread of Ray's that asked after it would end the whole process.
+            with closing(outcomes(start, chunks, pool, runtime)) as coming:
+                for outcome in coming:
+                    yield outcome.results
+                    if outcome.error:
+                        raise InputError(_sentence(outcome, ray.nodes()))
         except InputError:
             raise
         except Exception as error:  # Ray's own, of several modules: what fails in a worker is an outcome
@@ -130,7 +133,7 @@ def cut(images: Sequence[ImageFile], size: int) -> list[list[ImageFile]]:
 
 def outcomes(
     start: Start, chunks: Sequence[Sequence[ImageFile]], pool: Pool, runtime: Runtime
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Run the pipeline and yield what workers make of each chunk."""
     import pyarrow as pa
     import ray.data
