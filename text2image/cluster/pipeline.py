@@ -62,9 +62,7 @@ def map_images(
         import ray
 
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        on_cpu, on_gpu = most
-        if not wants_gpus(runtime, machines):
-            on_gpu = None
+        on_cpu, on_gpu = most if wants_gpus(runtime, machines) else (most[0], None)
         pool = choose_pool(machines, runtime.ray.actors, on_gpus=on_gpu is not None)
         fair = max(1, len(images) // (pool.actors * TASKS_AN_ACTOR))
         chunks = cut(images, runtime.ray.images_per_task or min(on_gpu or on_cpu, fair))
