@@ -12,7 +12,6 @@ what start-up varies by. Then, in one run:
   1 % costs beyond that, in both together, is set against the first embedding beyond start-up.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ import psutil
 from PIL import Image
 
 from benchmarks.table import Row, against, at_most, reference, report, require, within
-from tests.support.pipeline import Project, new_project
+from tests.support.pipeline import Project, new_project, tiny_model
 
 QUERIES = 10_000
 REPEATS = 3  # the best counts, since others may compute
@@ -119,23 +118,6 @@ def caption(number: int) -> str:
     return f"{' '.join(words)} {number}"
 
 
-def tiny_model(folder: Path) -> None:
-    """Write an open_clip checkpoint directory with random weights: two towers of one layer, 512 wide."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
-    torch.manual_seed(0)
-    config = {
-        "embed_dim": 512,
-        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16, "head_width": 16},
-        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1},
-    }
-    folder.mkdir()
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
-    save_file(open_clip.CLIP(**config).state_dict(), folder / "open_clip_model.safetensors")
-
-
 def make_project(root: Path, images: int, model: str) -> Project:
     """Return a project with so many images that DVC has not seen."""
     project = new_project(root, sources=["human"])
@@ -146,7 +128,7 @@ def make_project(root: Path, images: int, model: str) -> Project:
     (root / "labels.csv").write_text("path,text\n" + "".join(rows))
     project.set(embed__models=[model])
     if model == "tiny":
-        tiny_model(root / "tiny")
+        tiny_model(root / "tiny", dimension=512, image_width=64, text_width=64)
         described = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
         project.set(models__tiny=described)
     return project

@@ -134,17 +134,23 @@ def add_photographs(project: Project, numbers: range) -> dict[str, str]:
     return texts
 
 
-def tiny_model(folder: Path) -> None:
-    """Write an open_clip checkpoint directory with random weights."""
+def tiny_model(folder: Path, *, dimension: int = 16, image_width: int = 32, text_width: int = 16) -> None:
+    """Write an open_clip checkpoint directory with random weights: two towers of one layer, so wide."""
     import open_clip
     import torch
     from safetensors.torch import save_file
 
     torch.manual_seed(0)
     config = {
-        "embed_dim": 16,
-        "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16},
-        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 1, "layers": 1},
+        "embed_dim": dimension,
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 1,
+            "width": image_width,
+            "patch_size": 16,
+            "head_width": 16,
+        },
+        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": text_width, "heads": 1, "layers": 1},
     }
     folder.mkdir()
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
