@@ -124,6 +124,8 @@ def test_budget_stops_before_it_is_exceeded_and_goes_on(
     assert "15 of 40 images not labelled yet" in said
     assert "about 0.90 USD, 1.50 USD spent" in said
     workplace.set(budget_usd=None, max_images=30)
+    workplace.estimate()
+    assert "5 of 30 images not labelled yet" in capsys.readouterr().out
     workplace.run()
     assert len(server.finished) == 30
     assert [int(image, 16) for image in workplace.labels()] == list(range(30))

@@ -61,5 +61,6 @@ def estimate(name: str, source: LabelSource, images: Sequence[ImageFile]) -> str
     """Say in a few lines what labelling the images would cost."""
     if not isinstance(source, PaidSource):
         return f"label {name}: costs nothing but time"
+    images = images[: source.max_images]
     with Store(store_kind(name), all_determinants(source)) as store:
         return source.estimate(images, stored_answers(store, images))
