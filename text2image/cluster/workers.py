@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,11 @@ class SourceOnCluster(ComputedSource):
         self._source.fetch()
 
     def determinants(self) -> dict[str, Any]:
+        return self._determinants
+
+    @cached_property
+    def _determinants(self) -> dict[str, Any]:
+        """Hash the model's files once, after :meth:`fetch`."""
         return self._source.determinants()
 
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
@@ -81,7 +86,7 @@ class SourceOnCluster(ComputedSource):
 
     def load(self, runtime: Runtime) -> Ask:
         """Return what sends images to the workers; each loads the model with the first that it gets."""
-        start = partial(labeller, self._name, self.settings, all_determinants(self._source))
+        start = partial(labeller, self._name, self.settings, all_determinants(self))
 
         def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
             for chunk in map_images(start, images, runtime, self.task_size):
