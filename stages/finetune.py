@@ -5,13 +5,12 @@ validation part, and is measured on the test part. The result, data/tuned/NAME, 
 a model like any other. A killed run goes on where it was; one that nothing changed is not trained again.
 """
 
-import json
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.collection.manifest import read_gallery, read_groups
 from text2image.encoders.settings import Model
+from text2image.encoders.vectors import load_card
 from text2image.formats.files import rounded, write_json
 from text2image.formats.tables import write_csv
 from text2image.params import Params
@@ -32,7 +31,7 @@ def main(params: Params, name: str) -> None:
     group_of = read_groups(ARTIFACTS.catalog)
     split = read_split(ARTIFACTS.split(name), group_of)
     images = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
-    base_card = json.loads(ARTIFACTS.base_card(name).read_text(encoding="utf-8"))
+    base_card = load_card(ARTIFACTS.base_card(name))
     checkpoint = Checkpoint(name, determinants(base_card, settings, split, device))
     plots, folder = ARTIFACTS.finetune_plots(name), ARTIFACTS.tuned_model(name)
     with live_log(plots / "live") as log:

@@ -26,10 +26,7 @@ def main(params: Params, source: str) -> None:
             f"expected at least one label from source '{source}' (params keys label.sources and label.{source}), "
             f"found none for {len(images)} images ({figures['without_label']})"
         )
-    rows = [
-        (image_id, text, "" if confidence is None else confidence) for image_id, text, confidence in labels
-    ]
-    write_csv(ARTIFACTS.labels(source), Label._fields, rows)
+    write_csv(ARTIFACTS.labels(source), Label._fields, labels)
     write_csv(ARTIFACTS.without_label(source), NoLabel._fields, labelling.unlabelled)
     write_csv(ARTIFACTS.words(source), ("image_id", "words"), labelling.words)
     write_queries(ARTIFACTS.queries(source), queries)
