@@ -28,11 +28,11 @@ def main(params: Params) -> None:
     settings, models, sources = params.evaluate, params.embed.models, params.label.sources
     tuned, results = params.tuned_models(), tables.AllResults()
     group_of, n_images = read_groups(ARTIFACTS.catalog), len(read_searched(ARTIFACTS.searched).image_ids)
+    splits = {run: read_split(ARTIFACTS.split(run), group_of) for run in params.tuned_runs()}
     for model, source in product(models, sources):
         ranks = tables.read_ranks(ARTIFACTS.ranks(model, source))
         if model in tuned:
-            split = read_split(ARTIFACTS.split(tuned[model]), group_of)
-            tables.refuse_leaks(ranks, model, split, settings.part)
+            tables.refuse_leaks(ranks, model, splits[tuned[model]], settings.part)
         results[model, source] = tables.make_results(ranks, group_of, n_images)
         tables.write_results(ARTIFACTS.results(model, source), results[model, source])
     cards = {model: json.loads(ARTIFACTS.card(model).read_text("utf-8")) for model in models}
