@@ -58,9 +58,11 @@ def compare_sources(sources: Mapping[str, Source], images: Mapping[str, Vectors]
         sources: by name.
         images: by model, the unit rows of the gallery.
     """
+    rows = {name: dict(one.pairs.groupby("image_id")["row"].unique()) for name, one in sources.items()}
+    texts = {model: {name: one.texts[model] for name, one in sources.items()} for model in images}
     return {
         "sources": {name: summarise_source(source, images) for name, source in sources.items()},
-        "agreement": {model: similarities(sources, model) for model in images},
+        "agreement": {model: similarities(rows, texts[model]) for model in images},
     }
 
 
@@ -100,12 +102,17 @@ def clip_scores(images: Vectors, texts: Vectors) -> Floats:
     return scores
 
 
-def similarities(sources: Mapping[str, Source], model: str) -> dict[str, dict[str, Any]]:
-    """Return :func:`text_similarity` of each pair of sources under one model's text tower."""
-    rows = {name: dict(one.pairs.groupby("image_id")["row"].unique()) for name, one in sources.items()}
+def similarities(
+    rows: Mapping[str, Mapping[str, Sequence[int]]], texts: Mapping[str, Vectors]
+) -> dict[str, dict[str, Any]]:
+    """Return :func:`text_similarity` of each pair of sources under one model's text tower.
+
+    Args:
+        rows: by source, ``{image_id: rows of its texts}``.
+        texts: by source, the unit rows of its query file.
+    """
     return {
-        f"{a} ~ {b}": text_similarity(rows[a], rows[b], sources[a].texts[model], sources[b].texts[model])
-        for a, b in combinations(sources, 2)
+        f"{a} ~ {b}": text_similarity(rows[a], rows[b], texts[a], texts[b]) for a, b in combinations(rows, 2)
     }
 
 
