@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from text2image.base.console import InputError
+
 if TYPE_CHECKING:
     from text2image.params import Params
 
@@ -104,6 +106,13 @@ class Artifacts:
 
 ARTIFACTS = Artifacts()
 """The files of the project in the working directory."""
+
+
+def existing(path: Path) -> Path:
+    """Return the path of a file that the pipeline writes; an InputError says if it is not there."""
+    if not path.is_file():
+        raise InputError(f"expected {path}, found no such file; run `dvc repro`")
+    return path
 
 
 def forget_unlisted(params: Params, root: Path = ARTIFACTS.root) -> None:

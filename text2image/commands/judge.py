@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from text2image.artifacts import ARTIFACTS
+from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.console import InputError, Parser, one_line, run, say
 from text2image.collection.manifest import read_gallery
 from text2image.formats.tables import read_csv
@@ -34,10 +34,10 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
     Raises:
         InputError: something that it is made from is missing, or of another gallery.
     """
-    qrels = read_qrels(_existing(ARTIFACTS.qrels(source)))
-    texts = read_queries(_existing(ARTIFACTS.queries(source)))
+    qrels = read_qrels(existing(ARTIFACTS.qrels(source)))
+    texts = read_queries(existing(ARTIFACTS.queries(source)))
     depth = params.judge.depth
-    runs = [read_run(_existing(ARTIFACTS.run(model, source)), depth=depth) for model in params.embed.models]
+    runs = [read_run(existing(ARTIFACTS.run(model, source)), depth=depth) for model in params.embed.models]
     labelled = {query.query_id: query.relevant for query in read_label_queries(ARTIFACTS.labels(source))}
     asked = {query: text for query, text in texts.items() if query in qrels}
     pooled = pool(asked, [qrels, labelled], runs, depth)
@@ -48,12 +48,6 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
             f"found {one_line(min(strangers))}; run `dvc repro`"
         )
     return most_suspicious_first(pooled, read_suspicion(ARTIFACTS.audit(source)))
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise InputError(f"expected {path}, found no such file; run `dvc repro`")
-    return path
 
 
 def read_suspicion(path: Path) -> dict[str, float]:

@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from text2image.artifacts import ARTIFACTS
-from text2image.base.console import InputError
+from text2image.artifacts import ARTIFACTS, existing
 from text2image.formats.tables import Row, read_csv
 from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries
@@ -65,14 +64,12 @@ class Annotations:
         self._near = near_duplicates_of(group_of)
 
     def _read_source(self, source: str) -> None:
-        for path in (ARTIFACTS.qrels(source), ARTIFACTS.queries(source)):
-            if not path.is_file():
-                raise InputError(f"expected {path}, found no such file; run `dvc repro`")
+        relevance = read_qrels(existing(ARTIFACTS.qrels(source)))
+        texts = read_queries(existing(ARTIFACTS.queries(source)))
         rows = read_csv(ARTIFACTS.labels(source), ["image_id", "text", "confidence"])
         for row in rows:
             label = ImageLabel(source, row["text"], row["confidence"])
             self.labels[row["image_id"]].append(label)
-        relevance, texts = read_qrels(ARTIFACTS.qrels(source)), read_queries(ARTIFACTS.queries(source))
         left_out = read_csv(ARTIFACTS.left_out(source), ["query_id", "reason"])
         reasons = {row["query_id"]: row["reason"] for row in left_out}
         for query in make_queries((row["image_id"], row["text"]) for row in rows):

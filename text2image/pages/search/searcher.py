@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from text2image.artifacts import ARTIFACTS
+from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError, one_line
 from text2image.collection.locations import location
@@ -48,14 +48,12 @@ class Searcher:
                 "expected a model of embed.models in params.yaml after --model "
                 f"({', '.join(params.embed.models)}), found '{one_line(self.name)}'"
             )
-        vectors, card = ARTIFACTS.image_vectors(self.name), ARTIFACTS.card(self.name)
-        for path in (ARTIFACTS.manifest, card, vectors):
-            if not path.is_file():
-                raise InputError(f"expected {path}, found no such file; run `dvc repro`")
+        files = ARTIFACTS.manifest, ARTIFACTS.card(self.name), ARTIFACTS.image_vectors(self.name)
+        manifest, card, vectors = map(existing, files)
         self._encoder = QueryEncoder(self.name, load_card(card), params)
         self.root = location(params.data.images)
         self.path_of: dict[str, str] = {}
-        for entry in read_manifest(ARTIFACTS.manifest):  # as `gallery` does it, without the cost of its paths
+        for entry in read_manifest(manifest):  # as `gallery` does it, without the cost of its paths
             self.path_of.setdefault(entry.image_id, entry.path)
         self.image_ids = list(self.path_of)
         self._images = self._read_vectors(vectors)
