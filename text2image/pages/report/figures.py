@@ -16,18 +16,18 @@ def number(value: object) -> float | None:
     return float(value) if is_number else None  # type: ignore[arg-type]
 
 
-def figure(value: object, digits: int = 2, unit: str = "") -> str:
-    """Return a number with its unit; a dash where it is unknown, no decimals where it is whole."""
+def figure(value: object, digits: int = 2) -> str:
+    """Return a number; a dash where it is unknown, no decimals where it is whole."""
     finite = number(value)
     if finite is None:
         return UNKNOWN
-    return f"{finite:,.0f}{unit}" if isinstance(value, int) else f"{finite:.{digits}f}{unit}"
+    return f"{finite:,.0f}" if isinstance(value, int) else f"{finite:.{digits}f}"
 
 
-def percent(value: object, digits: int = 0) -> str:
+def percent(value: object) -> str:
     """Return a share as per cent; a dash where it is unknown."""
     share = number(value)
-    return UNKNOWN if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+    return UNKNOWN if share is None else f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def known_measure(text: str) -> Measure | None:
