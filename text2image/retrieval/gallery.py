@@ -7,15 +7,14 @@ forgotten: what :mod:`text2image.retrieval.counting` cannot decide by the produc
 has queries of its own.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from text2image.base.arrays import Integers, Vectors
+from text2image.base.parallel import in_threads, thread_count
 from text2image.retrieval.counting import EMPTY, Best, BestIrrelevant, RankCounter
 from text2image.retrieval.ranking import check_shapes
 from text2image.retrieval.scores import error_bound, from_keys
@@ -72,7 +71,7 @@ def rank_gallery(
     """
     check_shapes(queries, images)
     images, bound, k = np.asarray(images), error_bound(queries, images), min(k, len(images))
-    threads, image_block = max(1, threads or os.cpu_count() or 1), max(image_block, 2 * k)
+    threads, image_block = thread_count(threads), max(image_block, 2 * k)
     query_block = max(1, min(query_block, -(-len(queries) // threads), 2**30 // (128 * image_block)))
 
     def rank_block(start: int) -> Ranking:
@@ -82,17 +81,8 @@ def rank_gallery(
         ranking = _rank_block(queries[block], images, *own, k, bound, image_block)
         return ranking._replace(queries=block, pairs=pairs)
 
-    yield from _in_threads(rank_block, range(0, len(queries), query_block), threads)
-
-
-def _in_threads(work: Callable[[int], Ranking], starts: range, threads: int) -> Iterator[Ranking]:
-    """Yield ``work`` of each start, in order; with several, each thread multiplies alone."""
-    with threadpool_limits(1 if len(starts) > 1 else None, "blas"):
-        pool = ThreadPoolExecutor(threads)
-        try:
-            yield from pool.map(work, starts)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with threadpool_limits(1 if query_block < len(queries) else None, "blas"):  # threads multiply alone
+        yield from in_threads(rank_block, range(0, len(queries), query_block), threads)
 
 
 def _rank_block(
