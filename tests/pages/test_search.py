@@ -18,6 +18,7 @@ from text2image.pages.search.searcher import RankedImage, image_path
 from text2image.pages.search.service import VIEW
 from text2image.queries.judgements import JudgementRow
 from text2image.retrieval.ranking import top_k
+from text2image.retrieval.scores import sort_keys
 
 
 def test_only_files_are_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,10 +49,10 @@ def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(tmp_path: Path) -
 def test_places_are_exact_ranks_of_the_whole_gallery() -> None:
     rng = np.random.default_rng(3)
     scores = rng.integers(0, 9, 60).astype(np.float32)  # many ties
-    image_ids = [f"{number:03}" for number in range(60)]
+    image_ids, keys = [f"{number:03}" for number in range(60)], sort_keys(scores, np.arange(60))
     order = list(top_k(scores[None], 60)[0])
     group = ["007", "031", "059", "absent"]
-    found = rank_group(group, scores, image_ids)
+    found = rank_group(group, keys, image_ids)
     assert found.total == 3
     assert [image.image_id for image in found.shown] == sorted(
         group[:3], key=lambda image: order.index(int(image))
@@ -59,10 +60,10 @@ def test_places_are_exact_ranks_of_the_whole_gallery() -> None:
     for image in found.shown:
         assert image.rank == order.index(int(image.image_id)) + 1
         assert image.score == scores[int(image.image_id)]
-    many = rank_group(image_ids, scores, image_ids)
+    many = rank_group(image_ids, keys, image_ids)
     assert (len(many.shown), many.total) == (SHOWN, 60)
     assert [image.rank for image in many.shown] == list(range(1, SHOWN + 1))
-    assert rank_group([], scores, image_ids) == ([], 0)
+    assert rank_group([], keys, image_ids) == ([], 0)
 
 
 @pytest.fixture(name="annotations")
@@ -117,7 +118,8 @@ def explain(annotations: Annotations, text: str, judgements: list[JudgementRow])
         "y": np.array([0.1, 0.2, 0.3, 0.4], np.float32),
     }
     queries = annotations.queries_of(text)
-    explainer = Explainer(annotations, queries, judgements_of(text, judgements), list("abcd"), scores)
+    keys = {model: sort_keys(line, np.arange(4)) for model, line in scores.items()}
+    explainer = Explainer(annotations, queries, judgements_of(text, judgements), list("abcd"), keys)
     ranked = [RankedImage(rank, 0.5 - rank / 10, image) for rank, image in enumerate("abcd", start=1)]
     results = explainer.explain("x", ranked)
     assert [image.image_id for image in results.expected.shown] == [*"abc"][: results.expected.total]

@@ -80,10 +80,23 @@ def ranks(scores: Vectors, rows: Integers, columns: Integers) -> Integers:
     """
     every = np.arange(scores.shape[1])
     result = np.empty(len(rows), dtype=np.int64)
-    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        keys = sort_keys(scores[row], every)
-        result[i] = 1 + np.count_nonzero(keys > keys[column])
+    for row in np.unique(rows):
+        own = np.flatnonzero(rows == row)
+        result[own] = ranks_by_keys(sort_keys(scores[row], every), columns[own])
     return result
+
+
+def ranks_by_keys(keys: Integers, columns: Integers) -> Integers:
+    """Return the exact rank of each of ``columns`` in a gallery with these sort keys.
+
+    Args:
+        keys: ``(n_images,)`` int64, of one query: :func:`text2image.retrieval.scores.sort_keys`.
+        columns: ``(n,)`` integers.
+
+    Returns:
+        ``(n,)`` int64 in [1, n_images].
+    """
+    return np.array([1 + np.count_nonzero(keys > key) for key in keys[columns]], dtype=np.int64)
 
 
 def top_k(scores: Vectors, k: int) -> Integers:

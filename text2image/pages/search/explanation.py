@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from text2image.base.arrays import Vectors
+from text2image.base.arrays import Integers
 from text2image.formats.tables import Row
 from text2image.formats.texts import normalise_text, query_id
 from text2image.pages.search.annotations import Annotations, ImageLabel, SourceQuery
 from text2image.pages.search.searcher import RankedImage
 from text2image.queries.judgements import JudgementRow
-from text2image.retrieval.ranking import ranks, top_k
+from text2image.retrieval.ranking import ranks_by_keys
+from text2image.retrieval.scores import from_keys
 
 SHOWN = 12  # pictures of a group; the rest is counted
 
@@ -56,24 +57,22 @@ class ModelResults(NamedTuple):
     expected: RankedGroup
 
 
-def rank_group(images: Iterable[str], scores: Vectors, image_ids: Sequence[str]) -> RankedGroup:
+def rank_group(images: Iterable[str], keys: Integers, image_ids: Sequence[str]) -> RankedGroup:
     """Return where images stand: exact ranks over the whole gallery, by its one tie rule.
 
     Args:
         images: any images; those that are not in the gallery are left out.
-        scores: ``(n_images,)`` float32.
+        keys: ``(n_images,)`` int64, the sort keys of their scores (:func:`text2image.retrieval.scores.sort_keys`).
         image_ids: the gallery, sorted.
     """
     places = ((bisect_left(image_ids, image), image) for image in set(images))
     in_gallery = [place for place, image in places if image_ids[place : place + 1] == [image]]
-    columns = np.array(sorted(in_gallery), np.int64)
-    best = columns[top_k(scores[None, columns], SHOWN)[0]] if len(columns) else columns
-    best_ranks = ranks(scores[None], np.zeros(len(best), np.int64), best)
+    scores, columns = from_keys(np.sort(keys[in_gallery])[::-1][:SHOWN])
     shown = [
-        RankedImage(int(rank), float(scores[column]), image_ids[column])
-        for column, rank in zip(best, best_ranks, strict=True)
+        RankedImage(int(rank), float(score), image_ids[column])
+        for rank, score, column in zip(ranks_by_keys(keys, columns), scores, columns, strict=True)
     ]
-    return RankedGroup(shown, len(columns))
+    return RankedGroup(shown, len(in_gallery))
 
 
 class Explainer(NamedTuple):
@@ -84,14 +83,14 @@ class Explainer(NamedTuple):
         queries: the label sources' queries that the query is.
         judgements: ``{image_id: judgements for the query}``.
         image_ids: the gallery, sorted.
-        scores: ``{model: (n_images,) float32}`` of all models that are compared.
+        keys: ``{model: (n_images,) int64}``, the sort keys of the scores under all models that are compared.
     """
 
     annotations: Annotations
     queries: Sequence[SourceQuery]
     judgements: Mapping[str, Sequence[JudgementRow]]
     image_ids: Sequence[str]
-    scores: Mapping[str, Vectors]
+    keys: Mapping[str, Integers]
 
     def explain(self, model: str, results: Iterable[RankedImage]) -> ModelResults:
         """Return the best images under ``model`` with all that is known of them.
@@ -99,14 +98,14 @@ class Explainer(NamedTuple):
         A query should find the images that are counted as relevant, and those that carry its text.
         """
         expected = {image for query in self.queries for image in (*query.grades, *query.labelled)}
-        group = rank_group(expected, self.scores[model], self.image_ids)
+        group = rank_group(expected, self.keys[model], self.image_ids)
         return ModelResults(model, [self._explain_image(model, ranked) for ranked in results], group)
 
     def _explain_image(self, model: str, ranked: RankedImage) -> ExplainedImage:
         image = ranked.image_id
         other_ranks = {
-            other: rank_group([image], scores, self.image_ids).shown[0].rank
-            for other, scores in self.scores.items()
+            other: rank_group([image], keys, self.image_ids).shown[0].rank
+            for other, keys in self.keys.items()
             if other != model
         }
         asked = {(query.source, query_id(query.text)) for query in self.queries}
@@ -119,7 +118,7 @@ class Explainer(NamedTuple):
             any(image in query.grades for query in self.queries),
             [self._relevance(image, query) for query in self.queries],
             [(label, (label.source, query_id(normalise_text(label.text))) in asked) for label in labels],
-            rank_group(near, self.scores[model], self.image_ids),
+            rank_group(near, self.keys[model], self.image_ids),
             self.judgements.get(image, ()),
         )
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from text2image.artifacts import ARTIFACTS
 from text2image.base.arrays import Vectors
 from text2image.base.console import InputError
@@ -27,6 +29,7 @@ from text2image.pages.templates import TEMPLATES
 from text2image.params import Params
 from text2image.queries.judgements import append_judgements, read_if_any
 from text2image.queries.judging.session import GRADES
+from text2image.retrieval.scores import sort_keys
 
 TEXT_CHARACTERS = 500
 PREVIEW_SIDE = 160  # pixels
@@ -100,7 +103,9 @@ class SearchService:
         queries = self.annotations.queries_of(text) if text else []
         judgements = judgements_of(text, read_if_any(ARTIFACTS.judgements)) if text else {}
         scores = {model: self._scores(model, query) for model in models}
-        explainer = Explainer(self.annotations, queries, judgements, list(self.files), scores)
+        image_ids = self.searcher(models[0]).image_ids
+        keys = {model: sort_keys(line, np.arange(len(line))) for model, line in scores.items()}
+        explainer = Explainer(self.annotations, queries, judgements, image_ids, keys)
         results = [
             explainer.explain(model, self.searcher(model).best(scores[model], wanted)) for model in models
         ]
