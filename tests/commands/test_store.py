@@ -1,13 +1,12 @@
 """`t2i store`: what is in the store, and what may go."""
 
-import sys
 from typing import Any
 
 import pytest
 
-import text2image.commands.store
 from tests.support.workplace import Workplace
 from text2image.base.store import Store, spaces
+from text2image.commands.store import main
 from text2image.encoders.vectors import image_determinants
 from text2image.formats.files import write_json
 from text2image.labels.imagenet.source import Source as ImagenetSource
@@ -40,40 +39,35 @@ def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workpla
     return workplace
 
 
-def run_store(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["store", *arguments])
-    text2image.commands.store.main()
-
-
 def kinds(workplace: Workplace) -> list[str]:
     return [space.kind for space in spaces(workplace.root / ".cache")]
 
 
 def test_prune_deletes_what_no_current_model_uses(
-    stocked: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stocked: Workplace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = kinds(stocked)
-    run_store(monkeypatch)
+    main([])
     shown = capsys.readouterr().out
     assert (shown.count(": in use,"), shown.count(": not in use,")) == (3, 3)
     assert "prompt An older prompt." in shown and "6 spaces" in shown
-    run_store(monkeypatch, "prune")
+    main(["prune"])
     said = capsys.readouterr()
     assert kinds(stocked) == before
     assert "2 spaces with" in said.out and "--yes" in said.out
     assert "was paid for and stays (1 answers" in said.err
-    run_store(monkeypatch, "prune", "--yes")
+    main(["prune", "--yes"])
     assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai", "labels/openai"]
-    run_store(monkeypatch, "prune", "--yes", "--paid")
+    main(["prune", "--yes", "--paid"])
     assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai"]
 
 
 def test_prune_leaves_what_it_cannot_tell_and_what_is_open(
-    stocked: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stocked: Workplace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (stocked.root / "data" / "models" / "builtin.json").unlink()
     with Store("labels/ocr", {"rapidocr": "0"}):
-        run_store(monkeypatch, "prune", "--yes")
+        main(["prune", "--yes"])
     said = capsys.readouterr().err
     assert "model 'builtin' has no card yet" in said and "in use by another process" in said
     assert kinds(stocked).count("embeddings") == 2 and "labels/ocr" in kinds(stocked)

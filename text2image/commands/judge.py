@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from text2image.artifacts import ARTIFACTS, existing
-from text2image.base.console import InputError, Parser, one_line, run, say
+from text2image.base.console import InputError, Parser, one_line, say
 from text2image.collection.manifest import read_gallery
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import normalise_text, query_id
@@ -94,7 +94,7 @@ def summary(source: str, rows: Sequence[JudgementRow]) -> str:
     return f"{text}; agreement on the {both} judged by both (Cohen's kappa, quadratic weights): {agreed}"
 
 
-def arguments(argv: Sequence[str] | None) -> Namespace:
+def arguments(argv: Sequence[str]) -> Namespace:
     """Read the command line."""
     parser = Parser("t2i judge", description="Grade what was found for the queries of a source.")
     parser.add_argument("source", help="one of label.sources in params.yaml")
@@ -113,7 +113,7 @@ def arguments(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str]) -> None:
     options, params = arguments(argv), load_params()
     if options.source not in params.label.sources:
         raise InputError(
@@ -139,7 +139,3 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             judge_on_page(session, files, options.host, options.port)
     say(summary(options.source, read_if_any(ARTIFACTS.judgements)))
-
-
-if __name__ == "__main__":
-    run(main)

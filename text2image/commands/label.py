@@ -6,14 +6,14 @@ The labelling itself is a stage: ``dvc repro label@SOURCE``.
 from collections.abc import Sequence
 
 from text2image.artifacts import ARTIFACTS
-from text2image.base.console import Parser, run
+from text2image.base.console import Parser
 from text2image.collection.manifest import read_gallery
 from text2image.labels.protocol.answers import estimate
 from text2image.labels.protocol.source import SOURCES, load_source
 from text2image.params import load_params
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str]) -> None:
     """Print how many images a source has not labelled yet, and about what they would cost."""
     parser = Parser("t2i label", description="Say what labelling by a source would cost.")
     parser.add_argument("source", choices=SOURCES, metavar="SOURCE", help=f"one of {', '.join(SOURCES)}")
@@ -22,7 +22,3 @@ def main(argv: Sequence[str] | None = None) -> None:
     params = load_params()
     images = read_gallery(ARTIFACTS.manifest, params.data.images)
     print(estimate(name, load_source(name, params.label.settings(name)), images))
-
-
-if __name__ == "__main__":
-    run(main)

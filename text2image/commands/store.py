@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from text2image.artifacts import ARTIFACTS
-from text2image.base.console import InputError, Parser, one_line, run, say
+from text2image.base.console import InputError, Parser, one_line, say
 from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
 from text2image.collection.facts import determinants as catalog_determinants
 from text2image.collection.locations import location
@@ -126,7 +126,7 @@ def prune(found: Sequence[Space], use: Use, *, yes: bool, paid: bool) -> None:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str]) -> None:
     parser = Parser("t2i store", description="Look at and tidy up the store of costly results.")
     parser.add_argument("what", nargs="?", choices=["show", "prune"], default="show")
     parser.add_argument("--yes", action="store_true", help="delete what prune names")
@@ -137,7 +137,3 @@ def main(argv: Sequence[str] | None = None) -> None:
         prune(found, use, yes=options.yes, paid=options.paid)
     else:
         show(found, use)
-
-
-if __name__ == "__main__":
-    run(main)
