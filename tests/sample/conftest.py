@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.sample.files import CUTOUTS
 from text2image.sample.cutouts import Cutout, read_cutouts
-
-CUTOUTS = Path(__file__).parents[2] / "sample" / "cutouts"
 
 
 @pytest.fixture(scope="module")

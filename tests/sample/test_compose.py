@@ -7,20 +7,11 @@ import imagehash
 import pytest
 from PIL import Image
 
-from text2image.formats.tables import read_csv
+from tests.sample.files import CUTOUTS, contents, read_table
 from text2image.sample.compose import Truth, write_sample
 from text2image.sample.layouts import SIZES
 
-CUTOUTS = Path(__file__).parents[2] / "sample" / "cutouts"
 CAMPAIGNS = 10
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    return read_csv(path, [])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("?/*")}
 
 
 @pytest.fixture(scope="module")

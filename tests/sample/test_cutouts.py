@@ -6,20 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.sample.files import CUTOUTS, contents, read_table
 from text2image.base.console import InputError
-from text2image.formats.tables import read_csv
 from text2image.sample.compose import write_sample
 from text2image.sample.cutouts import Cutout, read_cutouts
-
-CUTOUTS = Path(__file__).parents[2] / "sample" / "cutouts"
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    return read_csv(path, [])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("?/*")}
 
 
 class TestCutouts:
