@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from text2image.evaluation.examples import (
-    Picture,
     choose_examples,
     extreme_queries,
     most_instructive,
@@ -12,7 +11,6 @@ from text2image.evaluation.examples import (
 )
 from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results
-from text2image.pages.sheets.examples import COLUMNS
 
 
 def queries(*ranks: int, clusters: str = "0012", irrelevant: float = 0.25) -> pd.DataFrame:
@@ -35,10 +33,6 @@ def queries(*ranks: int, clusters: str = "0012", irrelevant: float = 0.25) -> pd
 def results(table: pd.DataFrame) -> Results:
     none = np.zeros(0, dtype=np.int64)
     return Results(table, RankedQueries(none, none, none, 9, none))
-
-
-def test_the_sheets_draw_these_columns() -> None:
-    assert Picture._fields == COLUMNS
 
 
 def test_the_best_and_the_worst_one_a_cluster() -> None:
