@@ -5,12 +5,12 @@ coefficients hold the blocks' values exactly, so that every JPEG library gives t
 """
 
 import hashlib
-import io
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from tests.support.pictures import encoded
 from text2image.collection.images import DECODING, decode, decoding_determinants
 
 GOLDEN_DECODING = 1
@@ -61,12 +61,6 @@ def blocks(channels: int) -> np.ndarray:
     return np.kron(ramp(2, 3, channels), np.ones((8, 8, 1), dtype=np.uint8))
 
 
-def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def files() -> dict[str, bytes]:
     colour, alpha = Image.fromarray(ramp(5, 7, 3)), Image.fromarray(ramp(5, 7, 4))
     grey, grey_alpha = Image.fromarray(ramp(5, 7, 1)[..., 0]), Image.fromarray(ramp(5, 7, 2), "LA")
@@ -78,31 +72,31 @@ def files() -> dict[str, bytes]:
     for orientation in range(2, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
-        turned[f"jpeg, exif orientation {orientation}"] = saved(
+        turned[f"jpeg, exif orientation {orientation}"] = encoded(
             Image.fromarray(blocks(1)[..., 0]), "JPEG", quality=100, exif=exif
         )
-        turned[f"png, exif orientation {orientation}"] = saved(colour, exif=exif)
+        turned[f"png, exif orientation {orientation}"] = encoded(colour, exif=exif)
     return turned | {
-        "colour": saved(colour),
-        "alpha": saved(alpha),
-        "alpha, webp": saved(alpha, "WEBP", lossless=True, exact=True),
-        "one transparent colour": saved(colour, transparency=tuple(ramp(5, 7, 3)[1, 2].tolist())),
-        "palette": saved(palette),
-        "palette, one transparent": saved(palette, transparency=2),
-        "palette, half transparent": saved(palette, transparency=bytes([255, 128, 0, 30])),
-        "16 bits": saved(deep),
-        "16 bits, tiff": saved(deep, "TIFF"),
-        "32 bits, tiff": saved(
+        "colour": encoded(colour),
+        "alpha": encoded(alpha),
+        "alpha, webp": encoded(alpha, "WEBP", lossless=True, exact=True),
+        "one transparent colour": encoded(colour, transparency=tuple(ramp(5, 7, 3)[1, 2].tolist())),
+        "palette": encoded(palette),
+        "palette, one transparent": encoded(palette, transparency=2),
+        "palette, half transparent": encoded(palette, transparency=bytes([255, 128, 0, 30])),
+        "16 bits": encoded(deep),
+        "16 bits, tiff": encoded(deep, "TIFF"),
+        "32 bits, tiff": encoded(
             Image.fromarray((np.arange(35).reshape(5, 7) * 1873).astype(np.int32)), "TIFF"
         ),
-        "cmyk, tiff": saved(Image.fromarray(ramp(5, 7, 4), "CMYK"), "TIFF"),
-        "cmyk, jpeg": saved(Image.fromarray(blocks(4), "CMYK"), "JPEG", quality=100, subsampling=0),
-        "grey": saved(grey),
-        "grey with a profile": saved(grey, icc_profile=profile),
-        "colour with a profile": saved(colour, icc_profile=profile),
-        "grey and alpha": saved(grey_alpha),
-        "one bit": saved(Image.fromarray(ramp(5, 7, 1)[..., 0] > 125)),
-        "first frame of a gif": saved(
+        "cmyk, tiff": encoded(Image.fromarray(ramp(5, 7, 4), "CMYK"), "TIFF"),
+        "cmyk, jpeg": encoded(Image.fromarray(blocks(4), "CMYK"), "JPEG", quality=100, subsampling=0),
+        "grey": encoded(grey),
+        "grey with a profile": encoded(grey, icc_profile=profile),
+        "colour with a profile": encoded(colour, icc_profile=profile),
+        "grey and alpha": encoded(grey_alpha),
+        "one bit": encoded(Image.fromarray(ramp(5, 7, 1)[..., 0] > 125)),
+        "first frame of a gif": encoded(
             palette, "GIF", save_all=True, append_images=[Image.new("P", (7, 5), 3)]
         ),
     }

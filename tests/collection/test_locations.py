@@ -1,6 +1,5 @@
 """Images behind URLs: found, read, remembered and pinned as those in a folder."""
 
-import io
 import pickle
 import sys
 import time
@@ -14,6 +13,7 @@ import yaml
 from fsspec.registry import _registry
 
 from stages import catalog, embed_images
+from tests.support.pictures import encoded
 from tests.support.pipeline import Project, tiny_model
 from tests.support.workplace import REPOSITORY, picture
 from text2image.base.console import InputError
@@ -34,18 +34,12 @@ URL = "memory://bucket/creatives"
 NAMES = ["0/a b.png", "0/c#d?.png", "1/e::f%20.png", "1/é.png", "g.png"]
 
 
-def png(number: int) -> bytes:
-    out = io.BytesIO()
-    picture(number).save(out, "PNG")
-    return out.getvalue()
-
-
 @pytest.fixture
 def bucket() -> Iterator[fsspec.AbstractFileSystem]:
     """Five pictures in memory, under names that URLs could misread, and a text."""
     system = fsspec.filesystem("memory")
     for number, name in enumerate(NAMES):
-        system.pipe_file(f"/bucket/creatives/{name}", png(number))
+        system.pipe_file(f"/bucket/creatives/{name}", encoded(picture(number)))
     system.pipe_file("/bucket/creatives/text.jpg", b"I am not a JPEG")
     yield system
     system.rm("/bucket", recursive=True)
@@ -136,7 +130,7 @@ def test_only_changed_objects_are_read(
     time.sleep(0.01)
     with Store("catalog", {}, tmp_path) as store:
         read_folder(Remote(URL), LIMIT, scan(Remote(URL)), store)
-        bucket.pipe_file("/bucket/creatives/g.png", png(9))
+        bucket.pipe_file("/bucket/creatives/g.png", encoded(picture(9)))
         time.sleep(0.01)
         read.clear()
         warm = read_folder(Remote(URL), LIMIT, scan(Remote(URL)), store)
@@ -185,7 +179,7 @@ def test_a_pin_follows_a_bucket(
     assert pin == pin_of(URL, scan(Remote(URL)))
     point(place, "data/images.url")
     catalog.main(load_params())
-    bucket.pipe_file("/bucket/creatives/new.png", png(9))
+    bucket.pipe_file("/bucket/creatives/new.png", encoded(picture(9)))
     with pytest.raises(InputError, match=r"expected the 6 files at memory://.* found 7 files.*--pin"):
         catalog.main(load_params())
     write_pin()

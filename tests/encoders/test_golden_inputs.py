@@ -6,12 +6,11 @@ Torch's resize of uint8 has whole numbers for weights, so that processors with a
 import hashlib
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from open_clip.transform import image_transform
-from PIL import Image
 
+from tests.support.pictures import golden_picture
 from text2image.base.store import fingerprint
 from text2image.encoders.embedding import unit_rows
 from text2image.encoders.models.local_dir import without_padding_columns
@@ -60,14 +59,6 @@ CARD = {
 }
 
 
-def picture(width: int, height: int) -> Image.Image:
-    """Return noise and a hard edge, made of whole numbers."""
-    numbers = np.arange(height * width * 3, dtype=np.int64) ** 2 * 7 % 65521 % 256
-    pixels = numbers.astype(np.uint8).reshape(height, width, 3)
-    pixels[: height // 2, : width // 3] = (255, 0, 40)
-    return Image.fromarray(pixels)
-
-
 def input_hash(way: str, size: tuple[int, int]) -> str:
     options: dict[str, Any] = {
         "image_size": 32,
@@ -77,7 +68,7 @@ def input_hash(way: str, size: tuple[int, int]) -> str:
     transform = image_transform(is_train=False, **options)
     quick = fast(transform)
     assert quick is not transform
-    return hashlib.sha256(quick(picture(*size)).numpy().tobytes()).hexdigest()[:12]
+    return hashlib.sha256(quick(golden_picture(*size)).numpy().tobytes()).hexdigest()[:12]
 
 
 @pytest.mark.parametrize("size", SIZES)

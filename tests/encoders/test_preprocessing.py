@@ -1,7 +1,5 @@
 """Preprocessing: what open_clip does, up to rounding, for every kind and size of image."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
@@ -9,14 +7,9 @@ from open_clip.transform import image_transform
 from PIL import Image
 
 from tests.support.networks import picture
+from tests.support.pictures import encoded
 from text2image.collection.images import decode
 from text2image.encoders.preprocessing import TOLERANCE, fast
-
-
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def files() -> dict[str, bytes]:
@@ -26,19 +19,19 @@ def files() -> dict[str, bytes]:
     alpha.putalpha(Image.linear_gradient("L").resize(image.size))
     deep = Image.fromarray((np.arange(300 * 200).reshape(200, 300) % 65536).astype(np.uint16))
     return {
-        "jpeg": saved(image, "JPEG"),
-        "progressive": saved(image, "JPEG", progressive=True, subsampling=0),
-        "exif orientation": saved(image, "JPEG", exif=turned),
-        "cmyk": saved(image.convert("CMYK"), "JPEG"),
-        "grey": saved(image.convert("L"), "JPEG"),
-        "palette": saved(image.quantize(64), "PNG"),
-        "palette with transparency": saved(image.quantize(64), "PNG", transparency=3),
-        "alpha": saved(alpha, "PNG"),
-        "grey and alpha": saved(alpha.convert("LA"), "PNG"),
-        "16 bits": saved(deep, "PNG"),
-        "one bit": saved(image.convert("1"), "PNG"),
-        "gif": saved(image, "GIF"),
-        "webp": saved(alpha, "WEBP"),
+        "jpeg": encoded(image, "JPEG"),
+        "progressive": encoded(image, "JPEG", progressive=True, subsampling=0),
+        "exif orientation": encoded(image, "JPEG", exif=turned),
+        "cmyk": encoded(image.convert("CMYK"), "JPEG"),
+        "grey": encoded(image.convert("L"), "JPEG"),
+        "palette": encoded(image.quantize(64), "PNG"),
+        "palette with transparency": encoded(image.quantize(64), "PNG", transparency=3),
+        "alpha": encoded(alpha, "PNG"),
+        "grey and alpha": encoded(alpha.convert("LA"), "PNG"),
+        "16 bits": encoded(deep, "PNG"),
+        "one bit": encoded(image.convert("1"), "PNG"),
+        "gif": encoded(image, "GIF"),
+        "webp": encoded(alpha, "WEBP"),
     }
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from tests.support.pictures import golden_picture
 from text2image.labels.caption.batches import scaled
 from text2image.labels.imagenet.classifier import builtin_transform
 from text2image.labels.ocr.engine import read_lines
@@ -39,14 +40,6 @@ GOLDEN_INPUTS = {
 
 
 GOLDEN_UPLOADS = {"wide": "dabb5677dfa5", "high": "d06ee22b8548", "small": "7cdf4b3072cc"}
-
-
-def picture(width: int, height: int) -> Image.Image:
-    """Return noise and a hard edge, made of whole numbers."""
-    numbers = np.arange(height * width * 3, dtype=np.int64) ** 2 * 7 % 65521 % 256
-    pixels = numbers.astype(np.uint8).reshape(height, width, 3)
-    pixels[: height // 2, : width // 3] = (255, 0, 40)
-    return Image.fromarray(pixels)
 
 
 def array_hash(array: npt.NDArray[Any]) -> str:
@@ -87,7 +80,7 @@ def test_every_source_that_computes_has_golden_inputs() -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", INPUTS)
 def test_inputs_belong_to_their_version(name: str, size: str) -> None:
-    found = array_hash(INPUTS[name](picture(*SIZES[size])))
+    found = array_hash(INPUTS[name](golden_picture(*SIZES[size])))
     source: Any = source_class(name)
     assert (source.preprocessing, found) == (GOLDEN_VERSIONS[name], GOLDEN_INPUTS.get(f"{name}: {size}")), (
         f"pixels changed: raise `preprocessing` in text2image/labels/{name}/source.py and update the golden value"
@@ -96,7 +89,7 @@ def test_inputs_belong_to_their_version(name: str, size: str) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_uploads_belong_to_the_encoding_that_paid_answers_are_stored_under(size: str) -> None:
-    found = array_hash(np.asarray(reduced(picture(*SIZES[size]), SIDE)))
+    found = array_hash(np.asarray(reduced(golden_picture(*SIZES[size]), SIDE)))
     assert (ENCODING, QUALITY, found) == ("jpeg 85 lanczos 1", 85, GOLDEN_UPLOADS.get(size)), (
         "uploads changed: answers would be bought again; keep the pixels, or count ENCODING up"
     )

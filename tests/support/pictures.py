@@ -1,10 +1,11 @@
-"""Small images as files, good ones and a bomb."""
+"""Small images: good ones, as files, and a bomb."""
 
 from __future__ import annotations
 
 import io
 import zlib
 
+import numpy as np
 from PIL import Image
 
 
@@ -16,6 +17,14 @@ def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes
 
 def gradient(size: tuple[int, int] = (32, 24)) -> Image.Image:
     return Image.linear_gradient("L").resize(size).convert("RGB")
+
+
+def golden_picture(width: int, height: int) -> Image.Image:
+    """Return noise and a hard edge, made of whole numbers: the same everywhere, for golden values."""
+    numbers = np.arange(height * width * 3, dtype=np.int64) ** 2 * 7 % 65521 % 256
+    pixels = numbers.astype(np.uint8).reshape(height, width, 3)
+    pixels[: height // 2, : width // 3] = (255, 0, 40)
+    return Image.fromarray(pixels)
 
 
 def bomb() -> bytes:
