@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from tests.support.pipeline import REPOSITORY, Project, add_photographs
+from tests.support.pipeline import Project, add_photographs, copy_checkout
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -34,14 +33,7 @@ class Installed(Project):
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a wheel from what git has or would have."""
     folder = tmp_path_factory.mktemp("wheel")
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=REPOSITORY, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    for name in filter(None, listed.split("\0")):
-        if (REPOSITORY / name).is_file() and not name.startswith(("sample/", "tests/")):
-            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / "source" / name)
+    copy_checkout(folder / "source", without=("sample/", "tests/"))
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, "."],
         cwd=folder / "source", check=True,

@@ -93,16 +93,21 @@ def ran(output: str) -> set[str]:
     return set(re.findall(r"Running stage '([^']+)'", output))
 
 
-def new_project(root: Path, sources: list[str]) -> Project:
-    """Return a project with this working tree's files and ten photographs, not yet reproduced."""
+def copy_checkout(to: Path, without: tuple[str, ...]) -> None:
+    """Copy the files that git tracks or would track, but for those whose paths begin with one of ``without``."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=REPOSITORY, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     for name in filter(None, listed.split("\0")):
-        if (REPOSITORY / name).is_file() and not name.startswith(("dvc.lock", "metrics/")):
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, root / name)
+        if (REPOSITORY / name).is_file() and not name.startswith(without):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, to / name)
+
+
+def new_project(root: Path, sources: list[str]) -> Project:
+    """Return a project with this working tree's files and ten photographs, not yet reproduced."""
+    copy_checkout(root, without=("dvc.lock", "metrics/"))
     project = Project(root)
     paths = add_photographs(project, range(IMAGES))
     rows = "".join(f"{path},{text}\n" for path, text in paths.items())
