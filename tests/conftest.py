@@ -35,8 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in MARKS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARKS[fixture])
-        if any("Chromium" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skipif")):
-            item.add_marker("browser")
 
 
 class Finished(NamedTuple):

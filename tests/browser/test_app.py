@@ -17,8 +17,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.conftest import Finished
+from tests.support.browser import needs_chromium
 from tests.support.pipeline import Project
-from tests.support.playwright_browser import browser_page, needs_chromium
+from tests.support.playwright_browser import browser_page
 from text2image.formats.tables import read_csv
 from text2image.pages.search.annotations import SEARCH
 from text2image.pages.search.guard import MAX_CALL
@@ -107,7 +108,6 @@ def first(page: Page, model: str) -> str | None:
 
 
 @needs_chromium
-@pytest.mark.browser
 @pytest.mark.pipeline
 def test_the_right_picture_comes_first_and_says_why(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
@@ -140,7 +140,6 @@ def test_the_right_picture_comes_first_and_says_why(served: Served, opened: tupl
 
 
 @needs_chromium
-@pytest.mark.browser
 @pytest.mark.pipeline
 def test_two_models_stand_side_by_side(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
@@ -168,7 +167,6 @@ def test_two_models_stand_side_by_side(served: Served, opened: tuple[Page, list[
 
 
 @needs_chromium
-@pytest.mark.browser
 @pytest.mark.pipeline
 def test_a_click_keeps_a_judgement(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
@@ -197,7 +195,6 @@ def test_a_click_keeps_a_judgement(served: Served, opened: tuple[Page, list[str]
 
 
 @needs_chromium
-@pytest.mark.browser
 @pytest.mark.pipeline
 def test_texts_stay_texts(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
@@ -221,7 +218,6 @@ def test_texts_stay_texts(served: Served, opened: tuple[Page, list[str]]) -> Non
 
 
 @needs_chromium
-@pytest.mark.browser
 @pytest.mark.pipeline
 def test_a_picture_finds_itself(served: Served, opened: tuple[Page, list[str]], tmp_path: Path) -> None:
     page, heard = opened

@@ -43,7 +43,6 @@ def check(project: Project, folder: Path, revisions: list[str]) -> None:
 
 
 @needs_chromium
-@pytest.mark.browser
 @pytest.mark.pipeline
 def test_every_chart_renders_without_a_network(project: Project) -> None:
     project.run("git", "switch", "-qc", "other")
@@ -57,7 +56,6 @@ def test_every_chart_renders_without_a_network(project: Project) -> None:
 
 
 @needs_chromium
-@pytest.mark.browser
 def test_a_chart_that_cannot_be_drawn_says_so_and_the_console_is_heard(tmp_path: Path) -> None:
     """The checks above would see a page that fails: a chart is wrong, a picture is remote."""
     broken = """<div id="broken"><script>vegaEmbed("#broken", {"layer": 3})</script></div>"""

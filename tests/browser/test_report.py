@@ -64,7 +64,6 @@ def check_page(project: Project, page: Path, revisions: list[str]) -> str:
 
 
 @needs_chromium
-@pytest.mark.browser
 @pytest.mark.pipeline
 def test_reports_show_every_chart_without_a_network_and_texts_stay_texts(project: Project) -> None:
     make_other(project)

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +17,11 @@ OFFLINE = (
 MARKS = r'aria-roledescription="(?:point|bar|line mark)" [^>]*d="M[^"]+"'
 """The marks of a chart that Vega draws as SVG."""
 
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine to look at the pages: apt-get install chromium"
-)
+
+def needs_chromium(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test as ``browser``, and skip it on a machine without Chromium."""
+    reason = "no Chromium on this machine to look at the pages: apt-get install chromium"
+    return pytest.mark.browser(pytest.mark.skipif(CHROMIUM is None, reason=reason)(test))
 
 
 class OpenedPage(NamedTuple):

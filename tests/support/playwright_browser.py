@@ -1,22 +1,17 @@
 """A headless Chromium that reaches nothing but this machine, driven by Playwright."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from tests.support.browser import CHROMIUM
+
 OFFLINE = (
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )  # fmt: skip
 TIMEOUT = 60_000  # milliseconds: a first answer waits for the model
-
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine to look at the pages: apt-get install chromium"
-)
 
 
 @contextmanager
