@@ -83,10 +83,11 @@ def server() -> Iterator[ChatServer]:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+def workplace(
+    tmp_path: Path, own_cache: None, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> Workplace:
     """A folder in which the label source ``openai`` runs without DVC, against the server."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return Workplace(tmp_path, server)

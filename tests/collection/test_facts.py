@@ -169,13 +169,12 @@ def test_other_limits_and_folders_are_remembered_apart(root: Path) -> None:
 
 
 @pytest.fixture
-def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(root: Path, tmp_path: Path, own_cache: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which the stage runs without DVC."""
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["data"]["images"] = "images"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     return tmp_path
 
 

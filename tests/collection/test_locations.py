@@ -46,10 +46,9 @@ def bucket() -> Iterator[fsspec.AbstractFileSystem]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, own_cache: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which stages run without DVC, on images in memory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     point(tmp_path, URL)
     return tmp_path
 

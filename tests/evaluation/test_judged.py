@@ -31,11 +31,9 @@ def test_only_judgements_of_the_source_count() -> None:
     assert uncounted(rows, {"human": [query_id("a")], "ocr": [query_id("a")]}) == 1
 
 
-def test_judgements_of_texts_that_nobody_asks_are_counted_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("own_cache")
+def test_judgements_of_texts_that_nobody_asks_are_counted_apart(tmp_path: Path) -> None:
     path = tmp_path / "judgements.csv"
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     rows = [
         JudgementRow("human", "red shoe", "a", 3, "Ann", ""),
         JudgementRow("human", "blue shoe", "a", 3, "Ann", ""),

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
-import torch
+
+from tests.support.threads import one_thread  # noqa: F401  # for every test here
 
 
 @pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in a folder of its own, with its own store, on one core."""
+def _alone(tmp_path: Path, own_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder of its own, with its own store."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    torch.set_num_threads(1)

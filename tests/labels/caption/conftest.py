@@ -1,13 +1,12 @@
 """Tiny captioners, and pictures that they have something to say of."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
+from tests.support.threads import one_thread  # noqa: F401  # for every test here
 from tests.support.tiny_captioners import SAVERS, Describe
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
@@ -28,14 +27,6 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
         Image.fromarray(noise).save(path)
         files.append(ImageFile(f"{number:016x}", path))
     return files
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

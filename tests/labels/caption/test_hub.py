@@ -37,11 +37,10 @@ def move_weights(folder: Path) -> None:
     network.save_pretrained(folder)
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_moved_weights_make_new_answers(
-    hub: HubCache, images: list[ImageFile], runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: HubCache, images: list[ImageFile], runtime: Runtime, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-
     def answers(revision: str | None = None) -> dict[str, Any]:
         return collect_answers("caption", Source(settings(revision)), images, runtime)
 

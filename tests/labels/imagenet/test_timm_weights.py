@@ -44,8 +44,7 @@ def source(model: str) -> Source:
 
 
 @pytest.fixture
-def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[ImageFile]:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+def images(tmp_path: Path, own_cache: None) -> list[ImageFile]:
     Image.effect_noise((40, 30), 90).convert("RGB").save(tmp_path / "0.png")
     return [ImageFile("0" * 16, tmp_path / "0.png")]
 

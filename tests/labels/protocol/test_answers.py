@@ -21,6 +21,8 @@ from text2image.labels.protocol.source import (
     PaidSource,
 )
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 IMAGES = [ImageFile(name, Path(name)) for name in "abcd"]
 
 
@@ -75,11 +77,6 @@ class Paid(PaidSource):
 
     def estimate(self, images: Sequence[ImageFile], stored: Mapping[str, Answer]) -> str:
         return f"{len(images)} images, {len(stored)} stored"
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
 
 
 def test_what_is_stored_is_not_asked_again(runtime: Runtime) -> None:

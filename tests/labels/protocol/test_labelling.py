@@ -80,8 +80,8 @@ def test_a_free_source(runtime: Runtime) -> None:
     }
 
 
-def test_a_source_that_reads_words(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+@pytest.mark.usefixtures("own_cache")
+def test_a_source_that_reads_words(runtime: Runtime) -> None:
     labelling = label_images("reading", Reading(Section()), IMAGES, INPUTS, runtime)
     assert labelling.words == [("a", 1), ("b", 2), ("c", 3)], "on the image"
     assert labelling.figures["mean_words"] == 5
