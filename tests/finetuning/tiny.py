@@ -1,15 +1,13 @@
 """Models with random weights and plain pictures, so small that a run takes a second."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.support.pipeline import random_checkpoint
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models.card import describe
 from text2image.encoders.models.load import load_model
@@ -67,14 +65,7 @@ def settings(**changes: Any) -> FinetuneRun:
 
 def tiny(config: dict[str, Any], folder: Path = Path("tiny")) -> Model:
     """Write a checkpoint directory with random weights."""
-    torch.manual_seed(0)
-    made = open_clip.CustomTextCLIP if config.get("custom_text") else open_clip.CLIP
-    network = made(**{key: value for key, value in config.items() if key != "custom_text"})
-    folder.mkdir()
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
-    save_file(
-        {k: v.contiguous() for k, v in network.state_dict().items()}, folder / "open_clip_model.safetensors"
-    )
+    random_checkpoint(folder, config)
     return Model(name=f"local-dir:{folder}", pretrained=None, context_length=None, licence="MIT")
 
 

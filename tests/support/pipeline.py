@@ -141,11 +141,6 @@ def add_photographs(project: Project, numbers: range) -> dict[str, str]:
 
 def tiny_model(folder: Path, *, dimension: int = 16, image_width: int = 32, text_width: int = 16) -> None:
     """Write an open_clip checkpoint directory with random weights: two towers of one layer, so wide."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
-    torch.manual_seed(0)
     config = {
         "embed_dim": dimension,
         "vision_cfg": {
@@ -157,6 +152,19 @@ def tiny_model(folder: Path, *, dimension: int = 16, image_width: int = 32, text
         },
         "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": text_width, "heads": 1, "layers": 1},
     }
+    random_checkpoint(folder, config)
+
+
+def random_checkpoint(folder: Path, config: dict[str, Any]) -> None:
+    """Write an open_clip checkpoint directory with random weights, the same each time."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    made = open_clip.CustomTextCLIP if config.get("custom_text") else open_clip.CLIP
+    network = made(**{key: value for key, value in config.items() if key != "custom_text"})
+    weights = {key: value.contiguous() for key, value in network.state_dict().items()}
     folder.mkdir()
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
-    save_file(open_clip.CLIP(**config).state_dict(), folder / "open_clip_model.safetensors")
+    save_file(weights, folder / "open_clip_model.safetensors")

