@@ -319,8 +319,8 @@ def quality(name: str = "builtin") -> list[Quality]:
         model = load_model(name, load_card(ARTIFACTS.card(name)), "cpu", precision)
         images = np.concatenate([rows for _, rows in embed_images(model, files, params.runtime)])
         for source in params.label.sources:
-            texts = read_queries(Path(f"data/queries/{source}.tsv"))
-            qrels = read_qrels(Path(f"data/qrels/{source}.qrels"))
+            texts = read_queries(ARTIFACTS.queries(source))
+            qrels = read_qrels(ARTIFACTS.qrels(source))
             asked = [texts[query_id] for query_id in texts if query_id in qrels]
             row_of = {
                 text: row

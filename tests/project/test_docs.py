@@ -28,7 +28,7 @@ NEEDS = {
     "ci",  # .ci/run runs it
     "cluster",  # other machines, or packages installed on them
     "hub",  # weights from the Hugging Face hub: here it must say what to do without
-    "sample",  # more labels than the tests' project has: tests/finetuning/test_finetune.py makes the like of it
+    "sample",  # more labels than the tests' project has: tests/pipeline/test_finetuning.py makes the like of it
     "key",  # a paid service; the tests have a server in its place
 }
 
