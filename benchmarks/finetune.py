@@ -25,7 +25,7 @@ from text2image.artifacts import ARTIFACTS
 from text2image.collection.manifest import read_gallery, read_groups
 from text2image.encoders.models.card import describe
 from text2image.encoders.models.load import load_model
-from text2image.evaluation.comparison import compare
+from text2image.evaluation.statistics.comparison import compare
 from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.data import number_rows
 from text2image.finetuning.measure import MEASURES

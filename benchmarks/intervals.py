@@ -11,10 +11,10 @@ import time
 
 import numpy as np
 
-from text2image.evaluation.comparison import compare
-from text2image.evaluation.intervals import cluster_intervals
 from text2image.evaluation.measures import per_query, reported
 from text2image.evaluation.ranked import RankedQueries
+from text2image.evaluation.statistics.comparison import compare
+from text2image.evaluation.statistics.intervals import cluster_intervals
 from text2image.queries.clusters import query_clusters
 
 N_QUERIES, N_IMAGES, KS, RESAMPLES = 100_000, 100_000, (1, 5, 10, 20), 2000

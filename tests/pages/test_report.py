@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from text2image.base.console import InputError
-from text2image.evaluation.comparison import compare
+from text2image.evaluation.statistics.comparison import compare
 from text2image.pages.report.blocks import Sentences, SheetBlock, Table
 from text2image.pages.report.changes import find_changes, moved, pair
 from text2image.pages.report.conclusions import conclusions

@@ -1,17 +1,17 @@
 """All that follows from the results of every model on every source: figures, comparisons, tables, sentences."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from text2image.evaluation.comparison import Comparison, compare, holm, verdict
 from text2image.evaluation.curves import chart_tables, interval_table
 from text2image.evaluation.leaderboard import leaderboard
 from text2image.evaluation.measures import MRR, Measure, compared, headline, per_query, reported
-from text2image.evaluation.results import AllResults
+from text2image.evaluation.results import AllResults, Results
+from text2image.evaluation.statistics.comparison import compare, holm, verdict
 from text2image.evaluation.summary import Figures, Resampling, summarise
 
 ONE_MODEL = "one model only: there is nothing to compare it with"
@@ -51,38 +51,64 @@ def make_outputs(
 
 
 def compare_models(
-    results: AllResults, measures: Sequence[Measure], headline: Measure, resampling: Resampling
+    results: AllResults,
+    measures: Sequence[Measure],
+    headline: Measure,
+    resampling: Resampling,
+    circular: Collection[tuple[str, str]] = (),
 ) -> Comparisons:
-    """Compare every pair of models on every source, with Holm's correction over all comparisons.
+    """Compare every pair of models on every source.
+
+    A source's comparisons by the headline measure are one family: they alone make claims, and Holm's correction is
+    over them (``p_holm``). Other measures are shown with their own p-values and intervals, and claim nothing.
 
     Args:
         results: ``{(model, source): results}``.
         measures: those by which to compare.
         headline: that of ``measures`` which the sentences speak of.
         resampling: of the intervals.
+        circular: the (model, source) pairs that take part in no comparison.
 
     Raises:
         ValueError: two models answer different queries of a source.
     """
-    values = {key: per_query(one.ranked, measures).to_numpy() for key, one in results.items()}
-    rows: list[tuple[str, str, str, Measure, Comparison]] = []
-    for left, right in combinations(results, 2):
-        (first, source), (second, other) = left, right
-        if source != other:
-            continue
-        if results[left].queries["query_id"].tolist() != results[right].queries["query_id"].tolist():
-            raise ValueError("expected all models on the same queries, found others")
-        clusters = results[left].ranked.clusters
-        comparisons = compare(values[left], values[right], clusters, **resampling._asdict())
-        rows += [(source, first, second, *one) for one in zip(measures, comparisons, strict=True)]
-    adjusted = holm(np.array([comparison.p_value for *_, comparison in rows])).tolist()
-    table: Comparisons = {source: {"summary": []} for _, source in results}
-    for (source, first, second, measure, comparison), p in zip(rows, adjusted, strict=True):
-        figures = table[source].setdefault(f"{first} - {second}", {})
-        figures[str(measure)] = comparison._asdict() | {"p_holm": p}
-        if measure == headline:
-            table[source]["summary"].append(verdict(first, second, measure, comparison, p))
-    return {source: row | {"summary": row["summary"] or [ONE_MODEL]} for source, row in table.items()}
+    table: Comparisons = {}
+    for source in dict.fromkeys(source for _, source in results):
+        tested = {
+            model: one
+            for (model, asked), one in results.items()
+            if asked == source and (model, source) not in circular
+        }
+        table[source] = _compare_family(tested, measures, headline, resampling)
+    return table
+
+
+def _compare_family(
+    models: Mapping[str, Results], measures: Sequence[Measure], headline: Measure, resampling: Resampling
+) -> dict[str, Any]:
+    """Return what comparison.json says of one source."""
+    asked = [one.queries["query_id"].tolist() for one in models.values()]
+    if any(queries != asked[0] for queries in asked):
+        raise ValueError("expected all models on the same queries, found others")
+    values = {model: per_query(one.ranked, measures).to_numpy() for model, one in models.items()}
+    comparisons = {
+        (first, second): dict(
+            zip(
+                measures,
+                compare(values[first], values[second], models[first].ranked.clusters, **resampling._asdict()),
+                strict=True,
+            )
+        )
+        for first, second in combinations(models, 2)
+    }
+    adjusted = holm(np.array([of[headline].p_value for of in comparisons.values()])).tolist()
+    row: dict[str, Any] = {"summary": []}
+    for (names, of), p in zip(comparisons.items(), adjusted, strict=True):
+        figures = {str(measure): one._asdict() for measure, one in of.items()}
+        figures[str(headline)]["p_holm"] = p
+        row[" - ".join(names)] = figures
+        row["summary"].append(verdict(*names, headline, of[headline], p))
+    return row | {"summary": row["summary"] or [ONE_MODEL]}
 
 
 def _sentences(metrics: Figures, comparison: Comparisons, label: str) -> Iterator[str]:

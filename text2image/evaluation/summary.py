@@ -8,9 +8,9 @@ import pandas as pd
 
 from text2image.base.arrays import Integers
 from text2image.evaluation import chance
-from text2image.evaluation.intervals import LEVEL, cluster_intervals, cluster_weights
 from text2image.evaluation.measures import Measure, per_query
 from text2image.evaluation.ranked import RankedQueries
+from text2image.evaluation.statistics.intervals import LEVEL, cluster_intervals, cluster_weights
 from text2image.formats.tables import Row
 from text2image.queries.asked import EXCLUDED
 from text2image.queries.split import TEST, others
@@ -27,7 +27,7 @@ Figures = dict[str, dict[str, dict[str, Any]]]
 
 
 class Resampling(NamedTuple):
-    """How intervals are made: see :func:`text2image.evaluation.intervals.cluster_intervals`."""
+    """How intervals are made: see :func:`text2image.evaluation.statistics.intervals.cluster_intervals`."""
 
     resamples: int
     seed: int

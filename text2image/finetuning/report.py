@@ -9,7 +9,7 @@ import yaml
 
 from text2image.base.console import InputError
 from text2image.encoders.settings import Model
-from text2image.evaluation.comparison import compare
+from text2image.evaluation.statistics.comparison import compare
 from text2image.finetuning.loop import Log
 from text2image.finetuning.measure import MEASURES
 from text2image.finetuning.run import Tuned

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from text2image.base.arrays import Integers
-from text2image.evaluation.comparison import Comparison, compare, holm, verdict
 from text2image.evaluation.measures import Measure, compared, of_best_ranks
+from text2image.evaluation.statistics.comparison import Comparison, compare, holm, verdict
 from text2image.formats.tables import Row
 from text2image.pages.report.revisions import Key, Revision
 from text2image.queries.clusters import query_clusters

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from text2image.evaluation import intervals
-from text2image.evaluation.intervals import (
+from text2image.evaluation.statistics import intervals
+from text2image.evaluation.statistics.intervals import (
     bootstrap_means,
     cluster_intervals,
     cluster_weights,

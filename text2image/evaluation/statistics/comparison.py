@@ -1,7 +1,7 @@
 """Is one model better than another on the same queries, or could it be luck?
 
 All differences are paired (first minus second, query by query) and all randomness is over clusters of
-queries, see :mod:`text2image.evaluation.intervals`, whose exact sums make results the same to the byte in any
+queries, see :mod:`text2image.evaluation.statistics.intervals`, whose exact sums make results the same to the byte in any
 order of queries, measures or models: swapping the models swaps signs, nothing else.
 """
 
@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from text2image.base.arrays import Floats, Integers
-from text2image.evaluation.intervals import LEVEL, difference_intervals, standard_error, student_t
 from text2image.evaluation.measures import Measure
+from text2image.evaluation.statistics.intervals import LEVEL, difference_intervals, standard_error, student_t
 from text2image.queries.clusters import UNIT, cluster_sums
 
 ALPHA = 1.0 - LEVEL
