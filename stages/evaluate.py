@@ -1,6 +1,6 @@
 """Stage ``evaluate``: every model on every source beside chance level, models compared, and queries worth looking at.
 
-A table with a row a query is made once for each model and source; all figures, charts and examples follow from it.
+A source of which nothing is asked has no figures. A table with a row a query is made once for each model and source; all figures, charts and examples follow from it.
 """
 
 import json
@@ -20,12 +20,15 @@ from text2image.formats.searched import read_searched
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.trec import read_qrels, read_run
 from text2image.params import Params
+from text2image.queries.asked import read_left_out_sources
 from text2image.queries.judgements import read_judgements
 from text2image.queries.split import read_split
 
 
 def main(params: Params) -> None:
-    settings, models, sources = params.evaluate, params.embed.models, params.label.sources
+    settings, models = params.evaluate, params.embed.models
+    without = read_left_out_sources(ARTIFACTS.left_out_sources)
+    sources = [source for source in params.label.sources if source not in without]
     tuned, results = params.tuned_models(), tables.AllResults()
     group_of, n_images = read_groups(ARTIFACTS.catalog), len(read_searched(ARTIFACTS.searched).image_ids)
     splits = {run: read_split(ARTIFACTS.split(run), group_of) for run in params.tuned_runs()}
@@ -53,6 +56,8 @@ def main(params: Params) -> None:
         of_source = {model: results[model, source] for model in models}
         examples = choose_examples(of_source, runs, relevant, **params.examples.model_dump())
         write_csv(ARTIFACTS.examples(source), Picture._fields, examples)
+    for source in without:
+        write_csv(ARTIFACTS.examples(source), Picture._fields, [])
     write_json(ARTIFACTS.metrics("judgements"), judgement_figures(judgements, qrels, judged))
 
 

@@ -29,7 +29,8 @@ def main(params: Params, model: str) -> None:
     there = searched_vectors(images, searched)
     figures = {}
     for source in params.label.sources:
-        exact = read_run(ARTIFACTS.run(model, source))
+        if not (exact := read_run(ARTIFACTS.run(model, source))):
+            continue  # nothing is asked of this source
         vectors = np.load(ARTIFACTS.query_vectors(model, source))
         _, asked = asked_queries(read_queries(ARTIFACTS.queries(source)), exact, vectors)
         columns, _ = index.search(asked, there, depth, searched.rows, threads)

@@ -66,6 +66,7 @@ class Artifacts:
     queries = Each("data/queries/{}.tsv")
     qrels = Each("data/qrels/{}.qrels")  # what is asked, and which of the images searched answer it
     left_out = Each("data/qrels/{}_left_out.csv")  # queries that are not asked, with the reason
+    left_out_sources = One("data/qrels/left_out_sources.csv")  # sources of which nothing is asked, and why
     searched = One("data/qrels/searched.csv")  # the images that are searched
     excluded = One(
         "data/qrels/excluded.csv"

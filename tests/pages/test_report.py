@@ -180,3 +180,23 @@ def test_sheets_stand_by_what_they_show() -> None:
         ["plots/audit/human.png"],
         ["plots/of/mine.png"],
     ]
+
+
+def test_sources_that_are_left_out_are_named_with_the_reason() -> None:
+    one = revision("one", {"q": 1}, mrr=0.5)
+    assert "Label sources that are left out of all figures" not in headings(one)
+    one.left_out_sources = {
+        "imagenet": "no image has a label (40: confidence below label.imagenet.threshold)"
+    }
+    assert headings(one)["Label sources that are left out of all figures"] == [
+        "imagenet: no image has a label (40: confidence below label.imagenet.threshold)"
+    ]
+
+
+def headings(*revisions: Revision) -> dict[str, list[str]]:
+    """Return the sentences of the conclusions by their headings."""
+    return {
+        block.heading: list(block.sentences)
+        for block in conclusions(revisions)
+        if isinstance(block, Sentences)
+    }

@@ -250,7 +250,10 @@ run(embed_images.main, "model")
         ({"data__images": "data/nowhere"}, "data/nowhere"),
         ({"label__imagenet__threshold": "high"}, "label.imagenet.threshold"),
         ({"label__sources": ["human", "nobody"]}, "nobody"),
-        ({"label__imagenet__threshold": 1.0}, "expected at least one label from source 'imagenet'"),
+        (
+            {"label__imagenet__threshold": 1.0, "label__sources": ["imagenet"]},
+            "expected at least one label from source 'imagenet'",
+        ),
         ({"embed__models": ["clip-b32"]}, "set HF_HOME"),
         ({"evaluate__k": [5, 1]}, "evaluate.k"),
     ],

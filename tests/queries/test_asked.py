@@ -11,12 +11,14 @@ from text2image.queries.asked import (
     EXCLUDED,
     Asked,
     ExcludedRow,
+    LeftOutSource,
     ask,
     check_some_asked,
     exclude,
     excluded_rows,
     grades_of,
     join_sources,
+    why_left_out,
 )
 from text2image.queries.judgements import JudgementRow
 from text2image.queries.query import make_queries, read_label_queries
@@ -87,11 +89,27 @@ def test_excluded_queries_are_listed_with_their_reason() -> None:
     after = exclude(before, {"a"}, {HAT})
     assert after.relevance == {SHOE: {"b": 2}}
     assert after.left_out == [*before.left_out, LeftOut(HAT, "hat", EXCLUDED)]
-    check_some_asked("human", after)
+    assert why_left_out(after, {}) == ""
+    assert why_left_out(exclude(before, set("abc"), set()), {}) == (
+        f"all 3 queries are left out (2: {EXCLUDED}; 1: {GENERIC})"
+    )
+
+
+def test_a_source_without_labels_says_why() -> None:
+    reasons = {"too blurred": 1, "too small": 1200, "empty": 30, "broken": 2, "other": 1}
+    assert why_left_out(asked([]), reasons) == (
+        "no image has a label (1,200: too small; 30: empty; 2: broken; 2: other reasons)"
+    )
+    assert why_left_out(asked([]), {}) == "no image has a label (it gave none)"
+
+
+def test_no_source_at_all_is_an_error() -> None:
+    rows = [LeftOutSource("ocr", "no image has a label (4: no text found)")]
+    check_some_asked(rows, ["human", "ocr"])
     with pytest.raises(
-        InputError, match=r"source 'human' .* found 3, all left out: excluded .*, too generic"
+        InputError, match=r"query from ocr \(params key label.sources\), found none: ocr: no image"
     ):
-        check_some_asked("human", exclude(before, set("abc"), set()))
+        check_some_asked(rows, ["ocr"])
 
 
 def test_sources_join_with_the_best_grade_and_the_first_spelling() -> None:

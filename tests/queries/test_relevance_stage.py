@@ -29,6 +29,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_csv(ARTIFACTS.catalog, ("image_id", "near_group"), list(GROUPS.items()))
     write_csv(ARTIFACTS.labels("human"), ("image_id", "text"), [("a", "shoe"), ("d", "hat")])
+    write_csv(ARTIFACTS.without_label("human"), ("image_id", "reason"), [])
     write_csv(ARTIFACTS.judgements, JudgementRow._fields, [])
 
 
@@ -88,5 +89,5 @@ def test_what_a_fine_tuned_model_has_seen_is_neither_asked_nor_searched() -> Non
 
 def test_a_source_without_a_query_left_is_one_sentence() -> None:
     split(*(SplitRow("train", image, query, "x", 2) for image, query in (("a", SHOE), ("d", HAT))))
-    with pytest.raises(InputError, match=r"source 'human' .* found 2, all left out: excluded"):
+    with pytest.raises(InputError, match=r"query from human .* all 2 queries are left out \(2: excluded"):
         relevance.main(parameters(tuned=True))

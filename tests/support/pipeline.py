@@ -127,7 +127,7 @@ def add_photographs(project: Project, numbers: range) -> dict[str, str]:
     cutouts = sorted((REPOSITORY / "sample" / "cutouts").glob("*.webp"))
     texts = {}
     for number in numbers:
-        cutout = cutouts[number * 7]
+        cutout = cutouts[number * 7 % len(cutouts)]
         path = f"{number % 2}/photo {number}.jpg"
         target = project.root / "data" / "images" / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries, read_run
 from text2image.params import Params, load_params
 from text2image.queries.agreement import judge_agreement
+from text2image.queries.asked import read_left_out_sources
 from text2image.queries.judgements import JudgementRow, is_person, read_if_any
 from text2image.queries.judging.pool import PooledQuery, most_suspicious_first, pool
 from text2image.queries.judging.session import Session
@@ -32,9 +33,12 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
     """Return the pool of a source, queries with unlikely labels first.
 
     Raises:
-        InputError: something that it is made from is missing, or of another gallery.
+        InputError: something that it is made from is missing, or of another gallery; or nothing is asked of the source.
     """
     qrels = read_qrels(existing(ARTIFACTS.qrels(source)))
+    if not qrels:
+        why = read_left_out_sources(existing(ARTIFACTS.left_out_sources)).get(source, "none is asked")
+        raise InputError(f"expected queries of '{source}' to judge, found none: {why}")
     texts = read_queries(existing(ARTIFACTS.queries(source)))
     depth = params.judge.depth
     runs = [read_run(existing(ARTIFACTS.run(model, source)), depth=depth) for model in params.embed.models]

@@ -120,9 +120,13 @@ def embed_texts_here(
 def gather(store: Store, keys: Sequence[str]) -> Vectors:
     """Return the vectors of ``keys``, which differ, in their order: ``(len(keys), dim)`` float32, C order.
 
+    Without a key, ``(0, 0)``: no vector says which dimension the others would have.
+
     Raises:
         KeyError: a key is not in the store.
     """
+    if not keys:
+        return np.empty((0, 0), dtype=np.float32)
     row_of = {key: row for row, key in enumerate(keys)}
     matrix: Vectors | None = None
     n_found = 0

@@ -5,12 +5,14 @@ answer the same. Of a run's split only the part that ``evaluate.part`` names (by
 searched.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from text2image.base.console import InputError
-from text2image.formats.texts import Query, query_id
+from text2image.formats.tables import read_csv
+from text2image.formats.texts import Query, counted, query_id
 from text2image.formats.trec import Qrels
 from text2image.queries.judgements import JudgementRow, is_person
 from text2image.queries.relevance import LeftOut, judge_queries, near_duplicates_of
@@ -28,6 +30,13 @@ class ExcludedRow(NamedTuple):
     id: str
     run: str
     part: str
+
+
+class LeftOutSource(NamedTuple):
+    """A row of data/qrels/left_out_sources.csv: a source of which nothing is asked, and why."""
+
+    source: str
+    reason: str
 
 
 class Asked(NamedTuple):
@@ -93,14 +102,39 @@ def exclude(asked: Asked, images: Container[str], queries: Container[str]) -> As
     return Asked(asked.queries, relevance, asked.left_out + more)
 
 
-def check_some_asked(source: str, asked: Asked) -> None:
-    """Refuse a source all of whose queries are left out."""
-    if not asked.relevance:
-        reasons = ", ".join(sorted({item.reason for item in asked.left_out})) or "no label"
+def why_left_out(asked: Asked, without_label: Mapping[str, int]) -> str:
+    """Say why nothing is asked of a source, which is then left out; "" if something is.
+
+    Args:
+        asked: its queries.
+        without_label: how many images it gave no label, by reason.
+    """
+    if asked.relevance:
+        return ""
+    if not asked.queries:
+        return f"no image has a label ({counted(without_label) or 'it gave none'})"
+    reasons = Counter(item.reason for item in asked.left_out)
+    return f"all {len(asked.left_out):,} queries are left out ({counted(reasons)})"
+
+
+def check_some_asked(left_out: Sequence[LeftOutSource], sources: Sequence[str]) -> None:
+    """Refuse a collection for which no source has a query that is asked.
+
+    Args:
+        left_out: the sources of which nothing is asked.
+        sources: all that are in use.
+    """
+    if len(left_out) == len(sources):
+        why = "; ".join(f"{row.source}: {row.reason}" for row in left_out)
         raise InputError(
-            f"expected at least one query of source '{source}' (params keys label.sources and queries), "
-            f"found {len(asked.left_out)}, all left out: {reasons}"
+            f"expected at least one query from {', '.join(sources)} (params key label.sources), found none: {why}; "
+            f"add a source, or change params.yaml under label.{sources[0]} or queries"
         )
+
+
+def read_left_out_sources(path: Path) -> dict[str, str]:
+    """Read data/qrels/left_out_sources.csv as ``{source: why nothing is asked of it}``."""
+    return {row["source"]: row["reason"] for row in read_csv(path, LeftOutSource._fields)}
 
 
 def join_sources(sources: Sequence[Asked]) -> tuple[Qrels, dict[str, str]]:

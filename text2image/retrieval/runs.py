@@ -83,7 +83,7 @@ def rank_queries(
     depth: int,
     threads: int | None = None,
 ) -> Iterator[tuple[list[str], list[RankRow]]]:
-    """Yield, a block of queries at a time, the lines of their run and the rows of their ranks.
+    """Yield, a block of queries at a time, the lines of their run and the rows of their ranks; nothing without a query.
 
     Args:
         model: the name that the run's lines bear.
@@ -98,6 +98,8 @@ def rank_queries(
     Raises:
         InputError: a query has no relevant image in the gallery.
     """
+    if not texts:
+        return  # of a source that is left out; its vectors have no dimension
     query_ids, pairs = list(texts), relevant_pairs(texts, image_ids, qrels)
     for ranking in rank_gallery(vectors, images, pairs.rows, pairs.columns, depth, threads=threads):
         lines: list[str] = []

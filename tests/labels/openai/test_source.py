@@ -163,3 +163,37 @@ def test_two_runs_at_once_do_not_both_pay(workplace: Workplace, server: ChatServ
     finally:
         stage.kill()
         stage.wait()
+
+
+def test_a_source_without_a_label_ends_the_run_only_where_that_cannot_be_helped(
+    workplace: Workplace, server: ChatServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace.images(3)
+    server.script.content = lambda image: {"refusal": "I cannot."}
+    with pytest.raises(
+        InputError, match=r"the only one in use, found none for 3 images \(3: refused\); add a source"
+    ):
+        workplace.run()
+    workplace.params["label"]["sources"] = ["openai", "human"]
+    workplace.set()
+    workplace.run()
+    assert (workplace.labels(), workplace.metrics()["pairs"]) == ({}, 0)
+    assert workplace.metrics()["without_label"] == {"refused": 3}
+    assert "no image has a label (3: refused): nothing is measured on this source" in capsys.readouterr().err
+
+
+def test_without_an_answer_that_lasts_the_next_run_asks_again(
+    workplace: Workplace, server: ChatServer
+) -> None:
+    workplace.images(2)
+    workplace.params["label"]["sources"] = ["openai", "human"]
+    workplace.set()
+    workplace.speed(max_retries=0)
+    server.script.outcome = lambda image, attempt: 500
+    with pytest.raises(
+        InputError, match=r"found none for 2 images \(2: no answer after 1 attempts.*`dvc repro` asks again"
+    ):
+        workplace.run()
+    server.script.outcome = lambda image, attempt: None
+    workplace.run()
+    assert len(workplace.labels()) == 2

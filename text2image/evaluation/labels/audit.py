@@ -90,6 +90,8 @@ def pair_ranks(left: Vectors, right: Vectors, rows: Integers, columns: Integers)
     Returns:
         ``(n_pairs,)`` int64 in [1, m], by the tie rule of :func:`text2image.retrieval.ranking.ranks`.
     """
+    if not len(rows):
+        return np.empty(0, dtype=np.int64)
     order = np.lexsort((columns, rows))
     asked, places = np.unique(rows[order], return_inverse=True)
     parts = rank_gallery(left[asked], right, places, columns[order], 1)

@@ -48,6 +48,7 @@ def label_pairs(labels: Sequence[Row], query_ids: Iterable[str], image_ids: Sequ
     pairs["query_id"] = pairs["text"].map(query_id)
     pairs["column"] = pairs["image_id"].map({image: column for column, image in enumerate(image_ids)})
     pairs["row"] = pairs["query_id"].map({query: row for row, query in enumerate(query_ids)})
+    pairs = pairs.astype({"column": "int64", "row": "int64"})  # which they are not without a label
     return pairs.sort_values(["column", "row", "text"], ignore_index=True)
 
 
@@ -69,7 +70,7 @@ def compare_sources(sources: Mapping[str, Source], images: Mapping[str, Vectors]
 def summarise_source(source: Source, images: Mapping[str, Vectors]) -> dict[str, Any]:
     """Return the figures of one source, with its mean CLIPScore under each model.
 
-    ``shared_text_share`` is the share of its texts that several images carry.
+    ``shared_text_share`` is the share of its texts that several images carry. Both are None for a source without labels.
     """
     figures, pairs = source.figures, source.pairs.drop_duplicates(["column", "row"])
     columns, rows = pairs["column"].to_numpy(), pairs["row"].to_numpy()
@@ -78,10 +79,12 @@ def summarise_source(source: Source, images: Mapping[str, Vectors]) -> dict[str,
         "coverage": figures["labelled_images"] / figures["images"],
         "pairs": figures["pairs"],
         "unique_texts": figures["unique_texts"],
-        "shared_text_share": float((pairs["row"].value_counts() > 1).mean()),
+        "shared_text_share": float((pairs["row"].value_counts() > 1).mean()) if len(pairs) else None,
         "mean_words": figures["mean_words"],
         "clip_score": {
             model: float(clip_scores(vectors[columns], source.texts[model][rows]).mean())
+            if len(pairs)
+            else None
             for model, vectors in images.items()
         },
     }

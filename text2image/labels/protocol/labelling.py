@@ -24,12 +24,14 @@ class Labelling(NamedTuple):
         unlabelled: why images have no label, and what of the source belongs to no image; sorted.
         words: ``(image_id, number)``: words on the image if the source reads them, else in its longest text.
         figures: what metrics/labels/SOURCE.json says.
+        unanswered: how many images the source was asked about without an answer that lasts; the next run asks again.
     """
 
     labels: list[Label]
     unlabelled: list[NoLabel]
     words: list[tuple[str, int]]
     figures: dict[str, Any]
+    unanswered: int = 0
 
 
 def label_images(
@@ -39,11 +41,13 @@ def label_images(
     items: list[Label | NoLabel]
     words: list[tuple[str, int]] = []
     paid: dict[str, Any] = {}
+    unanswered = 0
     if isinstance(source, FreeSource):
         items = list(source.label(images, inputs))
     else:
         limit = source.max_images if isinstance(source, PaidSource) else None
         answers = collect_answers(name, source, images[:limit], runtime)
+        unanswered = len(images[:limit]) - sum(not answer.get("transient") for answer in answers.values())
         items = [NoLabel(image.image_id, "not asked") for image in images if image.image_id not in answers]
         for image_id in (image.image_id for image in images if image.image_id in answers):
             items += source.read(image_id, answers[image_id])
@@ -53,7 +57,7 @@ def label_images(
             paid = source.figures(answers.values())
     labels, unlabelled = clean(items)
     figures = summarise(len(images), labels, unlabelled) | paid
-    return Labelling(labels, unlabelled, words or words_in_texts(images, labels), figures)
+    return Labelling(labels, unlabelled, words or words_in_texts(images, labels), figures, unanswered)
 
 
 def clean(items: Iterable[Label | NoLabel]) -> tuple[list[Label], list[NoLabel]]:

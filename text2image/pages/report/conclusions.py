@@ -26,6 +26,10 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
     blocks.append(Sentences(sentences, f"How well each model finds the right image{where}"))
     for revision in revisions:
         where = f" ({revision.name})" if many else ""
+        unasked = [f"{source}: {why}" for source, why in revision.left_out_sources.items()]
+        blocks.append(Sentences(unasked, f"Label sources that are left out of all figures{where}"))
+    for revision in revisions:
+        where = f" ({revision.name})" if many else ""
         blocks.append(Sentences(_compared(revision, many), f"Which model is better{where}"))
     return [block for block in blocks if not isinstance(block, Sentences) or block.sentences]
 

@@ -52,9 +52,12 @@ class Files:
             raise InputError(f"expected JSON in {file.as_posix()}, found: {one_line(error)}") from None
         return value if isinstance(value, dict) else {}
 
-    def csv(self, file: Path, columns: Sequence[str]) -> list[Row]:
-        """Return the rows of a CSV; none if the file is missing."""
+    def csv(self, file: Path, columns: Sequence[str], optional: bool = False) -> list[Row]:
+        """Return the rows of a CSV; none if the file is missing, without a word if it is ``optional``."""
+        lacking = list(self.missing)
         path = self.path(file)
+        if optional:
+            self.missing = lacking
         return [] if path is None else read_csv(path, columns)
 
 

@@ -14,6 +14,7 @@ from text2image.base.console import InputError, one_line
 from text2image.formats.tables import Row
 from text2image.pages.report.files import WORKSPACE, Files, open_files
 from text2image.params import NAME_PATTERN, PARAMS_FILE
+from text2image.queries.asked import LeftOutSource
 
 HELD = " and ".join(ARTIFACTS.metrics(name).as_posix() for name in ("metrics", "dataset"))
 
@@ -35,6 +36,7 @@ class Revision:
         params: params.yaml as it is; another revision may hold other sections than this code knows.
         dataset, metrics, labels, comparison, judgements: of the folder metrics.
         results: a row a query for each model and source, as in data/results.
+        left_out_sources: ``{source: why nothing is asked of it}``; of revisions before there was such a file, none.
         without_label, left_out: for each source, ``{reason: images}`` and ``{reason: queries}``.
     """
 
@@ -47,6 +49,7 @@ class Revision:
     comparison: dict[str, Any] = field(default_factory=dict)
     judgements: dict[str, Any] = field(default_factory=dict)
     results: dict[Key, list[Row]] = field(default_factory=dict)
+    left_out_sources: dict[str, str] = field(default_factory=dict)
     without_label: dict[str, dict[str, int]] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
@@ -165,7 +168,11 @@ def _read(revision: Revision, files: Files) -> Revision:
     columns = ["query_id", "text", "best_rank", "cluster"]
     for key in filter(_is_named, revision.keys):
         revision.results[key] = files.csv(ARTIFACTS.results(*key), columns)
-    for source in dict.fromkeys(key.source for key in revision.results):
+    unasked = files.csv(ARTIFACTS.left_out_sources, LeftOutSource._fields, optional=True)
+    revision.left_out_sources = {
+        row["source"]: row["reason"] for row in unasked if NAME_PATTERN.fullmatch(row["source"])
+    }
+    for source in dict.fromkeys([*(key.source for key in revision.results), *revision.left_out_sources]):
         without = files.json(ARTIFACTS.label_metrics(source)).get("without_label", {})
         revision.without_label[source] = without if isinstance(without, dict) else {}
         reasons = files.csv(ARTIFACTS.left_out(source), ["reason"])

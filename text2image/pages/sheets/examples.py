@@ -28,11 +28,18 @@ def examples_sheets(
 ) -> Iterator[tuple[str, Sheet]]:
     """Yield names and sheets: ``MODEL-best`` and ``MODEL-worst``, and ``instructive`` if there are several models.
 
+    For a source of which nothing is asked, one sheet that says so: ``none``.
+
     Args:
         source: the label source.
         rows: of data/examples/SOURCE.csv, the pictures of one query after another.
         path_of: ``{image_id: file}`` of the gallery.
     """
+    if not rows:
+        yield (
+            "none",
+            Sheet(f"Queries: {source} labels", "nothing is asked of this source; see the report", []),
+        )
     models = dict.fromkeys(row["model"] for row in rows if row["sheet"] != "instructive")
     for model in models:
         for kind in ("best", "worst"):
