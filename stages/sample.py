@@ -4,6 +4,9 @@ It stands before the pipeline, in sample/dvc.yaml, and has parameters of its own
 """
 
 import os
+from typing import Annotated
+
+from pydantic import Field
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import Parser, run, say
@@ -12,16 +15,26 @@ from text2image.sample.compose import write_sample
 
 
 class Sample(Section):
-    """How many campaigns are drawn, and from which seed."""
+    """How many campaigns of their own designs and how many from templates are drawn, and from which seed."""
 
     campaigns: Count
+    templates: Annotated[int, Field(ge=0)]
     seed: int
 
 
 def main() -> None:
     sample, workers = load_settings(ARTIFACTS.sample_params, Sample), os.cpu_count() or 1
-    truth = write_sample(ARTIFACTS.cutouts, ARTIFACTS.sample, sample.campaigns, sample.seed, workers)
-    say(f"sample: {len(truth)} files of {sample.campaigns} campaigns in {ARTIFACTS.sample}")
+    truth = write_sample(
+        ARTIFACTS.cutouts,
+        ARTIFACTS.sample,
+        campaigns=sample.campaigns,
+        templates=sample.templates,
+        seed=sample.seed,
+        workers=workers,
+    )
+    say(
+        f"sample: {len(truth)} files of {sample.campaigns} campaigns and {sample.templates} templates in {ARTIFACTS.sample}"
+    )
 
 
 if __name__ == "__main__":

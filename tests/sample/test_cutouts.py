@@ -50,7 +50,8 @@ class TestBadInput:
         return folder
 
     def test_a_small_folder_is_enough(self, folder: Path, tmp_path: Path) -> None:
-        assert len(write_sample(folder, tmp_path / "sample", campaigns=2, seed=1, workers=1)) == 4
+        truth = write_sample(folder, tmp_path / "sample", campaigns=2, templates=4, seed=1, workers=1)
+        assert len(truth) == 4 + (1 + 1) + 3 * (4 + 1), "there is no other product for the first template"
 
     def test_no_folder(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"captions\.csv, found no such file"):
@@ -82,8 +83,8 @@ class TestBadInput:
             read_cutouts(folder)
 
     def test_bad_input_leaves_earlier_output(self, folder: Path, tmp_path: Path) -> None:
-        write_sample(folder, tmp_path / "sample", campaigns=1, seed=1, workers=1)
+        write_sample(folder, tmp_path / "sample", campaigns=1, templates=0, seed=1, workers=1)
         (folder / "categories.csv").unlink()
         with pytest.raises(InputError):
-            write_sample(folder, tmp_path / "sample", campaigns=1, seed=2, workers=1)
+            write_sample(folder, tmp_path / "sample", campaigns=1, templates=0, seed=2, workers=1)
         assert len(contents(tmp_path / "sample")) == 2

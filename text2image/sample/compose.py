@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -11,36 +11,61 @@ from typing import NamedTuple
 from text2image.base.console import progress
 from text2image.formats.tables import write_csv
 from text2image.sample.cutouts import Cutout, read_cutouts
-from text2image.sample.plan import plan_campaign
-from text2image.sample.render import encode, render
+from text2image.sample.plan import Rendition, plan_campaign
+from text2image.sample.render import alter, draw, encode
+from text2image.sample.templates import captions_of, plan_template
+from text2image.sample.text import TextBox
 
 FOLDERS = ("0", "1")
+Plan = Callable[[], list[Rendition]]
+"""What gives the files of one campaign."""
 
 
 class Truth(NamedTuple):
-    """What is known of a file; ``headline_px`` is the size of the headline's font, ``text`` all that is drawn."""
+    """What is known of a file: a row of data/sample_truth.csv.
+
+    Attributes:
+        path: relative to the sample's folder.
+        campaign: its number, or ``template-NUMBER``.
+        rendition: the number of the file in its campaign.
+        picture: files with the same one are the same picture, or altered copies of it.
+        cutout: the file of the object that it shows.
+        hue: by how much the object's colours are turned, in 256ths of the circle of hues.
+        kind: ``original``, ``rendition``, ``near_duplicate`` or ``copy`` (the same bytes again).
+        varies: in what the pictures of its campaign differ, one of :data:`text2image.sample.quality.DIFFERENCES`.
+        alteration: what makes it a near-duplicate; else empty.
+        headline, headline_px: the headline and the size of its font in pixels.
+        text: all that is drawn.
+    """
 
     path: str
-    campaign: int
+    campaign: str
     rendition: int
+    picture: str
     cutout: str
+    hue: int
     kind: str
+    varies: str
+    alteration: str
     headline: str
     headline_px: int
     text: str
 
 
-def write_sample(cutout_folder: Path, output: Path, campaigns: int, seed: int, workers: int) -> list[Truth]:
+def write_sample(
+    cutout_folder: Path, output: Path, *, campaigns: int, templates: int, seed: int, workers: int
+) -> list[Truth]:
     """Write ``output`` and, beside it, ``…_captions.csv`` and ``…_truth.csv``: all of them or none.
 
     Raises:
         InputError: the folder of cut-outs is not as it should be.
     """
     cutouts = read_cutouts(cutout_folder)
+    plans = planned(seed, cutouts, campaigns=campaigns, templates=templates)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as name:
         draft = Path(name)
-        truth = compose_sample(cutouts, draft / "images", campaigns=campaigns, seed=seed, workers=workers)
+        truth = compose_sample(plans, draft / "images", workers)
         write_csv(draft / "captions.csv", ("path", "text"), _captions(truth, cutouts))
         write_csv(draft / "truth.csv", Truth._fields, truth)
         if output.exists():
@@ -51,48 +76,80 @@ def write_sample(cutout_folder: Path, output: Path, campaigns: int, seed: int, w
     return truth
 
 
-def compose_sample(
-    cutouts: Sequence[Cutout], folder: Path, *, campaigns: int, seed: int, workers: int
-) -> list[Truth]:
+def planned(
+    seed: int,
+    cutouts: Sequence[Cutout],
+    *,
+    campaigns: int,
+    templates: int,
+    alterations: Sequence[str] | None = None,
+) -> Sequence[Plan]:
+    """Return what plans each campaign: first those of their own designs, then those made from a template.
+
+    What each gives depends on ``seed`` and its number only: more campaigns or templates change no file.
+    ``alterations``: see :func:`plan_template`.
+    """
+    own = [partial(plan_campaign, seed, number, cutouts) for number in range(campaigns)]
+    return own + [partial(plan_template, seed, number, cutouts, alterations) for number in range(templates)]
+
+
+def compose_sample(plans: Sequence[Plan], folder: Path, workers: int) -> list[Truth]:
     """Write all creatives below ``folder``; return what is known of them, sorted by path.
 
-    The files depend on ``seed`` and the campaign's number only: more campaigns, or more
-    ``workers`` (processes; for 1 none is started), change no file.
+    More ``workers`` (processes; for 1 none is started) change no file.
     """
     for name in FOLDERS:
         (folder / name).mkdir(parents=True)
-    compose = partial(compose_campaign, seed=seed, cutouts=cutouts, folder=folder)
+    compose = partial(compose_campaign, folder=folder)
     truth: list[Truth] = []
     with (
         ProcessPoolExecutor(workers) as pool,
-        progress(total=campaigns, unit="campaign", title="sample") as bar,
+        progress(total=len(plans), unit="campaign", title="sample") as bar,
     ):
-        numbers = range(campaigns)
-        for rows in pool.map(compose, numbers, chunksize=8) if workers > 1 else map(compose, numbers):
+        for rows in pool.map(compose, plans, chunksize=8) if workers > 1 else map(compose, plans):
             truth += rows
             bar.update()
     return sorted(truth)
 
 
-def compose_campaign(campaign: int, *, seed: int, cutouts: Sequence[Cutout], folder: Path) -> list[Truth]:
+def compose_campaign(plan: Plan, folder: Path) -> list[Truth]:
     """Write the files of one campaign below ``folder`` and return what is known of them."""
     truth: list[Truth] = []
-    data = b""
-    for rendition in plan_campaign(seed, campaign, cutouts):
-        creative = render(rendition)
+    data, drawn = b"", {}
+    for rendition in plan():
+        if rendition.picture not in drawn:
+            drawn = {rendition.picture: draw(rendition)}  # altered copies follow their original
+        creative = alter(drawn[rendition.picture], rendition)
         if rendition.kind != "copy":  # a copy is the very bytes of the original, which came just before
             data = encode(creative.image, rendition.path.rpartition(".")[2], rendition.quality)
         (folder / rendition.path).write_bytes(data)
-        headlines = [(text.text, text.font_px) for text in creative.texts if text.kind == "headline"]
-        text = " | ".join(text.text for text in creative.texts)
-        head = (rendition.path, campaign, rendition.number, rendition.cutout.path.name, rendition.kind)
-        truth.append(Truth(*head, *(headlines or [("", 0)])[0], text))
+        truth.append(truth_of(rendition, creative.texts))
     return truth
 
 
 def _captions(truth: Iterable[Truth], cutouts: Iterable[Cutout]) -> Iterator[tuple[str, str]]:
-    """Yield (path, caption) for every file and every caption of the object that it shows."""
-    captions = {cutout.path.name: cutout.captions for cutout in cutouts}
+    """Yield (path, caption) for every file and every caption that holds of the object that it shows."""
+    cutout_of = {cutout.path.name: cutout for cutout in cutouts}
     for row in truth:
-        for caption in captions[row.cutout]:
+        for caption in captions_of(cutout_of[row.cutout], row.hue):
             yield row.path, caption
+
+
+def truth_of(rendition: Rendition, texts: Sequence[TextBox]) -> Truth:
+    """Return what is known of a rendition with these texts drawn on it."""
+    headlines = [(text.text, text.font_px) for text in texts if text.kind == "headline"]
+    headline, headline_px = (headlines or [("", 0)])[0]
+    return Truth(
+        path=rendition.path,
+        campaign=rendition.campaign,
+        rendition=rendition.number,
+        picture=f"{rendition.campaign}/{rendition.picture}",
+        cutout=rendition.cutout.path.name,
+        hue=rendition.hue,
+        kind=rendition.kind,
+        varies=rendition.varies,
+        alteration=rendition.alteration,
+        headline=headline,
+        headline_px=headline_px,
+        text=" | ".join(text.text for text in texts),
+    )

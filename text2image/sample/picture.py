@@ -107,6 +107,17 @@ def _scaled(size: Size, scale: float) -> Size:
     return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
+def turn_hue(picture: Image.Image, hue: int) -> Image.Image:
+    """Return an RGBA picture whose hues are turned by ``hue`` 256ths of the circle: red by 85 is green."""
+    if not hue:
+        return picture
+    tone, saturation, value = picture.convert("RGB").convert("HSV").split()
+    tone = tone.point([(level + hue) % 256 for level in range(256)])
+    turned = Image.merge("HSV", (tone, saturation, value)).convert("RGB")
+    turned.putalpha(picture.getchannel("A"))
+    return turned
+
+
 def paste_product(canvas: Image.Image, product: Image.Image, room: Box) -> Box:
     """Paste ``product`` in the middle of ``room`` over a glow and a soft shadow; return its box."""
     left = (room[0] + room[2] - product.width) // 2

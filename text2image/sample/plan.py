@@ -7,6 +7,7 @@ from random import Random
 from typing import NamedTuple
 
 from text2image.sample import wording
+from text2image.sample.alterations import UNTOUCHED, Touch
 from text2image.sample.colour import PALETTES, Palette, blend, contrast
 from text2image.sample.cutouts import Cutout
 from text2image.sample.layouts import LAYOUTS, SCALED, SIZES, Layout, Size, mirrored, shape
@@ -46,51 +47,61 @@ class Design(NamedTuple):
     tilt: float  # degrees
     flip: bool
     angle: int  # of the gradient: 0 down, 1 across, 2 diagonal
-
-
-class Touch(NamedTuple):
-    """What makes a near-duplicate: pixels cut off each side (share), brightness factor, new size."""
-
-    crop: float = 0.0
-    brightness: float = 1.0
-    size: Size | None = None
+    reach: float = 1.0  # of the product, as a share of the room that it has
 
 
 class Rendition(NamedTuple):
-    """One file of a campaign."""
+    """One file of a campaign.
 
-    campaign: int
+    Attributes:
+        campaign: its number, or the name of a campaign that is made from a template.
+        number: of the file in its campaign.
+        kind: ``original``, ``rendition``, ``near_duplicate`` or ``copy``.
+        path: relative to the sample's folder.
+        quality: of the JPEG or WebP file.
+        picture: the number of the rendition that it is, or that it is an altered copy of.
+        varies: what distinguishes the pictures of its campaign, one of :data:`text2image.sample.truth.DIFFERENCES`.
+        alteration: of a near-duplicate, one of :data:`text2image.sample.alterations.ALTERATIONS`; else empty.
+        touch: how it was altered.
+        hue: by how much the product's colours are turned, in 256ths of the circle of hues.
+    """
+
+    campaign: str
     number: int
-    kind: str  # original, rendition, near_duplicate or copy
-    path: str  # relative to the sample folder
+    kind: str
+    path: str
     cutout: Cutout
     design: Design
     texts: dict[str, str]
     quality: int
-    touch: Touch = Touch()
+    picture: int
+    varies: str = "design"
+    alteration: str = ""
+    touch: Touch = UNTOUCHED
+    hue: int = 0
 
 
-def _random(seed: str) -> Random:
+def seeded(seed: str) -> Random:
     """Return a generator that is the same for the same words on every machine."""
     return Random(seed)  # noqa: S311 - for variety, not for secrets
 
 
-def choose_cutout(seed: int, campaign: int, cutouts: Sequence[Cutout]) -> Cutout:
-    """Return the campaign's cut-out: all differ until every one was used once."""
+def shuffled(seed: int, cutouts: Sequence[Cutout]) -> list[Cutout]:
+    """Return the cut-outs in the order in which campaigns show them."""
     order = list(range(len(cutouts)))
-    _random(f"{seed}/cutouts").shuffle(order)
-    return cutouts[order[campaign % len(order)]]
+    seeded(f"{seed}/cutouts").shuffle(order)
+    return [cutouts[place] for place in order]
 
 
 def plan_campaign(seed: int, campaign: int, cutouts: Sequence[Cutout]) -> list[Rendition]:
     """Return the two or three renditions of a campaign, of which both folders hold at least one."""
-    rng = _random(f"{seed}/{campaign}")
-    cutout = choose_cutout(seed, campaign, cutouts)
-    first_texts, other_texts = _draw_texts(rng, cutout)
+    rng = seeded(f"{seed}/{campaign}")
+    cutout = shuffled(seed, cutouts)[campaign % len(cutouts)]  # all differ until every one was used once
+    first_texts, other_texts = draw_texts(rng, cutout)
     first = rng.randrange(2)
     original = _rendition(rng, (seed, campaign, 0), first, cutout, first_texts, [])
     if campaign % COPY_EVERY == COPY_AT:
-        path = _path(seed, campaign, 1, 1 - first, original.path.rpartition(".")[2])
+        path = file_path(seed, original.campaign, 1, 1 - first, original.path.rpartition(".")[2])
         second = original._replace(number=1, kind="copy", path=path)
     elif campaign % NEAR_EVERY == NEAR_AT:
         second = _near_duplicate(rng, seed, original, 1 - first)
@@ -104,26 +115,20 @@ def plan_campaign(seed: int, campaign: int, cutouts: Sequence[Cutout]) -> list[R
     return [original, second, third]
 
 
-def _path(seed: int, campaign: int, number: int, folder: int, suffix: str) -> str:
+def file_path(seed: int, campaign: str, number: int, folder: int, suffix: str) -> str:
     """Return a neutral path: neither its name nor its order tells what belongs together."""
     digest = hashlib.sha256(f"{seed}/{campaign}/{number}".encode()).hexdigest()
     return f"{folder}/ad_{digest[:10]}.{suffix}"
 
 
-def _draw_texts(rng: Random, cutout: Cutout) -> tuple[dict[str, str], dict[str, str]]:
+def draw_texts(rng: Random, cutout: Cutout) -> tuple[dict[str, str], dict[str, str]]:
     """Return two versions of a campaign's texts: same brand and price, other headline and button."""
     words = wording.WORDINGS[cutout.category]
     brand_parts = (wording.BRAND_STARTS, wording.BRAND_ENDS)
     brand = "".join(rng.choice(wording.alternatives(part)) for part in brand_parts)
     name = cutout.path.stem.replace("-", " ")  # such as "film camera"
-    low, high = words.price
-    amount = round(math.exp(rng.uniform(math.log(low), math.log(high))))
-    cents = rng.choice((50, 90, 95, 99))
-    figures = {
-        "price": f"{amount}.{cents}" if amount < 200 else f"{round(amount, -1):,}",
-        "percent": rng.choice((10, 15, 20, 25, 30, 40, 50)),
-    }
-    offer = rng.choice(wording.OFFERS if amount < 200 else wording.OFFERS[:5]).format(**figures)
+    amount, figures = draw_figures(rng, words)
+    offer = rng.choice(offers_for(amount)).format(**figures)
     badge = rng.choice(wording.BADGE_OFFERS if amount < 100 else wording.BADGE_OFFERS[1:]).format(**figures)
     headlines = rng.sample(wording.alternatives(words.headlines), 2)
     buttons = rng.sample(wording.alternatives(words.buttons), 2)
@@ -136,6 +141,20 @@ def _draw_texts(rng: Random, cutout: Cutout) -> tuple[dict[str, str], dict[str, 
     return first, other
 
 
+def draw_figures(rng: Random, words: wording.Wording) -> tuple[int, dict[str, str | int]]:
+    """Return an amount of euros and what offers may say: a price and a percentage."""
+    low, high = words.price
+    amount = round(math.exp(rng.uniform(math.log(low), math.log(high))))
+    cents = rng.choice((50, 90, 95, 99))
+    price = f"{amount}.{cents}" if amount < 200 else f"{round(amount, -1):,}"
+    return amount, {"price": price, "percent": rng.choice((10, 15, 20, 25, 30, 40, 50))}
+
+
+def offers_for(amount: int) -> tuple[str, ...]:
+    """Return the offers that suit an amount of euros: nobody sells two cars for the price of one."""
+    return wording.OFFERS if amount < 200 else wording.OFFERS[:5]
+
+
 def _rendition(
     rng: Random,
     place: tuple[int, int, int],
@@ -145,15 +164,16 @@ def _rendition(
     used: Sequence[Design],
 ) -> Rendition:
     """Draw the design and the file format of one rendition; ``place`` is (seed, campaign, number)."""
-    design = _draw_design(rng, cutout, used)
+    design = draw_design(rng, cutout, used)
     small = design.size[0] * design.size[1] <= 120_000
     suffix = rng.choices(("jpg", "png", "webp"), (78, 11 if small else 0, 11))[0]
-    _, campaign, number = place
-    kind, path = "rendition" if number else "original", _path(*place, folder, suffix)
-    return Rendition(campaign, number, kind, path, cutout, design, texts, rng.randint(80, 92))
+    seed, campaign, number = place
+    kind, path = "rendition" if number else "original", file_path(seed, str(campaign), number, folder, suffix)
+    quality = rng.randint(80, 92)
+    return Rendition(str(campaign), number, kind, path, cutout, design, texts, quality, number)
 
 
-def _draw_design(rng: Random, cutout: Cutout, used: Sequence[Design]) -> Design:
+def draw_design(rng: Random, cutout: Cutout, used: Sequence[Design]) -> Design:
     """Draw a design whose size and palette none of the ``used`` ones has."""
     used_sizes, used_palettes = {design.size for design in used}, {design.palette for design in used}
     largest = MAX_ENLARGEMENT * max(cutout.size)
@@ -191,7 +211,19 @@ def _near_duplicate(rng: Random, seed: int, original: Rendition, folder: int) ->
     """Return ``original`` slightly cropped, brightened and recompressed, sometimes scaled."""
     size = SCALED.get(original.design.size) if rng.random() < 0.5 else None
     brightness = rng.choice((0.95, 0.97, 1.03, 1.05))
-    touch = Touch(crop=rng.uniform(0.002, 0.009), brightness=brightness, size=size)
-    path = _path(seed, original.campaign, 1, folder, "jpg")
-    quality = rng.randint(70, 84)
-    return original._replace(number=1, kind="near_duplicate", path=path, quality=quality, touch=touch)
+    crop = rng.uniform(0.002, 0.009)
+    path = file_path(seed, original.campaign, 1, folder, "jpg")
+    touch = Touch((crop,) * 4, size, brightness, quality=rng.randint(70, 84))
+    return altered(original, 1, path, "mixed", touch)
+
+
+def altered(original: Rendition, number: int, path: str, alteration: str, touch: Touch) -> Rendition:
+    """Return the near-duplicate of a rendition that ``touch`` makes."""
+    return original._replace(
+        number=number,
+        kind="near_duplicate",
+        path=path,
+        quality=touch.quality,
+        alteration=alteration,
+        touch=touch,
+    )

@@ -4,14 +4,15 @@ import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from PIL import Image, ImageDraw, ImageEnhance
+from PIL import Image, ImageDraw
 
+from text2image.sample.alterations import UNTOUCHED, retouch
 from text2image.sample.badge import badge_radius, draw_badge, free_corner
 from text2image.sample.colour import MIN_CONTRAST, Colour, readable, worst_contrast
 from text2image.sample.cutouts import load_cutout
 from text2image.sample.layouts import Box, Column, pixels
-from text2image.sample.picture import fit_product, paint_ground, paste_product, paste_rounded
-from text2image.sample.plan import TURNABLE, Design, Rendition, Touch
+from text2image.sample.picture import fit_product, paint_ground, paste_product, paste_rounded, turn_hue
+from text2image.sample.plan import TURNABLE, Design, Rendition
 from text2image.sample.text import FAMILIES, LINE_HEIGHT, SetText, TextBox, fit_column, gap, load_font
 
 
@@ -23,7 +24,22 @@ class Creative(NamedTuple):
 
 
 def render(rendition: Rendition) -> Creative:
-    """Draw a rendition: ground, product, columns of text and badge."""
+    """Draw a rendition and alter it as it asks for."""
+    return alter(draw(rendition), rendition)
+
+
+def alter(creative: Creative, rendition: Rendition) -> Creative:
+    """Return the near-duplicate that ``rendition`` makes of the drawn picture, or the picture itself."""
+    return creative if rendition.touch == UNTOUCHED else Creative(*retouch(*creative, rendition.touch))
+
+
+def drawn_kinds(design: Design, texts: dict[str, str]) -> set[str]:
+    """Return the kinds of ``texts`` that there is room for, a badge left aside."""
+    return {block.kind for column in design.layout.columns for block in _fit(column, design, texts)[1]}
+
+
+def draw(rendition: Rendition) -> Creative:
+    """Draw a rendition without its alterations: ground, product, columns of text and badge."""
     design = rendition.design
     room = pixels(design.layout.product, design.size)
     columns = [
@@ -32,8 +48,8 @@ def render(rendition: Rendition) -> Creative:
     ]
     canvas = _choose_ground(design, room, [column for column, _, _ in columns])
     ground = canvas.copy()
-    cutout = load_cutout(rendition.cutout.path)
-    space = (room[2] - room[0], room[3] - room[1])
+    cutout = turn_hue(load_cutout(rendition.cutout.path), rendition.hue)
+    space = (round((room[2] - room[0]) * design.reach), round((room[3] - room[1]) * design.reach))
     turnable = rendition.cutout.category in TURNABLE
     product = fit_product(cutout, space, design.tilt, design.flip, turnable)
     box = paste_product(canvas, product, room)
@@ -47,8 +63,7 @@ def render(rendition: Rendition) -> Creative:
         if centre:
             file = FAMILIES[design.family][0]
             texts.append(draw_badge(canvas, centre, radius, rendition.texts["badge"], file, design.palette))
-    creative = Creative(canvas, texts)
-    return creative if rendition.touch == Touch() else retouch(creative, rendition.touch)
+    return Creative(canvas, texts)
 
 
 def _fit(column: Column, design: Design, texts: dict[str, str]) -> tuple[int, list[SetText]]:
@@ -118,24 +133,6 @@ def _draw_block(
         baseline = box[1] + inner + round((number + 0.5) * size * LINE_HEIGHT + 0.36 * size)
         draw.text((x, baseline), line, fill=ink, font=load_font(block.face), anchor="ms" if centred else "ls")
     return TextBox(block.kind, " ".join(block.lines), box, size, worst_contrast(ink, grounds))
-
-
-def retouch(creative: Creative, touch: Touch) -> Creative:
-    """Return a near-duplicate: cropped on every side, scaled back or to ``touch.size``, brightened."""
-    width, height = creative.image.size
-    size = touch.size or (width, height)
-    x, y = width * touch.crop, height * touch.crop
-    image = creative.image.resize(size, Image.Resampling.BICUBIC, box=(x, y, width - x, height - y))
-    image = ImageEnhance.Brightness(image).enhance(touch.brightness)
-    across, down = size[0] / (width - 2 * x), size[1] / (height - 2 * y)
-
-    def moved(text: TextBox) -> TextBox:
-        left, top, right, bottom = text.box
-        corner = round((left - x) * across), round((top - y) * down)
-        opposite = round((right - x) * across), round((bottom - y) * down)
-        return text._replace(box=(*corner, *opposite), font_px=round(text.font_px * down))
-
-    return Creative(image, [moved(text) for text in creative.texts])
 
 
 def encode(image: Image.Image, suffix: str, quality: int) -> bytes:

@@ -39,7 +39,7 @@ def ask(images: list[ImageFile], runtime: Runtime) -> list[tuple[str, dict[str, 
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Truth]]:
     folder = tmp_path_factory.mktemp("creatives") / "sample"
     return folder, write_sample(
-        REPOSITORY / "sample" / "cutouts", folder, campaigns=CAMPAIGNS, seed=11, workers=1
+        REPOSITORY / "sample" / "cutouts", folder, campaigns=CAMPAIGNS, templates=0, seed=11, workers=1
     )
 
 
