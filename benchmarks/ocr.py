@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from text2image.collection.images import UnusableImage, decode, open_image, read_bytes
+from text2image.collection.images import UnusableImage, decode, read_bytes
 from text2image.labels.ocr.engine import Engine, load_engine, model_files, read_lines
 from text2image.params import load_params
 
@@ -38,7 +38,7 @@ def usable(folder: Path) -> list[Path]:
 
 def enlarged(path: Path) -> bytes:
     """Return an image as a JPEG whose longer side has ``LARGE`` pixels."""
-    image = open_image(path)
+    image = decode(read_bytes(path))
     scale = LARGE / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     buffer = io.BytesIO()
@@ -50,7 +50,7 @@ def seconds(files: Sequence[Path], engine: Engine | None, max_side: int) -> floa
     """Return the mean processor seconds to decode and read an image, or without an engine to decode and scale it."""
     start = time.process_time()
     for path in files:
-        image = open_image(path)
+        image = decode(read_bytes(path))
         if engine is None:
             image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
         else:

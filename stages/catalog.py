@@ -30,7 +30,7 @@ def main(params: Params) -> None:
     rows = [(*entry, group) for entry, group in zip(entries, groups, strict=True)]
     write_csv(ARTIFACTS.catalog, (*Entry._fields, "near_group"), rows)
     write_csv(ARTIFACTS.rejects, Reject._fields, rejects)
-    manifest = sorted(ManifestEntry(entry.image_id, entry.path) for entry in entries)
+    manifest = sorted(ManifestEntry(entry.image_id, entry.path, entry.rendering) for entry in entries)
     write_csv(ARTIFACTS.manifest, ManifestEntry._fields, manifest)
     sizes = [(entry.width, entry.height, chart_text(entry.folder), entry.format) for entry in entries]
     write_csv(ARTIFACTS.plot("image_sizes"), ("width", "height", "folder", "format"), sizes)

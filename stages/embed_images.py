@@ -13,7 +13,7 @@ from text2image.params import Params
 
 def main(params: Params, model: str) -> None:
     card, precision = load_card(ARTIFACTS.card(model)), params.embed.precision
-    images = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
+    images = {image.key: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
     embed = embed_images_here
     if params.runtime.engine == "ray":
         from text2image.cluster.workers import embed_on_cluster

@@ -11,10 +11,10 @@ from text2image.params import Params
 
 
 def main(params: Params, source: str) -> None:
-    path_of = dict(read_gallery(ARTIFACTS.manifest, params.data.images))
+    images = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
     rows = read_csv(ARTIFACTS.examples(source), COLUMNS)
     paths = []
-    for name, sheet in examples_sheets(source, rows, path_of):
+    for name, sheet in examples_sheets(source, rows, images):
         paths.append(ARTIFACTS.sheet(f"examples/{source}/{name}"))
         save_sheet(paths[-1], sheet)
     keep_only(paths[0].parent, paths)

@@ -10,12 +10,12 @@ from text2image.params import Params
 
 
 def main(params: Params, source: str) -> None:
-    path_of = dict(read_gallery(ARTIFACTS.manifest, params.data.images))
+    images = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
     labels = read_csv(ARTIFACTS.labels(source), ["image_id", "text", "confidence"])
-    save_sheet(ARTIFACTS.sheet(f"labels/{source}"), labels_sheet(source, labels, path_of))
+    save_sheet(ARTIFACTS.sheet(f"labels/{source}"), labels_sheet(source, labels, images))
     audit = ARTIFACTS.audit(source)
     findings = read_csv(audit, ["image_id", "text", "speaks_against", "why"])
-    sheet = audit_sheet(source, findings, path_of, audit.as_posix())
+    sheet = audit_sheet(source, findings, images, audit.as_posix())
     save_sheet(ARTIFACTS.sheet(f"audit/{source}"), sheet)
 
 

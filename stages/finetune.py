@@ -32,7 +32,7 @@ def main(params: Params, name: str) -> None:
     split = read_split(ARTIFACTS.split(name), group_of)
     images = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
     base_card = load_card(ARTIFACTS.base_card(name))
-    checkpoint = Checkpoint(name, determinants(base_card, settings, split, device))
+    checkpoint = Checkpoint(name, determinants(base_card, settings, split, images, device))
     plots, folder = ARTIFACTS.finetune_plots(name), ARTIFACTS.tuned_model(name)
     with live_log(plots / "live") as log:
         base = Base(base_card, load_model(settings.base, base_card, params.runtime.device, PRECISION))

@@ -21,6 +21,7 @@ import yaml
 from PIL import Image, ImageDraw
 
 from stages.label import with_engine
+from tests.support.pictures import image_file
 from tests.support.pipeline import REPOSITORY, tiny_model
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime
@@ -114,7 +115,12 @@ def picture(path: Path, number: int, side: int) -> ImageFile:
     draw.rectangle((0, 0, side, side // 4), fill=(90, 20 * number, 200))
     draw.text((side // 20, side // 20), f"SALE NUMBER {number}", fill="white", font_size=side // 12)
     noise.save(path)
-    return ImageFile(f"{number:016x}", path)
+    return image_file(path)
+
+
+def after_the_end(jpeg: bytes, number: int) -> bytes:
+    """Return another file with the same picture: what follows a JPEG's end changes no pixel."""
+    return jpeg + number.to_bytes(1, "little")
 
 
 def watch(monkeypatch: pytest.MonkeyPatch, seen: Callable[[Outcome], None]) -> None:
@@ -134,7 +140,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, seen: Callable[[Outcome], None]) -> N
 def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
     nodes: Nodes, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten large pictures, each under ten ids, so that there is work left when a node is killed.
+    """Ten large pictures, each in ten files, so that there is work left when a node is killed.
 
     Two actors are at work on two logical CPUs, and then on one: with whole CPUs claimed they would starve
     Ray Data's own tasks, or wait for room.
@@ -147,12 +153,14 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
     here = dict(
         row for batch in embed_images_here("tiny", card, "fp32", params.runtime, files) for row in batch
     )
-    many = [
-        ImageFile(f"{file.image_id}-{copy}", Path("sub", "..", str(file.path)))
-        for copy in range(10)
-        for file in files
-    ]
     Path("sub").mkdir()
+    original = {}
+    for copy in range(10):
+        for file in files:
+            path = Path("sub", "..", f"{copy}-{file.path}")
+            path.write_bytes(after_the_end(file.path.read_bytes(), copy))
+            original[image_file(path)] = file
+    many = list(original)
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     dead = ""
@@ -170,7 +178,7 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
     assert sum(before.values()) < len(many) / 4, "it was killed in the middle"
     assert after[dead] <= 4, "what it had finished may still have been on its way"
     assert len(there) == len(many)
-    assert dict(there) == {image.image_id: here[image.image_id.split("-")[0]] for image in many}
+    assert dict(there) == {image.key: here[file.key] for image, file in original.items()}
 
 
 @needs_ray
@@ -201,7 +209,7 @@ def opener() -> Callable[[Runtime], Work]:
             for image in images:
                 if image.image_id == "defect":
                     raise ZeroDivisionError("division by zero")
-                yield image.image_id, open_image(image.path).tobytes()[:9]
+                yield image.key, open_image(image).tobytes()[:9]
 
         return work
 
@@ -224,14 +232,16 @@ def test_what_goes_wrong_on_a_worker_is_one_sentence(nodes: Nodes, params: Param
     )
     damaged = Path(str(changed.path))
     damaged.write_bytes(damaged.read_bytes()[:999])
-    good = good._replace(image_id="good")
     with connected():
         came, sentence = failure([good, changed], params)
-        assert came == {"good"}, "what was finished before is kept"
-        assert f"expected {changed.path} as data/catalog.csv lists it, found: damaged image" in sentence
+        assert came == {good.key}, "what was finished before is kept"
+        assert (
+            f"expected {changed.path} as data/catalog.csv lists it ({changed.image_id}), found other bytes"
+            in sentence
+        )
 
         came, sentence = failure([good, good._replace(image_id="defect")], params)
-        assert came == {"good"}
+        assert came == {good.key}
         assert "found ZeroDivisionError: division by zero (test_ray.py, line" in sentence
 
         if sys.platform == "linux":  # a path that this process alone can open
@@ -273,8 +283,8 @@ def stage_folder(root: Path) -> Path:
     (root / "data" / "models").mkdir(parents=True)
     first = picture(root / "pictures" / "0.jpg", 0, 2400).path.read_bytes()
     rows = []
-    for number in range(PICTURES):  # what follows a JPEG's end changes the file, not the picture
-        content = first + number.to_bytes(1, "little")
+    for number in range(PICTURES):
+        content = after_the_end(first, number)
         (root / "pictures" / f"{number}.jpg").write_bytes(content)
         rows.append(f"{image_id(content)},{number}.jpg\n")
     (root / "data" / "manifest.csv").write_text("image_id,path\n" + "".join(rows))
@@ -325,7 +335,7 @@ def test_an_interrupted_stage_ends_cleanly_and_keeps_what_is_done(
     assert 0 < len(finished) < PICTURES
     card = json.loads((stage / "data" / "models" / "tiny.json").read_text())
     card["name"] = f"local-dir:{stage / 'tiny'}"
-    first = ImageFile("first", stage / "pictures" / "0.jpg")
+    first = image_file(stage / "pictures" / "0.jpg")
     ((_, row),) = next(embed_images_here("tiny", card, "fp32", params.runtime, [first]))
     assert set(finished.values()) == {row}, "one picture under many ids"
 

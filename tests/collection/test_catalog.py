@@ -83,7 +83,7 @@ def test_a_scan_is_sorted_and_repeatable(hostile: Path) -> None:
 
 
 def entry(path: str, phash: int, image_id: str | None = None) -> Entry:
-    return Entry(path, image_id or path, path.split("/")[0], 10, 10, "PNG", 1, f"{phash:016x}")
+    return Entry(path, image_id or path, path.split("/")[0], 10, 10, "PNG", 1, f"{phash:016x}", "")
 
 
 def test_near_duplicates_share_a_group() -> None:

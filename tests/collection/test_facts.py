@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from PIL import Image
 
 from stages import catalog
 from tests.support.workplace import REPOSITORY, picture
@@ -16,7 +15,7 @@ from text2image.base.store import Store
 from text2image.collection import facts
 from text2image.collection.catalog import Entry, Reject, read_folder
 from text2image.collection.facts import ReadFile
-from text2image.collection.images import decode
+from text2image.collection.images import Rendered, render
 from text2image.collection.scan import scan
 from text2image.commands import catalog as catalog_command
 from text2image.params import load_params
@@ -144,15 +143,15 @@ def test_a_killed_catalog_keeps_what_it_read(
     monkeypatch.setattr(facts, "KEPT_AT_ONCE", 3)
     seen = []
 
-    def fragile(content: bytes, max_pixels: int) -> Image.Image:
+    def fragile(content: bytes, max_pixels: int) -> Rendered:
         seen.append(content)
         if len(seen) == 8:
             raise KeyboardInterrupt
-        return decode(content, max_pixels)
+        return render(content, max_pixels)
 
     with Store("catalog", {}, tmp_path / "store") as store:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(facts, "decode", fragile)
+            patch.setattr(facts, "render", fragile)
             patch.setattr(os, "cpu_count", lambda: 1)
             read_folder(root, LIMIT, scan(root), store)
         read.clear()

@@ -164,7 +164,7 @@ def test_images_in_memory_are_embedded(bucket: fsspec.AbstractFileSystem, place:
     assert made[0] == made[1]
     assert np.load(place / "data" / "embeddings" / "tiny" / "images.npy").shape == (5, 16)
     image = gallery(read_manifest(place / "data" / "manifest.csv"), Remote(URL))[0]
-    assert open_image(image.path).mode == "RGB"
+    assert open_image(image).mode == "RGB"
 
 
 def test_a_pin_follows_a_bucket(

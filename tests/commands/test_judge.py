@@ -9,6 +9,7 @@ from tests.support.judging import EVIL, HAT, SHOE, three_images
 from tests.support.pipeline import REPOSITORY
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
+from text2image.collection.manifest import ImageFile
 from text2image.commands.judge import main, person, read_suspicion, summary
 from text2image.formats.texts import query_id
 from text2image.queries.judgements import JudgementRow, read_judgements
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
+def files(tmp_path: Path) -> dict[str, ImageFile]:
     return three_images(tmp_path)
 
 
@@ -56,7 +57,7 @@ def test_the_summary_tells_how_far_people_and_models_agree() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, files: dict[str, ImageFile], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as the pipeline leaves it: of the query's label "b", judgements left nothing in the qrels."""
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["data"]["images"] = "."

@@ -115,7 +115,7 @@ def project() -> Params:
     described, data = tiny(CLIP), pictures()
     groups = [(image, group) for image, group in data.group_of.items()]
     write_csv(ARTIFACTS.catalog, ("image_id", "near_group"), groups)
-    write_csv(ARTIFACTS.manifest, ("image_id", "path"), [(i, f"{i}.png") for i in data.files])
+    write_csv(ARTIFACTS.manifest, ("image_id", "path"), [(i, image.path) for i, image in data.files.items()])
     write_split(ARTIFACTS.split("run"), data.split, data.group_of)
     write_json(ARTIFACTS.base_card("run"), describe("tiny", described) | {"licence": described.licence})
     params = load_params(REPOSITORY / "params.yaml")

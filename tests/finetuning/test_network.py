@@ -90,7 +90,7 @@ def test_all_of_a_network_trains_with_its_own_temperature() -> None:
 def test_features_computed_once_train_the_heads_that_pixels_would() -> None:
     """With the trunks frozen, the cached features and the whole network give the same unit rows."""
     model = base(tiny(CLIP)).model
-    images = [open_image(file.path) for file in pictures().files.values()]
+    images = [open_image(file) for file in pictures().files.values()]
     pixels = torch.stack([model.transform(image) for image in images])
     with torch.inference_mode():
         whole = model.network.encode_image(pixels, normalize=True)

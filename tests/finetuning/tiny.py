@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from tests.support.pictures import image_file
 from tests.support.pipeline import random_checkpoint
-from text2image.collection.manifest import ImageFile
 from text2image.encoders.models.card import describe
 from text2image.encoders.models.load import load_model
 from text2image.encoders.settings import Model
@@ -71,18 +72,20 @@ def tiny(config: dict[str, Any], folder: Path = Path("tiny")) -> Model:
 
 def pictures() -> Data:
     """Return plain pictures, two of each colour of each part, which is their text, as a split."""
-    rows, files = [], {}
+    rows, files, group_of = [], {}, {}
     for n, (part, colour) in enumerate(
         (part, colour) for part, colours in COLOURS.items() for colour in colours
     ):
         for copy in range(2):
-            image = f"{n:02}{copy}"
-            path = Path(f"{image}.png")
+            path = Path(f"{n:02}{copy}.png")
             if not path.exists():  # two processes of a test read the same
-                Image.new("RGB", (32 + copy, 32), colour).save(path)
-            files[image] = ImageFile(image, path)
-            rows.append(SplitRow(part, image, f"q{n:02}", f"{colour} picture", 2))
-    return Data(rows, files, {image: int(image) for image in files})
+                about = PngInfo()
+                about.add_text("name", path.stem)  # colours recur: these are other files all the same
+                Image.new("RGB", (32 + copy, 32), colour).save(path, pnginfo=about)
+            image = image_file(path)
+            files[image.image_id], group_of[image.image_id] = image, 10 * n + copy
+            rows.append(SplitRow(part, image.image_id, f"q{n:02}", f"{colour} picture", 2))
+    return Data(rows, files, group_of)
 
 
 def base(described: Model) -> Base:
@@ -94,7 +97,7 @@ def base(described: Model) -> Base:
 def run_once(start: Base, run: FinetuneRun, log: Log = lambda _: None) -> Tuned:
     """Tune a model on the pictures as the stage does, with what it keeps."""
     data = pictures()
-    checkpoint = Checkpoint("run", determinants(start.card, run, data.split, CPU))
+    checkpoint = Checkpoint("run", determinants(start.card, run, data.split, data.files, CPU))
     return tune(start, run, data, load_params(REPOSITORY / "params.yaml").runtime, checkpoint, log)
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.support.judging import EVIL, HAT, HEADER, SHOE, session, three_images
 from text2image.base.console import InputError
+from text2image.collection.manifest import ImageFile
 from text2image.pages.judge.page import MAX_BODY, MAX_SIDE, Page
 from text2image.pages.judge.terminal import judge_in_terminal
 from text2image.queries.judgements import read_judgements
@@ -25,12 +26,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
+def files(tmp_path: Path) -> dict[str, ImageFile]:
     return three_images(tmp_path)
 
 
 @pytest.fixture
-def page(path: Path, files: dict[str, Path]) -> Iterator[Page]:
+def page(path: Path, files: dict[str, ImageFile]) -> Iterator[Page]:
     with Page(session(path), files) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield server
@@ -117,12 +118,12 @@ def test_the_page_takes_nothing_from_elsewhere(page: Page, path: Path) -> None:
     assert len(read_judgements(path)) == 1
 
 
-def test_a_port_in_use_is_one_sentence(page: Page, path: Path, files: dict[str, Path]) -> None:
+def test_a_port_in_use_is_one_sentence(page: Page, path: Path, files: dict[str, ImageFile]) -> None:
     with pytest.raises(InputError, match="expected to listen at"):
         Page(session(path), files, "127.0.0.1", page.server_port)
 
 
-def test_judging_in_the_terminal(path: Path, files: dict[str, Path]) -> None:
+def test_judging_in_the_terminal(path: Path, files: dict[str, ImageFile]) -> None:
     typed = iter(["3 fits", "7", "u", "1", "s", "0", "q"])
     lines: list[str] = []
     judge_in_terminal(session(path), files, lambda _: next(typed), lines.append)
@@ -130,11 +131,11 @@ def test_judging_in_the_terminal(path: Path, files: dict[str, Path]) -> None:
         ("red shoe", "a", 1, ""),
         (EVIL, "b", 0, ""),
     ]
-    assert "query  red shoe" in lines and f"image  {files['a']}" in lines
+    assert "query  red shoe" in lines and f"image  {files['a'].path}" in lines
     assert "expected 0, 1, 2, 3, u, s or q, found '7'" in lines and "taken back: 3 for red shoe" in lines
 
 
-def test_the_terminal_ends_with_the_input_or_the_pool(path: Path, files: dict[str, Path]) -> None:
+def test_the_terminal_ends_with_the_input_or_the_pool(path: Path, files: dict[str, ImageFile]) -> None:
     def end(_: str) -> str:
         raise EOFError
 

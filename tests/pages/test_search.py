@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from text2image.base.console import InputError
-from text2image.collection.images import image_id
+from text2image.collection.images import identify, image_id
+from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import write_csv
 from text2image.formats.texts import query_id
 from text2image.pages.search.annotations import SEARCH, Annotations, judgements_of, new_judgements
-from text2image.pages.search.encoder import picture_id
 from text2image.pages.search.explanation import SHOWN, Explainer, rank_group
 from text2image.pages.search.pictures import SMALL, UPLOADS, Thumbnails, Uploads
 from text2image.pages.search.searcher import RankedImage, image_path
@@ -41,9 +41,11 @@ def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(tmp_path: Path) -
     Image.new("RGB", (40, 20), "blue").save(paths[1])
     paths[2].write_text("root:x:0:0")
     for path, shown in zip(paths, (True, False, False, False), strict=True):
-        assert (Thumbnails({identity: path}, 1000).get(identity, SMALL) is not None) == shown, path
-    assert Thumbnails({identity: paths[0]}, 799).get(identity, SMALL) is None, "too many pixels to decode"
-    assert Thumbnails({identity: paths[0]}, 1000).get(identity, 100_000) is None, "a size of nobody's wish"
+        thumbnails = Thumbnails({identity: ImageFile(identity, path)})
+        assert (thumbnails.get(identity, SMALL) is not None) == shown, path
+    assert Thumbnails({identity: ImageFile(identity, paths[0])}).get(identity, 100_000) is None, (
+        "a size of nobody's wish"
+    )
 
 
 def test_places_are_exact_ranks_of_the_whole_gallery() -> None:
@@ -172,6 +174,6 @@ def test_the_last_uploads_are_kept() -> None:
 
 def test_a_picture_must_be_usable(tmp_path: Path) -> None:
     Image.new("RGB", (40, 20), "red").save(tmp_path / "red.png")
-    assert picture_id(tmp_path / "red.png", 800) == image_id((tmp_path / "red.png").read_bytes())
+    assert identify(tmp_path / "red.png", 800).image_id == image_id((tmp_path / "red.png").read_bytes())
     with pytest.raises(InputError, match=r"usable image at .*red\.png, found: too many pixels"):
-        picture_id(tmp_path / "red.png", 799)
+        identify(tmp_path / "red.png", 799)

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.pictures import image_file
+from text2image.collection.images import open_image
+from text2image.collection.manifest import ImageFile
 from text2image.evaluation.examples import Picture
 from text2image.formats.tables import Row
 from text2image.pages import theme
@@ -16,12 +19,12 @@ from text2image.pages.sheets.sheet import CELL, FRAME, MARGIN, Cell, Sheet, Stri
 
 
 @pytest.fixture
-def path_of(tmp_path: Path) -> dict[str, Path]:
+def images(tmp_path: Path) -> dict[str, ImageFile]:
     """A gallery of seven images, of one colour each."""
     paths = {name: tmp_path / f"{name}.png" for name in "abcdefg"}
     for number, path in enumerate(paths.values()):
         Image.new("RGB", (40, 20), (number * 30, 0, 0)).save(path)
-    return paths
+    return {name: image_file(path) for name, path in paths.items()}
 
 
 def pictures(sheet: str, model: str, text: str, relevant: str = "a", first: str = "abcde") -> list[Row]:
@@ -38,9 +41,9 @@ def strips_of(sheet: Sheet) -> list[tuple[str, list[str]]]:
     return [(strip.heading, [cell.caption for cell in strip.cells]) for strip in sheet.strips]
 
 
-def test_examples_of_one_model_are_its_best_and_worst_queries(path_of: dict[str, Path]) -> None:
+def test_examples_of_one_model_are_its_best_and_worst_queries(images: dict[str, ImageFile]) -> None:
     rows = [*pictures("best", "m", "shoe"), *pictures("best", "m", "hat"), *pictures("worst", "m", "cow")]
-    sheets = dict(examples_sheets("human", rows, path_of))
+    sheets = dict(examples_sheets("human", rows, images))
     assert list(sheets) == ["m-best", "m-worst"], "no sheet of differences where there is one model"
     captions = ["rank 3", "1 · 0.900", "2 · 0.800", "3 · 0.700", "4 · 0.600", "5 · 0.500"]
     assert strips_of(sheets["m-best"]) == [("“shoe”", captions), ("“hat”", captions)]
@@ -51,29 +54,29 @@ def test_examples_of_one_model_are_its_best_and_worst_queries(path_of: dict[str,
     assert strip.apart == (1,)
 
 
-def test_examples_of_several_models_show_where_they_differ(path_of: dict[str, Path]) -> None:
+def test_examples_of_several_models_show_where_they_differ(images: dict[str, ImageFile]) -> None:
     rows = [row for model in "xy" for kind in ("best", "worst") for row in pictures(kind, model, "shoe")]
     differ = [*pictures("instructive", "y", "shoe"), *pictures("instructive", "x", "shoe")]
-    sheets = dict(examples_sheets("human", rows + differ, path_of))
+    sheets = dict(examples_sheets("human", rows + differ, images))
     assert list(sheets) == ["x-best", "x-worst", "y-best", "y-worst", "instructive"]
     assert [heading for heading, _ in strips_of(sheets["instructive"])] == ["y: “shoe”", "x: “shoe”"]
-    alike = dict(examples_sheets("human", rows, path_of))["instructive"]
+    alike = dict(examples_sheets("human", rows, images))["instructive"]
     assert strips_of(alike) == [(ALIKE, [])]
     assert alike.subtitle == "", "there is nothing to read"
 
 
-def test_labels_are_spread_from_common_to_rare_and_by_confidence(path_of: dict[str, Path]) -> None:
+def test_labels_are_spread_from_common_to_rare_and_by_confidence(images: dict[str, ImageFile]) -> None:
     labels = [
         {"image_id": image, "text": "same" if image < "d" else f"only {image}", "confidence": f"0.{number}"}
         for number, image in enumerate("abcdefg", start=1)
     ]
     labels.append({"image_id": "a", "text": "another", "confidence": "0.05"})
-    confident, common, rest = labels_sheet("imagenet", labels, path_of).strips
+    confident, common, rest = labels_sheet("imagenet", labels, images).strips
     assert [cell.caption[:4] for cell in confident.cells] == ["0.70", "0.60", "0.50", "0.30", "0.20", "0.10"]
     assert common.cells[0].caption == "0.10 · same / another"
     assert [heading for heading in (common.heading, rest.heading) if heading] == ["By how common the text is"]
     unsure = [row | {"confidence": ""} for row in labels]
-    assert labels_sheet("human", unsure, path_of).strips[0].cells[0].caption == "same / another"
+    assert labels_sheet("human", unsure, images).strips[0].cells[0].caption == "same / another"
 
 
 def test_a_spread_has_both_ends() -> None:
@@ -93,12 +96,12 @@ def test_near_pairs_across_folders_name_images_once() -> None:
     assert [(a["path"], b["path"]) for a, b in pairs] == [("0/b", "1/c"), ("0/a", "1/c")]
 
 
-def test_suspicious_labels_stand_below_what_they_are_suspected_of(path_of: dict[str, Path]) -> None:
+def test_suspicious_labels_stand_below_what_they_are_suspected_of(images: dict[str, ImageFile]) -> None:
     findings = [
         {"image_id": image, "text": f"t{image}", "speaks_against": kind, "why": "it ranks low"}
         for image, kind in zip("abcdefg", ["model", *["label"] * 6], strict=True)
     ]
-    sheet = audit_sheet("human", findings, path_of, "data/audit/human.csv")
+    sheet = audit_sheet("human", findings, images, "data/audit/human.csv")
     assert [(strip.heading, len(strip.cells)) for strip in sheet.strips] == [
         ("Unlikely labels", 5),
         ("", 1),
@@ -108,8 +111,8 @@ def test_suspicious_labels_stand_below_what_they_are_suspected_of(path_of: dict[
     assert sheet.subtitle.startswith("the most suspicious of 7 labels")
 
 
-def test_a_relevant_picture_is_framed(path_of: dict[str, Path]) -> None:
-    cells = [Cell(Image.open(path_of["a"]), "yes", relevant=True), Cell(Image.open(path_of["a"]), "no")]
+def test_a_relevant_picture_is_framed(images: dict[str, ImageFile]) -> None:
+    cells = [Cell(open_image(images["a"]), "yes", relevant=True), Cell(open_image(images["a"]), "no")]
     page = np.asarray(draw_sheet(Sheet("t", "s", [Strip("h", "d", cells)])))
     colour = np.array([int(theme.RELEVANT[i : i + 2], 16) for i in (1, 3, 5)])
     columns = np.flatnonzero((page == colour).all(axis=2).any(axis=0))

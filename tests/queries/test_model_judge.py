@@ -16,6 +16,7 @@ from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
 from text2image.base.settings import OpenaiRuntime
 from text2image.base.store import fingerprint
+from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.settings import Settings
 from text2image.params import load_params
 from text2image.queries.judgements import JudgementRow, read_judgements
@@ -31,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
+def files(tmp_path: Path) -> dict[str, ImageFile]:
     return three_images(tmp_path)
 
 
@@ -53,7 +54,7 @@ class ModelJudge(NamedTuple):
     def name(self) -> str:
         return model_judge(self.settings)
 
-    def judge(self, session: Session, files: dict[str, Path]) -> None:
+    def judge(self, session: Session, files: dict[str, ImageFile]) -> None:
         judge_by_model(session, files, self.settings, self.runtime)
 
 
@@ -69,7 +70,7 @@ def model_of(tmp_path: Path, server: ChatServer, **judge: object) -> ModelJudge:
 
 
 def test_a_model_grades_what_it_has_not_graded(
-    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer
+    tmp_path: Path, path: Path, files: dict[str, ImageFile], server: ChatServer
 ) -> None:
     model = model_of(tmp_path, server)
     judge = session(path, by=model.name)
@@ -93,7 +94,11 @@ def test_a_model_grades_what_it_has_not_graded(
 
 
 def test_the_model_is_told_the_rubric_and_the_query(
-    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    path: Path,
+    files: dict[str, ImageFile],
+    server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[tuple[str, str]] = []
     check = server.check_chat
@@ -116,7 +121,7 @@ def test_the_model_is_told_the_rubric_and_the_query(
     "said", ['{"reason": "x", "grade": 4}', '{"reason": "x", "grade": true}', "2", {"refusal": "no"}]
 )
 def test_answers_without_a_grade_are_said_and_not_asked_again(
-    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer, said: object,
+    tmp_path: Path, path: Path, files: dict[str, ImageFile], server: ChatServer, said: object,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     server.script.content = lambda image: said
@@ -131,7 +136,11 @@ def test_answers_without_a_grade_are_said_and_not_asked_again(
 
 
 def test_the_budget_ends_the_run_and_keeps_what_came(
-    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    path: Path,
+    files: dict[str, ImageFile],
+    server: ChatServer,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = model_of(tmp_path, server, budget_usd=0.0012)
     model.judge(session(path, by=model.name), files)
@@ -140,7 +149,7 @@ def test_the_budget_ends_the_run_and_keeps_what_came(
 
 
 def test_an_error_of_the_server_keeps_what_came(
-    tmp_path: Path, path: Path, files: dict[str, Path], server: ChatServer
+    tmp_path: Path, path: Path, files: dict[str, ImageFile], server: ChatServer
 ) -> None:
     server.script.outcome = lambda image, attempt: 400 if len(server.log) > 2 else None
     model = model_of(tmp_path, server)

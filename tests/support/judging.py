@@ -4,6 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.support.pictures import image_file
+from text2image.collection.manifest import ImageFile
 from text2image.formats.texts import query_id
 from text2image.queries.judging.pool import PooledQuery
 from text2image.queries.judging.session import Session
@@ -19,9 +21,9 @@ def session(path: Path, by: str = "Ann") -> Session:
     return Session("human", by, POOL, path)
 
 
-def three_images(folder: Path) -> dict[str, Path]:
+def three_images(folder: Path) -> dict[str, ImageFile]:
     """Write three images of the gallery, one of them larger than the page shows."""
     for number, name in enumerate("abc"):
         size = (1000 if name == "a" else 40, 30)
         Image.new("RGB", size, (number * 80, 0, 0)).save(folder / f"{name}.png")
-    return {name: folder / f"{name}.png" for name in "abc"}
+    return {name: image_file(folder / f"{name}.png") for name in "abc"}

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from tests.support.pictures import image_file
 from text2image.collection.manifest import ImageFile
 
 
@@ -24,7 +25,7 @@ def write_pictures(folder: Path, count: int) -> list[ImageFile]:
     """Write pictures of different sizes as lossless files."""
     for number in range(count):
         picture(60 + number, 70, number).save(folder / f"{number}.png")
-    return [ImageFile(f"{number:016}", folder / f"{number}.png") for number in range(count)]
+    return [image_file(folder / f"{number}.png") for number in range(count)]
 
 
 def sums(pixels: torch.Tensor) -> torch.Tensor:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import io
 import zlib
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from text2image.collection.images import identify
+from text2image.collection.manifest import ImageFile
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
     out = io.BytesIO()
     image.save(out, format, **options)
     return out.getvalue()
+
+
+def image_file(path: Path) -> ImageFile:
+    """Return the image that a file holds, as the catalog would say."""
+    return identify(path, 100_000_000)
 
 
 def gradient(size: tuple[int, int] = (32, 24)) -> Image.Image:

@@ -15,6 +15,8 @@ from PIL import Image
 import stages.label
 import text2image.commands.label
 from tests.support.chat_server import ChatServer
+from tests.support.pictures import encoded
+from text2image.collection.images import image_id
 from text2image.formats.tables import read_csv, write_csv
 from text2image.labels.openai.encode import jpeg
 from text2image.params import load_params
@@ -51,8 +53,8 @@ class Workplace:
         (self.root / "images").mkdir(exist_ok=True)
         rows = []
         for number in range(count):
-            picture(number).save(self.root / "images" / f"{number}.png")
-            rows.append((f"{number:016x}", f"{number}.png"))
+            (self.root / "images" / f"{number}.png").write_bytes(encoded(picture(number)))
+            rows.append((picture_id(number), f"{number}.png"))
         write_csv(self.root / "data" / "manifest.csv", ("image_id", "path"), rows)
 
     def run(self) -> None:
@@ -91,6 +93,11 @@ def picture(number: int) -> Image.Image:
     """Return a small picture of its own."""
     noise = np.random.default_rng(number).integers(0, 256, (6, 9, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize((48, 32), Image.Resampling.BILINEAR)
+
+
+def picture_id(number: int) -> str:
+    """Return the id of a picture of the workplace."""
+    return image_id(encoded(picture(number)))
 
 
 def sent_name(number: int) -> str:

@@ -11,7 +11,7 @@ from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 
 Work = Callable[[Sequence[ImageFile]], Iterable[tuple[str, bytes]]]
-"""A loaded model: yields ``(image_id, result)`` for images."""
+"""A loaded model: yields ``(key, result)`` for images, as the store names them."""
 Start = Callable[[Runtime], Work]
 """Loads a model on a worker, given how it computes there; defined in a module, so that it can be sent."""
 
@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         node: Ray's id of the machine.
-        results: ``(image_id, result)``.
+        results: ``(key, result)``.
         error: what was wrong, in one sentence; empty if nothing.
         unseen: a file that this machine does not see; empty if none.
     """

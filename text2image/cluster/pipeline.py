@@ -46,7 +46,7 @@ class Pool(NamedTuple):
 def map_images(
     start: Start, images: Sequence[ImageFile], runtime: Runtime, most: TaskSize
 ) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield ``[(image_id, result), …]`` chunk by chunk, in any order.
+    """Yield ``[(key, result), …]`` chunk by chunk, in any order.
 
     Args:
         start: loads the model on a worker.

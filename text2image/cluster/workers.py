@@ -29,7 +29,7 @@ EMBEDDING_TASK = 64, 512  # images at most, on CPUs and on GPUs
 def embed_on_cluster(
     name: str, card: dict[str, Any], precision: str, runtime: Runtime, images: Sequence[ImageFile]
 ) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield ``[(image_id, row), …]``, rows as the store keeps them, in any order."""
+    """Yield ``[(key, row), …]``, rows as the store keeps them, in any order."""
     start = partial(embedder, name, card | {"name": shared(card["name"])}, precision)
     yield from map_images(start, images, runtime, EMBEDDING_TASK)
 
@@ -54,7 +54,7 @@ def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) 
 
     def work(images: Sequence[ImageFile]) -> Iterator[tuple[str, bytes]]:
         for batch, rows in embed_images(model, images, runtime):
-            yield from zip((image.image_id for image in batch), (row.tobytes() for row in rows), strict=True)
+            yield from zip((image.key for image in batch), (row.tobytes() for row in rows), strict=True)
 
     return work
 
@@ -90,8 +90,8 @@ class SourceOnCluster(ComputedSource):
 
         def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
             for chunk in map_images(start, images, runtime, self.task_size):
-                for image_id, answer in chunk:
-                    yield image_id, json.loads(answer)
+                for key, answer in chunk:
+                    yield key, json.loads(answer)
 
         return ask
 
@@ -116,8 +116,8 @@ def labeller(name: str, settings: Section, determinants: dict[str, Any], runtime
     ask = source.load(runtime)
 
     def work(images: Sequence[ImageFile]) -> Iterator[tuple[str, bytes]]:
-        for image_id, answer in ask(images):
-            yield image_id, json.dumps(answer).encode()
+        for key, answer in ask(images):
+            yield key, json.dumps(answer).encode()
 
     return work
 

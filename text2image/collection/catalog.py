@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     format: str
     bytes: int
     phash: str
+    rendering: str
 
 
 class Reject(NamedTuple):

@@ -27,15 +27,15 @@ from text2image.collection.images import (
     DECODING,
     Unreadable,
     UnusableImage,
-    decode,
     image_format,
     image_id,
     read_bytes,
+    render,
 )
 from text2image.collection.locations import Location, Remote
 from text2image.collection.scan import ListedFile
 
-FACTS = 1  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
+FACTS = 2  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
 GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
 FEW = 512  # files that are not worth the start of processes
 CHUNK = 16  # files that a process is given at a time
@@ -44,7 +44,11 @@ KEPT_AT_ONCE = 512  # files that a killed run may have to read again
 
 
 class Facts(NamedTuple):
-    """What the bytes of an image say; ``phash`` is the perceptual hash of its upright RGB pixels (64 bits)."""
+    """What the bytes of an image say.
+
+    ``phash`` is the perceptual hash of its upright RGB pixels (64 bits); ``rendering`` names how the pixels were
+    made (:class:`text2image.collection.images.Rendered`).
+    """
 
     image_id: str
     width: int
@@ -52,6 +56,7 @@ class Facts(NamedTuple):
     format: str
     bytes: int
     phash: str
+    rendering: str
 
 
 Verdict = Facts | str
@@ -89,11 +94,12 @@ def read_file(root: Location, max_pixels: int, item: tuple[str, Verdict | None])
         key = image_id(content)
         if isinstance(known, Facts) and key == known.image_id:
             return ReadFile(path, known, True)
-        image, kind = decode(content, max_pixels), image_format(content)
+        (image, rendering), kind = render(content, max_pixels), image_format(content)
     except UnusableImage as error:
         return ReadFile(path, str(error), not isinstance(error, Unreadable))
     phash = str(imagehash.phash(image))
-    return ReadFile(path, Facts(key, image.width, image.height, kind, len(content), phash), True)
+    facts = Facts(key, image.width, image.height, kind, len(content), phash, rendering)
+    return ReadFile(path, facts, True)
 
 
 def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | None]) -> Iterator[ReadFile]:

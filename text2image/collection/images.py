@@ -1,18 +1,28 @@
-"""Images from untrusted files: decoded and brought to upright RGB, or rejected with a reason."""
+"""Images from untrusted files: decoded and brought to upright RGB, or rejected with a reason.
+
+An image is what its bytes are. Whoever needs the pixels or the bytes of an image of the manifest gets them from
+:func:`open_image` or :func:`read_image_bytes`, which compare the file's hash with the image's id first: a file that
+was replaced since the catalog was made never passes for the image that it was.
+"""
 
 import hashlib
 import io
 import warnings
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import NamedTuple, TypeVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from text2image.base.console import InputError, one_line
-from text2image.collection.locations import Location
+from text2image.collection.locations import Location, Remote
+from text2image.collection.manifest import ImageFile
 
 DECODING = 1
 """Version of how a file's bytes become upright RGB pixels. Raise it with every change of them:
 tests/collection/test_golden_pixels.py holds the pixels of each kind of file."""
+
+Made = TypeVar("Made")
 
 WHITE = (255, 255, 255, 255)
 
@@ -46,7 +56,23 @@ def read_bytes(path: Location) -> bytes:
     return content
 
 
+class Rendered(NamedTuple):
+    """An image's upright RGB pixels, and the name of how they were made of its bytes.
+
+    The name is "" for what every reader of images does; see :func:`render`. It is part of an image's key in the
+    store (:attr:`text2image.collection.manifest.ImageFile.key`).
+    """
+
+    image: Image.Image
+    rendering: str
+
+
 def decode(content: bytes, max_pixels: int | None = None) -> Image.Image:
+    """Return the pixels of :func:`render` alone."""
+    return render(content, max_pixels).image
+
+
+def render(content: bytes, max_pixels: int | None = None) -> Rendered:
     """Decode the first frame of an image to upright RGB on white.
 
     EXIF orientation is applied, alpha composited on white; CMYK, palette, grey and 16-bit images
@@ -68,7 +94,7 @@ def decode(content: bytes, max_pixels: int | None = None) -> Image.Image:
             upright: Image.Image = image
             with suppress(Exception):  # broken EXIF data is no reason to lose an image that decodes
                 upright = ImageOps.exif_transpose(image)
-            return to_rgb(upright)
+            return Rendered(to_rgb(upright), "")
     except UnidentifiedImageError:
         raise UnusableImage("not an image") from None
     except Image.DecompressionBombError:
@@ -100,15 +126,86 @@ def image_format(content: bytes) -> str:
         return image.format or "unknown"
 
 
-def open_image(path: Location) -> Image.Image:
-    """Open an image of the manifest, which the catalog has seen decode.
+def read_image_bytes(image: ImageFile) -> bytes:
+    """Return the bytes of an image of the manifest, which are those that the catalog saw.
 
     Raises:
-        InputError: the file changed or vanished since; `dvc repro` will read the folder anew.
+        InputError: the file changed or vanished since, or cannot be read.
     """
     try:
-        return decode(read_bytes(path))
+        content = read_bytes(image.path)
     except UnusableImage as error:
+        raise InputError(f"expected {_as_listed(image)}, found: {error}; {_advice(image.path)}") from None
+    if (now := image_id(content)) != image.image_id:
         raise InputError(
-            f"expected {one_line(path)} as data/catalog.csv lists it, found: {error}; run `dvc repro catalog`"
+            f"expected {_as_listed(image)}, found other bytes ({now}): the file changed since; {_advice(image.path)}"
+        )
+    return content
+
+
+def open_image(image: ImageFile) -> Image.Image:
+    """Return the upright RGB pixels of an image of the manifest, made of the bytes that the catalog saw.
+
+    Raises:
+        InputError: the file changed or vanished since, does not decode here, or another version of this
+            program made the manifest and other pixels of this image.
+    """
+    content = read_image_bytes(image)
+    try:
+        rendered = render(content)
+    except Unreadable as error:
+        raise InputError(
+            f"expected memory for the pixels of {one_line(image.path)}, found: {error}; lower catalog.max_pixels in "
+            "params.yaml and run `dvc repro`"
         ) from None
+    except UnusableImage as error:
+        raise InputError(f"expected {_as_listed(image)}, found: {error}; run `dvc repro`") from None
+    if rendered.rendering != image.rendering:
+        raise InputError(
+            f"expected {_as_listed(image)} to be rendered as '{image.rendering}', found "
+            f"'{rendered.rendering}': another version of this program made the catalog; run `dvc repro`"
+        )
+    return rendered.image
+
+
+def open_each(
+    images: Iterable[ImageFile], make: Callable[[Image.Image], Made]
+) -> tuple[list[tuple[ImageFile, Made]], InputError | None]:
+    """Open images and make something of each, so that one that changed spoils nothing for the others of its batch.
+
+    Returns:
+        The images that could be opened with what was made of them, and the error of the first that could not.
+    """
+    made: list[tuple[ImageFile, Made]] = []
+    first: InputError | None = None
+    for image in images:
+        try:
+            made.append((image, make(open_image(image))))
+        except InputError as error:
+            first = first or error
+    return made, first
+
+
+def identify(path: Location, max_pixels: int) -> ImageFile:
+    """Return the image that a file holds which need not be in the manifest.
+
+    Raises:
+        InputError: the file is not a usable image.
+    """
+    try:
+        content = read_bytes(path)
+        rendering = render(content, max_pixels).rendering
+    except UnusableImage as error:
+        raise InputError(f"expected a usable image at {one_line(path)}, found: {error}") from None
+    return ImageFile(image_id(content), path, rendering)
+
+
+def _as_listed(image: ImageFile) -> str:
+    return f"{one_line(image.path)} as data/catalog.csv lists it ({image.image_id})"
+
+
+def _advice(path: Location) -> str:
+    """Say what makes the catalog right again: DVC sees a changed file by its time and size."""
+    if isinstance(path, Remote):
+        return "run `dvc repro`, after `t2i catalog --pin` if data.images in params.yaml names a pin"
+    return "run `dvc repro`, which reads the folder anew (`touch` the file first if DVC sees no change)"

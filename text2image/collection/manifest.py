@@ -7,26 +7,51 @@ from typing import NamedTuple
 from text2image.collection.locations import Location, location
 from text2image.formats.tables import read_csv
 
+COLOURS = "icc"
+"""How the names of renderings begin that change colours alone, see :mod:`text2image.collection.images`."""
+
 
 class ManifestEntry(NamedTuple):
-    """A usable file, its path relative to data.images; files with the same bytes share the image."""
+    """A usable file, its path relative to data.images; files with the same bytes share the image.
+
+    ``rendering`` says how its bytes become pixels, "" for most (:class:`text2image.collection.images.Rendered`).
+    """
 
     image_id: str
     path: str
+    rendering: str = ""
 
 
 class ImageFile(NamedTuple):
-    """An image of the gallery and one file that holds it."""
+    """An image of the gallery, one file that holds it, and how its bytes become pixels ("" for most)."""
 
     image_id: str
     path: Location
+    rendering: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return the key in the store of what is computed of the image's pixels: its id, if they are plain."""
+        return f"{self.image_id}+{self.rendering}" if self.rendering else self.image_id
+
+    @property
+    def paid_key(self) -> str:
+        """Return the key in the store of answers that were paid for.
+
+        It is :attr:`key`, but that a colour profile does not count: what a vision model says of an image stays
+        valid where its colours alone are rendered differently.
+        """
+        kept = [part for part in self.rendering.split("+") if not part.startswith(COLOURS)]
+        return self._replace(rendering="+".join(kept)).key
 
 
 def read_manifest(path: Path) -> list[ManifestEntry]:
-    """Read the manifest, sorted by image_id and path."""
-    return sorted(
-        ManifestEntry(row["image_id"], row["path"]) for row in read_csv(path, ManifestEntry._fields)
-    )
+    """Read the manifest, sorted by image_id and path.
+
+    In one that was written before there was a column ``rendering``, all images count as plain.
+    """
+    rows = read_csv(path, ["image_id", "path"])
+    return sorted(ManifestEntry(row["image_id"], row["path"], row.get("rendering", "")) for row in rows)
 
 
 def read_groups(path: Path) -> dict[str, int]:
@@ -41,7 +66,7 @@ def read_gallery(manifest: Path, images: str) -> list[ImageFile]:
 
 def gallery(manifest: Iterable[ManifestEntry], root: Location) -> list[ImageFile]:
     """Return the unique images, sorted by image_id: the row order of every image matrix."""
-    first: dict[str, str] = {}
-    for image_id, path in sorted(manifest):
-        first.setdefault(image_id, path)
-    return [ImageFile(image_id, root / path) for image_id, path in first.items()]
+    first: dict[str, ManifestEntry] = {}
+    for entry in sorted(manifest):
+        first.setdefault(entry.image_id, entry)
+    return [ImageFile(entry.image_id, root / entry.path, entry.rendering) for entry in first.values()]

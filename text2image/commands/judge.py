@@ -124,7 +124,7 @@ def main(argv: Sequence[str]) -> None:
             f"expected one of {', '.join(params.label.sources)} (params key label.sources), "
             f"found '{one_line(options.source)}'"
         )
-    files = {image.image_id: image.path for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
+    files = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
     pooled = read_pool(options.source, params, files)
     named = options.by if options.by is not None else params.judge.by
     if named == MODEL:

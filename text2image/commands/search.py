@@ -25,10 +25,7 @@ def draw(query: str, results: Sequence[RankedImage], searcher: Searcher, path: P
     Raises:
         InputError: no picture can be written at ``path``.
     """
-    cells = [
-        Cell(open_image(searcher.root / searcher.path_of[r.image_id]), f"{r.rank} · {r.score:.3f}")
-        for r in results
-    ]
+    cells = [Cell(open_image(searcher.image(r.image_id)), f"{r.rank} · {r.score:.3f}") for r in results]
     subtitle = (
         f"{searcher.name}: the first {len(results)} of {len(searcher.image_ids)} images, with their scores"
     )
@@ -45,9 +42,7 @@ def answer(query: str, searcher: Searcher, options: Namespace) -> None:
     results = searcher.search(query, options.k)
     if options.sheet:
         draw(query, results, searcher, options.sheet)
-    rows = [
-        (r._asdict() | {"path": (searcher.root / searcher.path_of[r.image_id]).as_posix()}) for r in results
-    ]
+    rows = [(r._asdict() | {"path": searcher.image(r.image_id).path.as_posix()}) for r in results]
     if options.json:
         print(json.dumps(rows, indent=None if options.query is None else 2))
     else:

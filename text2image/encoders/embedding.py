@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from PIL import Image
 
 from text2image.base.arrays import Vectors
 from text2image.base.parallel import in_threads, thread_count
 from text2image.base.settings import Runtime
-from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.batches import Probe, pick_batch_size
 from text2image.encoders.device import one_torch_thread
@@ -17,20 +17,25 @@ from text2image.encoders.forward import forward_images
 from text2image.encoders.models.load import EmbeddingModel
 from text2image.encoders.preprocessing import fast
 
+EXAMPLE = (64, 64)  # pixels
 TEXTS = 32  # a batch; its shape is fixed, since kernels may round differently for another
 
 
 def embed_images(
     model: EmbeddingModel, images: Sequence[ImageFile], runtime: Runtime
 ) -> Iterator[tuple[Sequence[ImageFile], Vectors]]:
-    """Yield ``(images, rows)`` batch by batch, in order: ``(len(images), dim)`` float32 unit rows."""
+    """Yield ``(images, rows)`` batch by batch, in order: ``(len(images), dim)`` float32 unit rows.
+
+    Raises:
+        InputError: a file changed since the catalog was made; what came before and beside it has been yielded.
+    """
     if not images:
         return
     network = model.network.to(memory_format=torch.channels_last)
     weights = next(network.parameters())
     transform, workers = fast(model.transform), thread_count(runtime.workers)
-    image = transform(open_image(images[0].path)).to(weights.dtype)
-    probe = Probe(network.encode_image, image, weights.device, workers)
+    example = transform(Image.new("RGB", EXAMPLE)).to(weights.dtype)  # of which the shape alone counts
+    probe = Probe(network.encode_image, example, weights.device, workers)
     rows = forward_images(
         images,
         transform,

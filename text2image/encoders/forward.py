@@ -10,12 +10,13 @@ differently for another shape.
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, pairwise
+from typing import NamedTuple
 
 import torch
 
 from text2image.base.console import InputError, say
 from text2image.base.parallel import in_threads
-from text2image.collection.images import open_image
+from text2image.collection.images import open_each
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.device import keep_freed_memory, one_torch_thread
 from text2image.encoders.preprocessing import Transform
@@ -45,17 +46,13 @@ def forward_images(
         dtype: what the network computes in.
 
     Raises:
-        InputError: a file changed since the catalog was made, or the memory does not suffice for one image.
+        InputError: a file changed since the catalog was made, or the memory does not suffice for one image. Of a
+            batch in which a file changed, the others have been yielded.
     """
     size = batch_size or (CPU_BATCH if device.type == "cpu" else ACCELERATOR_BATCH)
     batches = [images[start : start + size] for start in range(0, len(images), size)]
     prepare = partial(_prepare, transform=transform, size=size, dtype=dtype, pinned=device.type == "cuda")
-    halving = Halving(network, size)
-
-    def compute(pixels: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():
-            return halving(pixels.to(device, non_blocking=True))
-
+    compute = partial(_compute, network=Halving(network, size), device=device)
     if device.type == "cpu":
         keep_freed_memory()
         rows = in_threads(lambda batch: compute(prepare(batch)), batches, workers, one_torch_thread)
@@ -63,18 +60,48 @@ def forward_images(
         started = map(compute, in_threads(prepare, batches, workers, one_torch_thread))
         # Each is yielded after the next was started, so that an accelerator never waits for its reader.
         rows = (row for row, _ in pairwise(chain(started, [None])) if row is not None)
-    for batch, row in zip(batches, rows, strict=True):
-        yield batch, row[: len(batch)]
+    for part, row in rows:
+        if row is not None:
+            yield part.images, row[: len(part.images)]
+        if part.error:
+            raise part.error
+
+
+class Prepared(NamedTuple):
+    """The images of a batch that could be opened, and why others could not.
+
+    Attributes:
+        images: the images.
+        pixels: ``(batch_size, 3, height, width)``, filled up with repeats; None without an image, or once used.
+        error: of the first image that could not be opened; None if all could.
+    """
+
+    images: Sequence[ImageFile]
+    pixels: torch.Tensor | None
+    error: InputError | None
 
 
 def _prepare(
     batch: Sequence[ImageFile], *, transform: Transform, size: int, dtype: torch.dtype, pinned: bool
-) -> torch.Tensor:
+) -> Prepared:
     """Return the pixels of a batch, filled up with the last image to ``size``; pinned memory for a GPU."""
-    pixels = [transform(open_image(image.path)) for image in batch]
+    opened, error = open_each(batch, transform)
+    if not opened:
+        return Prepared([], None, error)
+    pixels = [tensor for _, tensor in opened]
     stacked = torch.stack(pixels + [pixels[-1]] * (size - len(pixels)))
     stacked = stacked.to(dtype).contiguous(memory_format=torch.channels_last)
-    return stacked.pin_memory() if pinned else stacked
+    return Prepared([image for image, _ in opened], stacked.pin_memory() if pinned else stacked, error)
+
+
+def _compute(
+    part: Prepared, *, network: Network, device: torch.device
+) -> tuple[Prepared, torch.Tensor | None]:
+    """Return a batch without its pixels, and its rows; None if no image of it could be opened."""
+    if part.pixels is None:
+        return part, None
+    with torch.inference_mode():
+        return part._replace(pixels=None), network(part.pixels.to(device, non_blocking=True))
 
 
 class Halving:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from text2image.base.settings import Runtime
+from text2image.collection.images import image_id
 from text2image.collection.manifest import ImageFile
 
 Item = TypeVar("Item")
@@ -101,5 +102,5 @@ def write_images(folder: Path) -> list[ImageFile]:
         noisy = pixels + generator.integers(-12, 13, pixels.shape, dtype=np.int16)
         path = folder / f"{number}.jpg"
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(path, quality=90)
-        files.append(ImageFile(str(number), path))
+        files.append(ImageFile(image_id(path.read_bytes()), path))
     return files

@@ -41,7 +41,7 @@ def load_card(path: Path) -> Card:
 
 
 def image_determinants(card: Card, precision: str) -> dict[str, Any]:
-    """Return all that determines an image's vector besides its bytes.
+    """Return all that determines an image's vector besides its key (:attr:`ImageFile.key`).
 
     Name, tag and files decide the size, crop and normalisation of a model's input, too.
     """
@@ -78,7 +78,7 @@ def stored_vectors(
 
     Args:
         determinants: of the model, from :func:`image_determinants` or :func:`text_determinants`.
-        items: by their keys: the id of an image, the :func:`text_key` of a text.
+        items: by their keys: :attr:`ImageFile.key` of an image, :func:`text_key` of a text.
         embed: computes the vectors of items that the store does not have.
         unit, title: of the progress bar.
     """
@@ -102,7 +102,7 @@ def embed_images_here(
 
     model = load_model(name, card, runtime.device, precision)
     for batch, rows in embed_images(model, images, runtime):
-        yield [(image.image_id, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
+        yield [(image.key, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
 
 
 def embed_texts_here(

@@ -53,14 +53,19 @@ class Tuned(NamedTuple):
 
 
 def determinants(
-    card: dict[str, Any], run: FinetuneRun, split: Sequence[SplitRow], device: torch.device
+    card: dict[str, Any],
+    run: FinetuneRun,
+    split: Sequence[SplitRow],
+    files: Mapping[str, ImageFile],
+    device: torch.device,
 ) -> Any:
     """Return all that determines a run besides the code: settings, base model, pixels, data and rounding.
 
     The number of threads is set here; see :func:`set_threads`.
     """
     versions = image_determinants(card, PRECISION), text_determinants(card, PRECISION)
-    return [run.model_dump(), *versions, list(split), device.type, set_threads(run, device)]
+    rendered = sorted({files[row.image_id].key for row in split if files[row.image_id].rendering})
+    return [run.model_dump(), *versions, list(split), device.type, set_threads(run, device), *rendered]
 
 
 def tune(

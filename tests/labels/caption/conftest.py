@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.pictures import image_file
 from tests.support.threads import one_thread  # noqa: F401  # for every test here
 from tests.support.tiny_captioners import SAVERS, Describe
 from text2image.base.settings import Runtime
@@ -25,7 +26,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
         noise[:12, :12] = (37 * number, 255 - 31 * number, 90)
         path = base / f"{number}.png"
         Image.fromarray(noise).save(path)
-        files.append(ImageFile(f"{number:016x}", path))
+        files.append(image_file(path))
     return files
 
 

@@ -40,7 +40,7 @@ def test_prompts_of_different_length_are_padded_on_the_left(
     folders: dict[str, Path], images: list[ImageFile]
 ) -> None:
     """Qwen-VL gives an image as many tokens as it has patches."""
-    features = load(settings(folders["qwen2-vl"])).prepare([open_image(image.path) for image in images])
+    features = load(settings(folders["qwen2-vl"])).prepare([open_image(image) for image in images])
     lengths = features["attention_mask"].sum(dim=1)
     assert len(set(lengths.tolist())) > 1
     assert (features["attention_mask"][:, -1] == 1).all()
@@ -50,7 +50,7 @@ def test_the_prompt_reaches_the_model(
     folders: dict[str, Path], images: list[ImageFile], describe: Describe
 ) -> None:
     model = load(settings(folders["llava"], prompt="Name this dog"))
-    features = model.prepare([open_image(images[0].path)])
+    features = model.prepare([open_image(images[0])])
     assert model.tokenizer.decode(features["input_ids"][0], skip_special_tokens=True) == "Namethisdog"
     texts = [
         [answer for _, answer in describe(images, settings(folders["llava"], prompt=prompt))]
@@ -77,7 +77,7 @@ def test_confidence_is_the_mean_token_probability(
 ) -> None:
     """Against transformers' own account of the chosen tokens."""
     model = load(settings(folders[kind], num_beams=num_beams))
-    features = model.prepare([open_image(image.path) for image in images])
+    features = model.prepare([open_image(image) for image in images])
     ours = [confidence for _, confidence in model.caption(features, torch.device("cpu"))]
     output = model.network.generate(
         **features,

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.support.pictures import image_file
 from tests.support.tiny_captioners import Describe, settings
 from text2image.collection.manifest import ImageFile
 from text2image.labels.caption.captioner import Captioner, load
@@ -75,7 +76,7 @@ def test_large_images_are_scaled_down(folders: dict[str, Path], tmp_path: Path, 
             return prepare(self, pictures)
 
         patch.setattr(Captioner, "prepare", watched)
-        describe([ImageFile("id", path)], model)
+        describe([image_file(path)], model)
     assert sizes == [(100, 40)]
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.pictures import image_file
 from text2image.base.settings import Runtime
-from text2image.collection.manifest import ImageFile
 from text2image.labels.imagenet.source import Settings, Source
 from text2image.labels.protocol.source import Label, NoLabel
 
@@ -30,7 +30,7 @@ def test_the_builtin_classifier_names_five_classes_of_each_image(runtime: Runtim
     for number in range(3):
         path = tmp_path / f"{number}.png"
         Image.effect_noise((90 + number, 60), 20 * number + 9).convert("RGB").save(path)
-        images.append(ImageFile(f"{number:016x}", path))
+        images.append(image_file(path))
     answers = list(Source(Settings(model="builtin", threshold=0.0)).load(runtime)(images))
     assert [image_id for image_id, _ in answers] == [image.image_id for image in images]
     for _, answer in answers:

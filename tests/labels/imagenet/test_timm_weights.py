@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tests.support.hub_cache import HubCache
+from tests.support.pictures import image_file
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
@@ -46,7 +47,7 @@ def source(model: str) -> Source:
 @pytest.fixture
 def images(tmp_path: Path, own_cache: None) -> list[ImageFile]:
     Image.effect_noise((40, 30), 90).convert("RGB").save(tmp_path / "0.png")
-    return [ImageFile("0" * 16, tmp_path / "0.png")]
+    return [image_file(tmp_path / "0.png")]
 
 
 @pytest.mark.parametrize("model", [NAME, f"hf-hub:{REPOSITORY}"])

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.labels.ocr.test_reading import line
+from tests.support.pictures import image_file
 from tests.support.workplace import REPOSITORY
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime
@@ -55,12 +56,13 @@ def test_finds_headlines_of_sample_creatives(
     """With a seed that nothing was tuned on, no network, and nothing printed."""
     folder, rows = sample
     readable = [row for row in rows if row.headline_px >= READABLE_PX and row.kind != "copy"]
-    answers = dict(ask([ImageFile(row.path, folder / row.path) for row in readable], runtime))
+    images = {row.path: image_file(folder / row.path) for row in readable}
+    answers = dict(ask(list(images.values()), runtime))
     read = chosen = 0
     for row in readable:
-        lines = [item["text"] for item in answers[row.path]["lines"]]
+        lines = [item["text"] for item in answers[images[row.path].key]["lines"]]
         read += letters(row.headline) in letters("".join(lines))
-        (label,) = Source(settings()).read(row.path, answers[row.path])
+        (label,) = Source(settings()).read(row.path, answers[images[row.path].key])
         chosen += isinstance(label, Label) and letters(label.text) == letters(row.headline)
     assert read >= 0.9 * len(readable)
     assert chosen >= 0.9 * len(readable)
@@ -77,7 +79,7 @@ def drawn(
             (x, y), text, fill="black", font=load_font(Face("DejaVuSans-Bold.ttf", px))
         )
     image.save(path)
-    return ImageFile(path.stem, path)
+    return image_file(path)
 
 
 @pytest.mark.slow
@@ -102,7 +104,7 @@ def test_boxes_are_in_pixels_of_the_image(runtime: Runtime, tmp_path: Path) -> N
     (word,) = answer["lines"]
     left, top = word["box"][0]
     right, bottom = word["box"][2]
-    ink = open_image(image.path).convert("L").point(lambda value: 255 - value).getbbox()
+    ink = open_image(image).convert("L").point(lambda value: 255 - value).getbbox()
     assert ink is not None
     assert (left, top, right, bottom) == pytest.approx(ink, abs=60)
     assert word["text"] == "GARDEN"

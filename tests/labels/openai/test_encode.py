@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from text2image.collection.manifest import ImageFile
+from tests.support.pictures import image_file
 from text2image.labels.openai.encode import jpeg, upload
 
 
@@ -20,7 +20,7 @@ def test_uploads_hold_pixels_only(tmp_path: Path) -> None:
         icc_profile=b"SECRET-PROFILE",
         dpi=(300, 300),
     )
-    first, again = (upload(ImageFile("a", tmp_path / "a.jpg"), 512) for _ in range(2))
+    first, again = (upload("key", image_file(tmp_path / "a.jpg"), 512) for _ in range(2))
     assert first == again
     assert (first.width, first.height) == (171, 512), "upright, and scaled"
     content = jpeg(source, 512)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.support.chat_server import KEY, ChatServer
-from tests.support.workplace import Workplace, sent_name
+from tests.support.workplace import Workplace, picture_id, sent_name
 from text2image.base.console import InputError
 
 
@@ -74,7 +74,7 @@ def test_one_image_without_an_answer_is_listed_and_asked_by_the_next_run(
     unlucky = sent_name(3)
     server.script.outcome = lambda image, attempt: "slow" if image == unlucky else None
     workplace.run()
-    assert workplace.unlabelled() == {f"{3:016x}": "no answer after 2 attempts (no answer in time)"}
+    assert workplace.unlabelled() == {picture_id(3): "no answer after 2 attempts (no answer in time)"}
     assert "1 images got no answer" in capsys.readouterr().err
     server.script.outcome = lambda image, attempt: None
     workplace.run()

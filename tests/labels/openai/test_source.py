@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.chat_server import ChatServer, rolls, texts
-from tests.support.workplace import Workplace, sent_name
+from tests.support.workplace import Workplace, picture_id, sent_name
 from text2image.base.console import InputError
 
 
@@ -38,7 +38,7 @@ def test_two_hundred_images_and_a_flaky_server(workplace: Workplace, server: Cha
     assert met[429] >= 10 and met[500] >= 3 and met["drop"] >= 1
     assert len(labelled) + len(unlabelled) == 200
     assert not labelled.keys() & unlabelled.keys()
-    assert unlabelled == {f"{number:016x}": reason for number, reason in ODD.items()}
+    assert unlabelled == {picture_id(number): reason for number, reason in ODD.items()}
     assert set(server.finished.values()) == {1}, "no image is paid for twice"
     assert len(server.finished) == 200
     assert 8 < server.most_in_flight <= 16
@@ -128,7 +128,7 @@ def test_budget_stops_before_it_is_exceeded_and_goes_on(
     assert "5 of 30 images not labelled yet" in capsys.readouterr().out
     workplace.run()
     assert len(server.finished) == 30
-    assert [int(image, 16) for image in workplace.labels()] == list(range(30))
+    assert list(workplace.labels()) == sorted(map(picture_id, range(40)))[:30]
 
 
 def test_estimate_needs_no_key_and_makes_no_request(

@@ -51,7 +51,7 @@ class Inputs(NamedTuple):
         """Return unit rows of some images: ``(len(rows), dim)``."""
         if self.features:
             return self.towers.image_rows(self.features[0][list(rows)], training=training)
-        pixels = [self.model.transform(open_image(self.images[row].path)) for row in rows]
+        pixels = [self.model.transform(open_image(self.images[row])) for row in rows]
         trunk = self.towers.network.encode_image(torch.stack(pixels).to(device_of(self.towers.network)))
         return self.towers.image_rows(trunk, training=training)
 
@@ -95,24 +95,24 @@ def make_inputs(
 
 def _image_features(towers: Towers, base: Base, images: Sequence[ImageFile], runtime: Runtime) -> Tensor:
     with Store("features", {"trunk": image_determinants(base.card, PRECISION)}) as store:
-        ids = [image.image_id for image in images]
-        missing = set(store.missing(ids))
+        keys = [image.key for image in images]
+        missing = set(store.missing(keys))
         network = towers.network.to(memory_format=torch.channels_last)
         batches = forward_images(
-            [image for image in images if image.image_id in missing],
+            [image for image in images if image.key in missing],
             base.model.transform,
             network.encode_image,
             device_of(network),
             batch_size=runtime.batch_size,
             workers=runtime.workers,
         )
-        n_known = len(ids) - len(missing)
-        with progress(total=len(ids), done=n_known, unit="image", title="image features") as bar:
+        n_known = len(keys) - len(missing)
+        with progress(total=len(keys), done=n_known, unit="image", title="image features") as bar:
             for batch, rows in batches:
                 arrays = rows.float().cpu().numpy()
-                store.put((image.image_id, row.tobytes()) for image, row in zip(batch, arrays, strict=True))
+                store.put((image.key, row.tobytes()) for image, row in zip(batch, arrays, strict=True))
                 bar.update(len(batch))
-        return torch.from_numpy(gather(store, ids))
+        return torch.from_numpy(gather(store, keys))
 
 
 def _text_features(towers: Towers, base: Base, texts: Sequence[str]) -> Tensor:

@@ -5,15 +5,17 @@ most where two words are equally probable within rounding; a batch of one, as on
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import torch
 from PIL import Image
 
+from text2image.base.console import InputError
 from text2image.base.parallel import in_threads
 from text2image.base.settings import Runtime
-from text2image.collection.images import open_image
+from text2image.collection.images import open_each
 from text2image.collection.manifest import ImageFile
 from text2image.labels.caption.captioner import Captioner
 from text2image.labels.protocol.source import Answer, Ask, ImageAnswer
@@ -30,18 +32,17 @@ def caption_images(model: Captioner, device: torch.device, max_side: int, runtim
     model.network.to(device)
     size = runtime.batch_size or (CPU_BATCH if device.type == "cpu" else ACCELERATOR_BATCH)
 
-    def picture(image: ImageFile) -> Image.Image:
-        return scaled(open_image(image.path), max_side)
+    def picture(image: ImageFile) -> tuple[list[tuple[ImageFile, Image.Image]], InputError | None]:
+        return open_each([image], lambda opened: scaled(opened, max_side))
 
     def captions(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
         pictures = in_threads(picture, images, runtime.workers)
-        batches = [images[start : start + size] for start in range(0, len(images), size)]
-        loaded = ((batch, list(islice(pictures, len(batch)))) for batch in batches)
-        for parts in in_threads(lambda pair: prepare(model, *pair, size), loaded, 1):
+        loaded = iter(lambda: list(islice(pictures, size)), [])
+        for parts, error in in_threads(partial(prepare_opened, model, size=size), loaded, 1):
             for batch, features in parts:
-                yield from zip(
-                    (image.image_id for image in batch), answers(model, features, device), strict=False
-                )
+                yield from zip((image.key for image in batch), answers(model, features, device), strict=False)
+            if error:
+                raise error
 
     return captions
 
@@ -50,6 +51,18 @@ def scaled(image: Image.Image, max_side: int) -> Image.Image:
     """Return an image whose longer side is at most ``max_side`` pixels, never enlarged."""
     image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     return image
+
+
+def prepare_opened(
+    model: Captioner,
+    opened: Sequence[tuple[list[tuple[ImageFile, Image.Image]], InputError | None]],
+    size: int,
+) -> tuple[list[tuple[Sequence[ImageFile], Any]], InputError | None]:
+    """Return what :func:`prepare` does of the images that could be opened, and why the first other could not."""
+    pairs = [pair for made, _ in opened for pair in made]
+    first = next((error for _, error in opened if error), None)
+    images, pictures = [image for image, _ in pairs], [picture for _, picture in pairs]
+    return prepare(model, images, pictures, size) if pairs else [], first
 
 
 def prepare(

@@ -77,6 +77,6 @@ def ask(network: torch.nn.Module, transform: Transform, classes: int, runtime: R
                     {"name": IMAGENET_CLASSNAMES[i], "index": i, "probability": round(p, PROBABILITY_DIGITS)}
                     for p, i in zip(probabilities, indices, strict=True)
                 ]
-                yield image.image_id, {"classes": named}
+                yield image.key, {"classes": named}
 
     return classify

@@ -54,7 +54,7 @@ def recogniser(models: dict[str, Path], max_side: int, workers: int | None) -> A
     idle: SimpleQueue[Engine] = SimpleQueue()
 
     def recognise(image: ImageFile) -> ImageAnswer:
-        picture = open_image(image.path)
+        picture = open_image(image)
         try:
             engine = idle.get_nowait()
         except Empty:
@@ -63,10 +63,10 @@ def recogniser(models: dict[str, Path], max_side: int, workers: int | None) -> A
             lines = read_lines(picture, engine, max_side)
         except Exception as error:  # of OpenCV, ONNX Runtime or RapidOCR: one image must not end the run
             reason = f"text recognition failed ({type(error).__name__})"
-            return image.image_id, {"failure": reason, "transient": True}  # perhaps memory was short
+            return image.key, {"failure": reason, "transient": True}  # perhaps memory was short
         finally:
             idle.put(engine)
-        return image.image_id, {"lines": [line._asdict() for line in lines]}
+        return image.key, {"lines": [line._asdict() for line in lines]}
 
     def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
         yield from in_threads(recognise, images, workers)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 
 import openai
@@ -44,14 +44,18 @@ class Asker:
         self._lost = self._lost_in_a_row = 0
         self._out_of_money = False
 
-    def ask(self, images: Sequence[ImageFile]) -> Generator[ImageAnswer, None, None]:
-        """Yield ``(image_id, answer)`` as answers arrive; ends early, with a line of why, at the budget.
+    def ask(self, images: Mapping[str, ImageFile]) -> Generator[ImageAnswer, None, None]:
+        """Yield ``(key, answer)`` as answers arrive; ends early, with a line of why, at the budget.
 
         Images that stay without an answer after all retries get ``{"failure": …, "transient": True}``.
         What has arrived is yielded before an error ends the run.
 
+        Args:
+            images: by what their answers are stored under.
+
         Raises:
-            InputError: the server refuses, or several images in a row get no answer.
+            InputError: the server refuses, several images in a row get no answer, or a file changed since the
+                catalog was made, of which nothing is sent.
         """
         with asyncio.Runner() as runner:  # cancels whatever is in flight when the consumer goes away
             task = runner.get_loop().create_task(self._run(images))
@@ -75,9 +79,9 @@ class Asker:
                 f"{self._budget.spent:.6f} spent; raise it to go on"
             )
 
-    async def _run(self, images: Sequence[ImageFile]) -> None:
+    async def _run(self, images: Mapping[str, ImageFile]) -> None:
         """Ask about all images; None follows the last answer that arrived."""
-        queue = iter(images)
+        queue = iter(images.items())
         count = min(self.runtime.concurrency, len(images))
         try:
             async with self._client:
@@ -89,16 +93,16 @@ class Asker:
             if isinstance(error, BaseException):
                 raise error
 
-    async def _work(self, queue: Iterator[ImageFile]) -> None:
+    async def _work(self, queue: Iterator[tuple[str, ImageFile]]) -> None:
         """Ask about one image after the other until none is left or the run stops."""
         with suppress(Stopped):
-            for image in queue:
+            for key, image in queue:
                 try:
-                    answer = await self._answer(image)
+                    answer = await self._answer(key, image)
                 except BaseException:
                     self._stop.set()
                     raise
-                self._arrived.put_nowait((image.image_id, answer))
+                self._arrived.put_nowait((key, answer))
                 self._watch(answer)
 
     def _watch(self, answer: Answer) -> None:
@@ -113,11 +117,11 @@ class Asker:
                 f"{answer['failure']} for {LOST_IN_A_ROW} images in a row; answers so far are kept, run again later"
             )
 
-    async def _answer(self, image: ImageFile) -> Answer:
+    async def _answer(self, key: str, image: ImageFile) -> Answer:
         """Return the answer for one image, or what kept it from coming."""
         if self._stop.is_set():
             raise Stopped
-        sent = await asyncio.to_thread(upload, image, self.settings.max_side)
+        sent = await asyncio.to_thread(upload, key, image, self.settings.max_side)
         if self._budget.limit is not None:
             async with self._probe:  # until one answer shows what the model takes, one at a time
                 if not self._tokens.known:

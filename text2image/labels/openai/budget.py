@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
@@ -41,11 +41,15 @@ def usages(answer: Answer) -> list[dict[str, Any]]:
 
 
 def unanswered(
-    settings: Settings, images: Sequence[ImageFile], stored: Mapping[str, Answer]
-) -> list[ImageFile]:
-    """Return the images to ask about: new ones, and failures if ``retry_failures`` says so."""
-    done = {i for i, answer in stored.items() if not (settings.retry_failures and "failure" in answer)}
-    return [image for image in images if image.image_id not in done]
+    settings: Settings, images: Mapping[str, ImageFile], stored: Mapping[str, Answer]
+) -> dict[str, ImageFile]:
+    """Return the images to ask about: new ones, and failures if ``retry_failures`` says so.
+
+    Args:
+        images, stored: by what answers are stored under, as is the result.
+    """
+    done = {k for k, answer in stored.items() if not (settings.retry_failures and "failure" in answer)}
+    return {key: image for key, image in images.items() if key not in done}
 
 
 def with_earlier(answer: Answer, earlier: Answer | None) -> Answer:

@@ -14,9 +14,9 @@ QUALITY = 85
 
 
 class Upload(NamedTuple):
-    """An image as it is uploaded: a data URL, and its size in pixels."""
+    """An image as it is uploaded: what its answer is stored under, a data URL, and its size in pixels."""
 
-    image_id: str
+    key: str
     url: str
     width: int
     height: int
@@ -37,18 +37,21 @@ def jpeg(image: Image.Image, max_side: int) -> bytes:
     The pixels are all that is kept: no EXIF, colour profile, comment or thumbnail. The same image
     gives the same bytes.
     """
+    return _encoded(reduced(image, max_side))
+
+
+def _encoded(bare: Image.Image) -> bytes:
     out = io.BytesIO()
-    reduced(image, max_side).save(out, "JPEG", quality=QUALITY)
+    bare.save(out, "JPEG", quality=QUALITY)
     return out.getvalue()
 
 
-def upload(image: ImageFile, max_side: int) -> Upload:
-    """Return an image as a data URL, for a request.
+def upload(key: str, image: ImageFile, max_side: int) -> Upload:
+    """Return an image as a data URL, for a request whose answer is stored under ``key``.
 
     Raises:
         InputError: the file is not what the catalog saw.
     """
-    content = jpeg(open_image(image.path), max_side)
-    with Image.open(io.BytesIO(content)) as sent:
-        size = sent.size
-    return Upload(image.image_id, f"data:image/jpeg;base64,{base64.b64encode(content).decode()}", *size)
+    sent = reduced(open_image(image), max_side)
+    url = f"data:image/jpeg;base64,{base64.b64encode(_encoded(sent)).decode()}"
+    return Upload(key, url, sent.width, sent.height)

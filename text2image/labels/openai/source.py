@@ -39,14 +39,14 @@ class Source(PaidSource):
     ) -> Generator[ImageAnswer, None, None]:
         """Ask about the images that have no answer yet; collect batches of earlier runs."""
         pending = PendingBatches(all_determinants(self))
-        todo, waiting = unanswered(self.settings, images, stored), pending.images()
+        todo, waiting = unanswered(self.settings, self._by_key(images), stored), pending.keys()
         in_batches = self.settings.mode == "batch"
         if waiting and not in_batches:
             say(
                 f"label openai: {len(waiting)} images wait in a batch and are not asked again; "
                 "set label.openai.mode to batch to collect it"
             )
-            todo = [image for image in todo if image.image_id not in waiting]
+            todo = {key: image for key, image in todo.items() if key not in waiting}
         if not todo and not (in_batches and waiting):
             return
         if in_batches:
@@ -59,8 +59,11 @@ class Source(PaidSource):
             question = texts_question(self.settings)
             answers = Asker(self.settings, runtime.openai, stored, question).ask(todo)
         with closing(answers):
-            for image_id, answer in answers:
-                yield image_id, with_earlier(answer, stored.get(image_id))
+            for key, answer in answers:
+                yield key, with_earlier(answer, stored.get(key))
+
+    def _by_key(self, images: Sequence[ImageFile]) -> dict[str, ImageFile]:
+        return {self.key(image): image for image in images}
 
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         """Return the texts that ``label.openai.queries`` chooses, or what was wrong with the answer."""
@@ -76,7 +79,7 @@ class Source(PaidSource):
 
     def estimate(self, images: Sequence[ImageFile], stored: Mapping[str, Answer]) -> str:
         """Say how many images are not labelled yet and about what they will cost."""
-        todo = len(unanswered(self.settings, images, stored))
+        todo = len(unanswered(self.settings, self._by_key(images), stored))
         return f"label openai: {todo} of {len(images)} images not labelled yet\n" + estimate(
             self.settings, todo, stored.values()
         )

@@ -31,18 +31,19 @@ def collect_answers(
     with Store(store_kind(name), all_determinants(source)) as store, ExitStack() as stack:
         if isinstance(source, PaidSource):  # two processes would pay twice
             stack.enter_context(exclusive_lock(store.path))
-        stored = stored_answers(store, images)
+        stored = stored_answers(store, source, images)
         bar = None
-        for image_id, answer in stack.enter_context(closing(source.ask(images, stored, runtime))):
+        for key, answer in stack.enter_context(closing(source.ask(images, stored, runtime))):
             bar = bar or stack.enter_context(
                 progress(total=len(images), done=len(stored), unit="image", title=f"label {name}")
             )
             if answer.get("transient"):
-                transient[image_id] = answer
+                transient[key] = answer
             else:
-                store.put([(image_id, json.dumps(answer).encode())])
-            bar.update(image_id not in stored)
-        return transient | stored_answers(store, images)
+                store.put([(key, json.dumps(answer).encode())])
+            bar.update(key not in stored)
+        answers = transient | stored_answers(store, source, images)
+    return {image.image_id: answers[key] for image in images if (key := source.key(image)) in answers}
 
 
 def all_determinants(source: StoredSource) -> dict[str, Any]:
@@ -52,9 +53,9 @@ def all_determinants(source: StoredSource) -> dict[str, Any]:
     return source.determinants() | named | decoding_determinants()
 
 
-def stored_answers(store: Store, images: Sequence[ImageFile]) -> dict[str, Answer]:
-    """Return ``{image_id: answer}`` of the answers that the store holds for images."""
-    return {image_id: json.loads(value) for image_id, value in store.get(image.image_id for image in images)}
+def stored_answers(store: Store, source: StoredSource, images: Sequence[ImageFile]) -> dict[str, Answer]:
+    """Return ``{key: answer}`` of the answers that the store holds for images (:meth:`StoredSource.key`)."""
+    return {key: json.loads(value) for key, value in store.get(map(source.key, images))}
 
 
 def estimate(name: str, source: LabelSource, images: Sequence[ImageFile]) -> str:
@@ -63,4 +64,4 @@ def estimate(name: str, source: LabelSource, images: Sequence[ImageFile]) -> str
         return f"label {name}: costs nothing but time"
     images = images[: source.max_images]
     with Store(store_kind(name), all_determinants(source)) as store:
-        return source.estimate(images, stored_answers(store, images))
+        return source.estimate(images, stored_answers(store, source, images))

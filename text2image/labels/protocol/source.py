@@ -32,7 +32,7 @@ Answer: TypeAlias = dict[str, Any]
 says ``"transient": True``: then it is listed, and the image is asked about again in the next run."""
 
 ImageAnswer: TypeAlias = tuple[str, Answer]
-"""``(image_id, answer)``."""
+"""``(key, answer)``: what the answer is stored under, see :meth:`StoredSource.key`."""
 
 Ask: TypeAlias = Callable[[Sequence[ImageFile]], Iterator[ImageAnswer]]
 """Yields an answer for each image, in any order, as answers come."""
@@ -92,11 +92,15 @@ class StoredSource(BaseSource, ABC):
             InputError: the model is not on this machine.
         """
 
+    def key(self, image: ImageFile) -> str:
+        """Return what the answer for an image is stored under: its id, and how its pixels were made."""
+        return image.key
+
     @abstractmethod
     def ask(
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
     ) -> Generator[ImageAnswer, None, None]:
-        """Yield answers that are not ``stored`` yet, in any order, as they come.
+        """Yield answers that are not ``stored`` yet, in any order, as they come; both by :meth:`key`.
 
         May stop early, and may leave images out: these count as "not asked" and are offered again in the next run.
         """
@@ -142,7 +146,7 @@ class ComputedSource(StoredSource):
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
     ) -> Generator[ImageAnswer, None, None]:
         """Ask about all images without an answer; the model is loaded only if there are any."""
-        if missing := [image for image in images if image.image_id not in stored]:
+        if missing := [image for image in images if self.key(image) not in stored]:
             yield from self.load(runtime)(missing)
 
 
@@ -154,6 +158,10 @@ class PaidSource(StoredSource):
     """
 
     max_images: int | None
+
+    def key(self, image: ImageFile) -> str:
+        """Return what the answer for an image is stored under, for which a colour profile does not count."""
+        return image.paid_key
 
     @abstractmethod
     def figures(self, answers: Iterable[Answer]) -> dict[str, Any]:

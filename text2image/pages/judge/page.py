@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from text2image.base.console import InputError, say
 from text2image.collection.images import open_image
-from text2image.collection.locations import Location
+from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
 from text2image.pages.templates import CSS_VARIABLES, TEMPLATES
 from text2image.queries.judging.session import GRADES, Session
@@ -54,7 +54,7 @@ class Page(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, session: Session, files: Mapping[str, Location], host: str = "127.0.0.1", port: int = 0
+        self, session: Session, files: Mapping[str, ImageFile], host: str = "127.0.0.1", port: int = 0
     ) -> None:
         try:
             super().__init__((host, port), Handler)
@@ -66,7 +66,7 @@ class Page(ThreadingHTTPServer):
         self.lock = threading.Lock()  # the session is for one at a time
 
 
-def judge_on_page(session: Session, files: Mapping[str, Location], host: str, port: int) -> None:
+def judge_on_page(session: Session, files: Mapping[str, ImageFile], host: str, port: int) -> None:
     """Serve the page until Ctrl-C.
 
     Raises:
@@ -165,11 +165,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _image(self, image_id: str) -> bytes:
         """Return an image of the gallery as a JPEG of bounded size."""
-        path = self.server.files.get(image_id)
-        if path is None:
+        image = self.server.files.get(image_id)
+        if image is None:
             raise Refused(HTTPStatus.NOT_FOUND)
         try:
-            return jpeg(open_image(path), MAX_SIDE)
+            return jpeg(open_image(image), MAX_SIDE)
         except InputError as error:
             say(f"error: {error}")
             raise Refused(HTTPStatus.NOT_FOUND) from None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from text2image.base.console import one_line
-from text2image.collection.locations import Location
+from text2image.collection.manifest import ImageFile
 from text2image.queries.judging.session import GRADES, Session, Turn
 
 KEYS = ", ".join(f"{grade} {meaning}" for grade, meaning in GRADES.items())
@@ -12,14 +12,14 @@ PROMPT = "grade, with a note after it if you like; u undo, s skip query, q quit 
 
 def judge_in_terminal(
     session: Session,
-    files: Mapping[str, Location],
+    files: Mapping[str, ImageFile],
     ask: Callable[[str], str] = input,
     tell: Callable[[str], None] = print,
 ) -> None:
     """Show one image's path after the other and keep the grades typed, until all is judged or ``q``.
 
     Args:
-        files: ``{image_id: path}`` of the gallery.
+        files: ``{image_id: image}`` of the gallery.
         ask: shows a prompt and returns a line; its end of file, or Ctrl-C, is a ``q``.
         tell: shows a line.
     """
@@ -28,7 +28,7 @@ def judge_in_terminal(
         tell("")
         tell(f"{session.progress()}")
         tell(f"query  {one_line(turn.query.text)}")
-        tell(f"image  {one_line(files[turn.image_id])}")
+        tell(f"image  {one_line(files[turn.image_id].path)}")
         try:
             answer = ask(PROMPT).strip()
         except (EOFError, KeyboardInterrupt):

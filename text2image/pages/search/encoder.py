@@ -1,13 +1,11 @@
 """A query, text or picture, as a vector of one model: as the pipeline computes it, and kept in the same store."""
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from text2image.base.arrays import Vectors
-from text2image.base.console import InputError, one_line, say
+from text2image.base.console import InputError, say
 from text2image.base.store import Store
-from text2image.collection.images import UnusableImage, decode, image_id, read_bytes
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.vectors import gather, image_determinants, text_determinants, text_key
 from text2image.formats.texts import normalise_text
@@ -45,10 +43,14 @@ class QueryEncoder:
         determinants = text_determinants(self.card, self.params.embed.precision)
         return self._stored(determinants, text_key(text), text)
 
-    def encode_picture(self, path: Path, key: str) -> Vectors:
-        """Return the row of a usable picture, ``(1, dim)``; ``key`` is its id, from :func:`picture_id`."""
+    def encode_picture(self, image: ImageFile) -> Vectors:
+        """Return the row of a usable picture, ``(1, dim)``, from :func:`text2image.collection.images.identify`.
+
+        Raises:
+            InputError: its file has changed meanwhile.
+        """
         determinants = image_determinants(self.card, self.params.embed.precision)
-        return self._stored(determinants, key, ImageFile(key, path))
+        return self._stored(determinants, image.key, image)
 
     def _stored(self, determinants: dict[str, Any], key: str, query: str | ImageFile) -> Vectors:
         with Store("embeddings", determinants) as store:
@@ -70,17 +72,3 @@ class QueryEncoder:
         else:
             [(_, rows)] = embed_images(self._model, [query], runtime)
         return rows
-
-
-def picture_id(path: Path, max_pixels: int) -> str:
-    """Return the id of the picture at ``path``.
-
-    Raises:
-        InputError: the file is not a usable image.
-    """
-    try:
-        content = read_bytes(path)
-        decode(content, max_pixels)
-    except UnusableImage as error:
-        raise InputError(f"expected a usable image at {one_line(path)}, found: {error}") from None
-    return image_id(content)

@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 
-from text2image.collection.images import UnusableImage, decode, image_id, read_bytes
-from text2image.collection.locations import Location
+from text2image.base.console import InputError
+from text2image.collection.images import open_image
+from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
 
 SMALL, LARGE = SIDES = (320, 960)  # pixels: in a list, and alone
@@ -20,29 +21,25 @@ class Thumbnails:
     """Small pictures by id, re-encoded: no caller names a file.
 
     Args:
-        files: ``{image_id: path}`` of the gallery.
-        max_pixels: larger pictures are not decoded.
+        images: ``{image_id: image}`` of the gallery.
     """
 
-    def __init__(self, files: Mapping[str, Location], max_pixels: int) -> None:
-        self.files, self.max_pixels = files, max_pixels
+    def __init__(self, images: Mapping[str, ImageFile]) -> None:
+        self.images = images
         self._made = lru_cache(THUMBNAILS)(self._make)
 
     def get(self, image: str, side: int) -> bytes | None:
         """Return a JPEG of at most ``side`` pixels; None for what is not in the gallery, or changed since."""
-        if image not in self.files or side not in SIDES:
+        if image not in self.images or side not in SIDES:
             return None
         try:
             return self._made(image, side)
-        except UnusableImage:
+        except InputError:
             return None
 
     def _make(self, image: str, side: int) -> bytes:
         with AT_ONCE:
-            content = read_bytes(self.files[image])
-            if image_id(content) != image:
-                raise UnusableImage("changed since the catalog was made")
-            return jpeg(decode(content, self.max_pixels), side)
+            return jpeg(open_image(self.images[image]), side)
 
 
 class Uploads(OrderedDict[str, bytes]):

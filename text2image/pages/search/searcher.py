@@ -12,10 +12,11 @@ import numpy as np
 from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError, one_line
+from text2image.collection.images import identify
 from text2image.collection.locations import location
-from text2image.collection.manifest import read_manifest
+from text2image.collection.manifest import ImageFile, ManifestEntry, read_manifest
 from text2image.encoders.vectors import load_card
-from text2image.pages.search.encoder import QueryEncoder, picture_id
+from text2image.pages.search.encoder import QueryEncoder
 from text2image.params import Params
 from text2image.retrieval.index import Index
 from text2image.retrieval.ranking import score_blocks, top_k
@@ -52,12 +53,21 @@ class Searcher:
         manifest, card, vectors = map(existing, files)
         self._encoder = QueryEncoder(self.name, load_card(card), params)
         self.root = location(params.data.images)
-        self.path_of: dict[str, str] = {}
+        self._entries: dict[str, ManifestEntry] = {}
         for entry in read_manifest(manifest):  # as `gallery` does it, without the cost of its paths
-            self.path_of.setdefault(entry.image_id, entry.path)
-        self.image_ids = list(self.path_of)
+            self._entries.setdefault(entry.image_id, entry)
+        self.image_ids = list(self._entries)
         self._images = self._read_vectors(vectors)
         self._index: Index | None = None
+
+    def image(self, image_id: str) -> ImageFile:
+        """Return an image of the gallery.
+
+        Raises:
+            KeyError: it is not in the gallery.
+        """
+        entry = self._entries[image_id]
+        return ImageFile(image_id, self.root / entry.path, entry.rendering)
 
     def _read_vectors(self, path: Path) -> Vectors:
         try:
@@ -119,11 +129,11 @@ class Searcher:
         """Return the query's row, ``(1, dim)``: the gallery's if the image is there, else as the model encodes it."""
         if isinstance(query, str):
             return self._encoder.encode_text(query)
-        image = picture_id(query, self.params.catalog.max_pixels)
-        if image in self.path_of:
-            row = self.image_ids.index(image)
+        image = identify(query, self.params.catalog.max_pixels)
+        if image.image_id in self._entries:
+            row = self.image_ids.index(image.image_id)
             return self._images[row : row + 1]
-        return self._encoder.encode_picture(query, image)
+        return self._encoder.encode_picture(image)
 
 
 def image_path(query: str) -> Path | None:

@@ -20,7 +20,7 @@ from text2image.pages.templates import CSS_VARIABLES
 def application(service: SearchService, host: str) -> Guard:
     """Return the whole page as an ASGI app."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    thumbnails, uploads = Thumbnails(service.files, service.params.catalog.max_pixels), Uploads()
+    thumbnails, uploads = Thumbnails(service.files), Uploads()
 
     @app.get("/image/{image_id}")
     def image(image_id: str, side: int = LARGE) -> Response:

@@ -73,7 +73,7 @@ class SearchService:
         self._searchers: dict[str, Searcher] = {}
         first = self.searcher(params.embed.models[0])
         self.annotations = Annotations(params.label.sources)
-        self.files = {image: first.root / path for image, path in first.path_of.items()}
+        self.files = {image_id: first.image(image_id) for image_id in first.image_ids}
 
     def searcher(self, model: str) -> Searcher:
         """Return the searcher of one of ``embed.models``, made when it is first asked for.

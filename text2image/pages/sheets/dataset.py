@@ -8,6 +8,7 @@ import numpy as np
 from text2image.collection.duplicates import near_pairs
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location
+from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row
 from text2image.pages.sheets.labels import one_an_image
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
@@ -27,10 +28,15 @@ def dataset_sheet(root: Location, files: Sequence[Row]) -> Sheet:
     for folder, count in sorted(Counter(file["folder"] for file in files).most_common(FOLDERS)):
         inside = [file for file in files if file["folder"] == folder]
         chosen = inside[:: max(1, len(inside) // EXAMPLES_A_FOLDER)][:EXAMPLES_A_FOLDER]
-        cells = [Cell(open_image(root / f["path"]), f"{f['width']} × {f['height']}") for f in chosen]
+        cells = [Cell(open_image(listed(root, f)), f"{f['width']} × {f['height']}") for f in chosen]
         strips.append(Strip(f"folder {folder}", f"{count} files", cells))
     how = "examples spread over each sub-folder · width × height in pixels"
     return Sheet("What is in the folder", how, strips)
+
+
+def listed(root: Location, file: Row) -> ImageFile:
+    """Return the image of a row of data/catalog.csv."""
+    return ImageFile(file["image_id"], root / file["path"], file["rendering"])
 
 
 def near_identical_sheet(root: Location, files: Sequence[Row], bits: int) -> Sheet:
@@ -42,7 +48,7 @@ def near_identical_sheet(root: Location, files: Sequence[Row], bits: int) -> She
         bits: how many bits of the perceptual hashes of near-duplicates may differ.
     """
     pairs = pairs_across_folders(files, bits)
-    cells = [Cell(open_image(root / file["path"]), file["path"]) for pair in pairs[:PAIRS] for file in pair]
+    cells = [Cell(open_image(listed(root, file)), file["path"]) for pair in pairs[:PAIRS] for file in pair]
     strips = in_rows(cells, 2 * PAIRS_A_ROW, apart=range(2, 2 * PAIRS_A_ROW, 2))
     how = f"{len(pairs)} pairs of different files that look alike, side by side, the most similar first"
     return Sheet("Near-identical images across folders", how, strips)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from text2image.collection.images import open_image
-from text2image.collection.locations import Location
+from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip
 
@@ -24,7 +24,7 @@ ALIKE = "The models put the first relevant image at the same rank for every quer
 
 
 def examples_sheets(
-    source: str, rows: Sequence[Row], path_of: Mapping[str, Location]
+    source: str, rows: Sequence[Row], images: Mapping[str, ImageFile]
 ) -> Iterator[tuple[str, Sheet]]:
     """Yield names and sheets: ``MODEL-best`` and ``MODEL-worst``, and ``instructive`` if there are several models.
 
@@ -33,7 +33,7 @@ def examples_sheets(
     Args:
         source: the label source.
         rows: of data/examples/SOURCE.csv, the pictures of one query after another.
-        path_of: ``{image_id: file}`` of the gallery.
+        images: ``{image_id: image}`` of the gallery.
     """
     if not rows:
         yield (
@@ -44,12 +44,12 @@ def examples_sheets(
     for model in models:
         for kind in ("best", "worst"):
             shown = [row for row in rows if (row["sheet"], row["model"]) == (kind, model)]
-            strips = [query_strip(query, path_of) for query in by_query(shown)]
+            strips = [query_strip(query, images) for query in by_query(shown)]
             title = f"{kind.capitalize()} queries: {model} on {source} labels"
             yield f"{model}-{kind}", Sheet(title, HOW_TO_READ, strips)
     if len(models) > 1:
         shown = [row for row in rows if row["sheet"] == "instructive"]
-        strips = [query_strip(query, path_of, name_model=True) for query in by_query(shown)]
+        strips = [query_strip(query, images, name_model=True) for query in by_query(shown)]
         title = f"Where the models differ most: {source} labels"
         how = HOW_TO_READ if strips else ""
         yield "instructive", Sheet(title, how, strips or [Strip(ALIKE, "", [])])
@@ -62,7 +62,7 @@ def by_query(rows: Iterable[Row]) -> list[list[Row]]:
 
 
 def query_strip(
-    pictures: Sequence[Row], path_of: Mapping[str, Location], *, name_model: bool = False
+    pictures: Sequence[Row], images: Mapping[str, ImageFile], *, name_model: bool = False
 ) -> Strip:
     """Return the row of pictures of one query; ``name_model`` puts the model before its text."""
     first = pictures[0]
@@ -72,7 +72,7 @@ def query_strip(
         f"margin over the best irrelevant one {float(first['margin']):+.3f}"
     )
     cells = [
-        Cell(open_image(path_of[row["image_id"]]), _caption(row), row["relevant"] == "1") for row in pictures
+        Cell(open_image(images[row["image_id"]]), _caption(row), row["relevant"] == "1") for row in pictures
     ]
     who = f"{first['model']}: " if name_model else ""
     return Strip(f"{who}“{first['text']}”", detail, cells, apart=(1,))

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from text2image.collection.images import open_image
-from text2image.collection.locations import Location
+from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
 
@@ -21,13 +21,13 @@ HEADINGS = {
 """Heading and detail by the column ``speaks_against`` of data/audit/SOURCE.csv."""
 
 
-def labels_sheet(source: str, labels: Sequence[Row], path_of: Mapping[str, Location]) -> Sheet:
+def labels_sheet(source: str, labels: Sequence[Row], images: Mapping[str, ImageFile]) -> Sheet:
     """Return rows of labelled images: by confidence if there is one, and from common to rare texts.
 
     Args:
         source: the label source.
         labels: the rows of data/labels/SOURCE.csv.
-        path_of: ``{image_id: file}`` of the gallery.
+        images: ``{image_id: image}`` of the gallery.
     """
     counts = Counter(label["text"].lower() for label in labels)
     candidates = one_an_image(labels)
@@ -35,7 +35,7 @@ def labels_sheet(source: str, labels: Sequence[Row], path_of: Mapping[str, Locat
 
     def strips_of(heading: str, detail: str, rows: Sequence[Row], n: int) -> list[Strip]:
         ids = [label["image_id"] for label in spread(rows, n)]
-        cells = [Cell(open_image(path_of[image]), captions[image]) for image in ids]
+        cells = [Cell(open_image(images[image]), captions[image]) for image in ids]
         return in_rows(cells, A_ROW, heading, detail, caption_lines=CAPTION_LINES)
 
     strips: list[Strip] = []
@@ -44,7 +44,7 @@ def labels_sheet(source: str, labels: Sequence[Row], path_of: Mapping[str, Locat
         strips += strips_of("By confidence", "from the most to the least confident label", ordered, A_ROW)
     common = sorted(candidates, key=lambda label: (-counts[label["text"].lower()], label["image_id"]))
     strips += strips_of("By how common the text is", "from shared to unique texts", common, 2 * A_ROW)
-    how = f"{len(labels)} labels on {len(path_of)} images; confidence, where there is one, before the text"
+    how = f"{len(labels)} labels on {len(images)} images; confidence, where there is one, before the text"
     return Sheet(f"Images and their labels: {source}", how, strips)
 
 
@@ -78,22 +78,20 @@ def spread(rows: Sequence[Row], n: int) -> list[Row]:
 
 
 def audit_sheet(
-    source: str, findings: Sequence[Row], path_of: Mapping[str, Location], audit_file: str
+    source: str, findings: Sequence[Row], images: Mapping[str, ImageFile], audit_file: str
 ) -> Sheet:
     """Return rows of the most suspicious labels.
 
     Args:
         source: the label source.
         findings: the rows of data/audit/SOURCE.csv, the most suspicious first.
-        path_of: ``{image_id: file}`` of the gallery.
+        images: ``{image_id: image}`` of the gallery.
         audit_file: where all findings are, for the sheet's reader.
     """
     strips: list[Strip] = []
     for kind, (heading, detail) in HEADINGS.items():
         worst = [row for row in findings if row["speaks_against"] == kind][: AUDIT_A_ROW * AUDIT_ROWS]
-        cells = [
-            Cell(open_image(path_of[row["image_id"]]), f"“{row['text']}”: {row['why']}") for row in worst
-        ]
+        cells = [Cell(open_image(images[row["image_id"]]), f"“{row['text']}”: {row['why']}") for row in worst]
         strips += in_rows(cells, AUDIT_A_ROW, heading, detail, caption_lines=AUDIT_CAPTION_LINES)
     how = f"the most suspicious of {len(findings)} labels; all of them are in {audit_file}"
     return Sheet(f"Suspicious labels: {source}", how, strips)

@@ -17,7 +17,6 @@ from text2image.base.console import InputError, progress, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.base.store import Store, exclusive_lock, fingerprint
 from text2image.collection.images import decoding_determinants
-from text2image.collection.locations import Location
 from text2image.collection.manifest import ImageFile
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.ask import Asker
@@ -64,7 +63,7 @@ def question(settings: Settings, texts: Mapping[str, str]) -> Question:
     """
 
     def body(sent: Upload) -> dict[str, Any]:
-        query = json.dumps(texts[sent.image_id], ensure_ascii=False)
+        query = json.dumps(texts[sent.key], ensure_ascii=False)
         prompt = QUESTION.format(prompt=settings.prompt, query=query)
         asked = request_body(settings.model_copy(update={"prompt": prompt}), sent)
         return asked | {"response_format": FORMAT}
@@ -97,24 +96,26 @@ def judge_determinants(settings: Settings) -> dict[str, Any]:
 
 
 def judge_by_model(
-    session: Session, files: Mapping[str, Location], settings: Settings, runtime: OpenaiRuntime
+    session: Session, files: Mapping[str, ImageFile], settings: Settings, runtime: OpenaiRuntime
 ) -> None:
     """Have the model grade what it has not judged yet, and keep its grades, in the order of the pool.
 
     Whatever ends the run early, grades that have come are kept.
 
     Raises:
-        InputError: the server refuses, or does not answer.
+        InputError: the server refuses, or does not answer, or a file changed since the catalog was made.
     """
     judged = session.judged()
     pairs = {
-        _key(query.text, image): (query.text, image) for query in session.pooled for image in query.images
+        _key(query.text, files[image]): (query.text, image)
+        for query in session.pooled
+        for image in query.images
     }
-    todo = [
-        ImageFile(_key(query.text, image), files[image])
+    todo = {
+        _key(query.text, files[image]): files[image]
         for query in session.pooled
         for image in unjudged(query, judged)
-    ]
+    }
     with Store("judgements", judge_determinants(settings)) as store, exclusive_lock(store.path):
         kept = _stored(store, pairs)  # of all pairs: what their answers cost counts towards the budget
         asked = unanswered(settings, todo, kept)
@@ -128,11 +129,11 @@ def judge_by_model(
                         store.put([(key, json.dumps(with_earlier(answer, kept.get(key))).encode())])
                     bar.update()
         finally:
-            _write(session, {item.image_id: pairs[item.image_id] for item in todo}, _stored(store, pairs))
+            _write(session, {key: pairs[key] for key in todo}, _stored(store, pairs))
 
 
-def _key(query: str, image_id: str) -> str:
-    return f"{image_id} {fingerprint(query)}"
+def _key(query: str, image: ImageFile) -> str:
+    return f"{image.paid_key} {fingerprint(query)}"
 
 
 def _stored(store: Store, keys: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -2,14 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, Final, NamedTuple
 
 from text2image.base.parallel import in_threads
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.budget import Tokens, cost
-from text2image.labels.openai.encode import upload
+from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.schema import (
     Texts,
     is_completion,
@@ -27,42 +26,49 @@ TRANSIENT_STATUSES = (408, 409, 429)
 
 
 class BatchFile(NamedTuple):
-    """Requests ready to be uploaded; ``worst`` is what they may cost at most, in USD."""
+    """Requests ready to be uploaded, and what their answers are stored under; they cost ``worst`` USD at most."""
 
     file: IO[bytes]
-    images: tuple[str, ...]
+    keys: tuple[str, ...]
     worst: float
 
 
 def write_batch(
-    images: Sequence[ImageFile], settings: Settings, tokens: Tokens, affordable: Callable[[float], bool]
+    images: Mapping[str, ImageFile], settings: Settings, tokens: Tokens, affordable: Callable[[float], bool]
 ) -> BatchFile:
     """Write requests about the first so many ``images`` as fit the service's limits and the budget.
 
     The file has no name and vanishes with the process. No image may be affordable.
+
+    Raises:
+        InputError: a file changed since the catalog was made.
     """
     file = tempfile.TemporaryFile()  # noqa: SIM115
     taken: list[str] = []
     size, worst = 0, 0.0
-    for sent in in_threads(partial(upload, max_side=settings.max_side), images, None):
+
+    def encode(item: tuple[str, ImageFile]) -> Upload:
+        return upload(*item, settings.max_side)
+
+    for sent in in_threads(encode, images.items(), None):
         body = request_body(settings, sent)
-        request = {"custom_id": sent.image_id, "method": "POST", "url": ENDPOINT, "body": body}
+        request = {"custom_id": sent.key, "method": "POST", "url": ENDPOINT, "body": body}
         line = json.dumps(request).encode() + b"\n"
         price = cost(settings, (tokens.estimate(sent.width, sent.height), settings.max_tokens), batch=True)
         full = len(taken) >= MAX_REQUESTS or (taken and size + len(line) > MAX_BYTES)
         if full or not affordable(worst + price):
             break
         file.write(line)
-        taken.append(sent.image_id)
+        taken.append(sent.key)
         size, worst = size + len(line), worst + price
     file.seek(0)
     return BatchFile(file, tuple(taken), worst)
 
 
 def read_results(
-    lines: Iterable[str], images: Iterable[str], tag: str, unreported: tuple[int, int]
+    lines: Iterable[str], keys: Iterable[str], tag: str, unreported: tuple[int, int]
 ) -> dict[str, Answer]:
-    """Return ``{image_id: answer}`` for all ``images`` of a batch, from its output and error files.
+    """Return ``{key: answer}`` for all ``keys`` of a batch, from its output and error files.
 
     What expired, was cut short or is missing gets ``{"failure": …, "transient": True}`` and may be
     submitted again. Lines that are no JSON, or about other images, are left out. Completions that report no
@@ -77,7 +83,7 @@ def read_results(
         if isinstance(result, dict) and isinstance(result.get("custom_id"), str):
             answers.setdefault(result["custom_id"], _answer(result, tag, unreported))
     missing: Answer = {"failure": "missing in its batch", "transient": True}
-    return {image: answers.get(image, missing) for image in images}
+    return {key: answers.get(key, missing) for key in keys}
 
 
 def _answer(result: dict[str, Any], tag: str, unreported: tuple[int, int]) -> Answer:

@@ -13,10 +13,10 @@ from text2image.formats.files import write_text
 
 
 class Pending(NamedTuple):
-    """A batch: ``batch_id`` is None until the service is known to have taken it."""
+    """A batch, and what its answers are stored under; ``batch_id`` is None until the service is known to have taken it."""
 
     tag: str
-    images: tuple[str, ...]
+    keys: tuple[str, ...]
     batch_id: str | None = None
 
 
@@ -26,15 +26,15 @@ class PendingBatches:
     def __init__(self, determinants: Any) -> None:
         self.path: Path = cache_root() / "labels" / "openai-batches" / f"{fingerprint(determinants)}.json"
         entries = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else []
-        self._open = {tag: Pending(tag, tuple(images), batch_id) for tag, images, batch_id in entries}
+        self._open = {tag: Pending(tag, tuple(keys), batch_id) for tag, keys, batch_id in entries}
 
     def entries(self) -> list[Pending]:
         """Return the open batches, oldest first."""
         return list(self._open.values())
 
-    def images(self) -> set[str]:
-        """Return the ids of all images that wait in an open batch."""
-        return {image for entry in self._open.values() for image in entry.images}
+    def keys(self) -> set[str]:
+        """Return what all answers are stored under that wait in an open batch."""
+        return {key for entry in self._open.values() for key in entry.keys}
 
     def keep(self, entry: Pending) -> None:
         """Remember an entry, in place of what was known under its tag."""

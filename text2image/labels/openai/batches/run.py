@@ -2,7 +2,8 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Generator, Iterable, Iterator, Mapping, Set
+from itertools import islice
 
 from openai.types import Batch
 
@@ -34,8 +35,8 @@ class BatchRun:
         self._tokens = Tokens(settings, stored.values())
         self._promised: dict[str, float] = {}
 
-    def ask(self, images: Sequence[ImageFile]) -> Generator[ImageAnswer, None, None]:
-        """Yield ``(image_id, answer)`` for all images, waiting for batches as long as they take.
+    def ask(self, images: Mapping[str, ImageFile]) -> Generator[ImageAnswer, None, None]:
+        """Yield ``(key, answer)`` for all images, given by key, waiting for batches as long as they take.
 
         Batches of earlier runs are collected, never submitted again. The rest is submitted as far as the
         budget goes at its worst price, in as many rounds as it takes to use it up; what expired or failed
@@ -44,15 +45,15 @@ class BatchRun:
         Raises:
             InputError: the service refuses, a batch was cancelled, or a whole round brought no answer.
         """
-        todo = {image.image_id: image for image in images}
+        todo = dict(images)
         attempts: Counter[str] = Counter()
         self.recover()
-        while self.submit(list(todo.values())):
-            for image_id, answer in self.collect():
-                attempts[image_id] += 1
-                if not answer.get("transient") or attempts[image_id] > self.runtime.max_retries:
-                    todo.pop(image_id, None)
-                    yield image_id, answer
+        while self.submit(todo):
+            for key, answer in self.collect():
+                attempts[key] += 1
+                if not answer.get("transient") or attempts[key] > self.runtime.max_retries:
+                    todo.pop(key, None)
+                    yield key, answer
         if todo:
             say(
                 f"label openai: stopped before label.openai.budget_usd {self.settings.budget_usd} would be exceeded, "
@@ -70,31 +71,31 @@ class BatchRun:
                 self.pending.forget(entry)
         each = cost(self.settings, self._worst_tokens(), batch=True)
         for entry in self.pending.entries():
-            self._promised[entry.tag] = each * len(entry.images)
+            self._promised[entry.tag] = each * len(entry.keys)
         self.budget.promised = sum(self._promised.values())
 
-    def submit(self, images: Sequence[ImageFile]) -> bool:
+    def submit(self, images: Mapping[str, ImageFile]) -> bool:
         """Submit batches of the ``images`` that wait in none, as far as the budget allows.
 
         Returns:
             Whether any batch is open now.
         """
-        waiting = self.pending.images()
-        rest = [image for image in images if image.image_id not in waiting]
+        waiting = self.pending.keys()
+        rest = {key: image for key, image in images.items() if key not in waiting}
         while rest:
             batch = write_batch(rest, self.settings, self._tokens, self.budget.fits)
             with batch.file:
-                if not batch.images:
+                if not batch.keys:
                     break
                 file_id = self.service.upload(batch.file)
-            entry = Pending(uuid.uuid4().hex, batch.images)
+            entry = Pending(uuid.uuid4().hex, batch.keys)
             self.pending.keep(entry)
             self._promised[entry.tag] = batch.worst
             self.budget.promised += batch.worst
             batch_id = self._create(entry, file_id)
             self.pending.keep(entry._replace(batch_id=batch_id))
-            say(f"label openai: {len(batch.images)} images submitted as batch {one_line(batch_id)}")
-            rest = rest[len(batch.images) :]
+            say(f"label openai: {len(batch.keys)} images submitted as batch {one_line(batch_id)}")
+            rest = dict(islice(rest.items(), len(batch.keys), None))
         return bool(self.pending.entries())
 
     def _create(self, entry: Pending, file_id: str) -> str:
@@ -115,16 +116,16 @@ class BatchRun:
         answered, cancelled, trouble = self.answered, False, ""
         for entry in self.pending.entries():
             batch = self.service.wait(str(entry.batch_id))
-            answers = read_results(self.service.lines(batch), entry.images, entry.tag, self._worst_tokens())
-            known = {image for image, answer in self.stored.items() if came_in(answer, entry.tag)}
+            answers = read_results(self.service.lines(batch), entry.keys, entry.tag, self._worst_tokens())
+            known = {key for key, answer in self.stored.items() if came_in(answer, entry.tag)}
             self._settle(entry, answers, known)
             # A service that takes none rejects the form, not the image:
             taken = bool(self.answered or self.stored)
             trouble = what_went_wrong(batch, [] if taken else answers.values()) or trouble
             cancelled = cancelled or batch.status == "cancelled"
-            for image_id, answer in answers.items():
-                if image_id not in known and (taken or answer.get("transient")):
-                    yield image_id, answer
+            for key, answer in answers.items():
+                if key not in known and (taken or answer.get("transient")):
+                    yield key, answer
             self.pending.forget(entry)  # what it brought is stored by now
         if trouble and (cancelled or self.answered == answered):
             raise InputError(f"expected answers in a batch from {self.settings.address}, found {trouble}")
@@ -136,7 +137,7 @@ class BatchRun:
         self.answered += len(usage)
         for used in usage:
             self._tokens.learn(side, side, used["input_tokens"])
-        spent = sum(answer_cost(self.settings, answers[image]) for image in answers.keys() - known)
+        spent = sum(answer_cost(self.settings, answers[key]) for key in answers.keys() - known)
         self.budget.settle(self._promised.pop(entry.tag), spent)
 
     def _worst_tokens(self) -> tuple[int, int]:
