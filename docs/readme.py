@@ -16,6 +16,7 @@ from PIL import Image
 
 from benchmarks.table import Row, between, multiple, read, renew_guide
 from docs.commands import commands, with_outputs
+from text2image.evaluation.curves import marked
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -51,7 +52,8 @@ def table(metrics: dict[str, Any]) -> str:
                 for key in COLUMNS.values()
             ]
             rows.append(
-                f"| {model} | {source} | {row['n_queries']} | {row['n_images']} | {' | '.join(cells)} |"
+                f"| {marked(model, circular=bool(row.get('circular')))} | {source} | {row['n_queries']} "
+                f"| {row['n_images']} | {' | '.join(cells)} |"
             )
     return "\n".join(rows)
 

@@ -16,6 +16,7 @@ from text2image.evaluation.judged import judged_at, judgement_figures
 from text2image.evaluation.outputs import make_outputs
 from text2image.evaluation.summary import Resampling, part_label, training_data
 from text2image.formats.files import write_json
+from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.searched import read_searched
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.trec import read_qrels, read_run
@@ -42,7 +43,10 @@ def main(params: Params) -> None:
     left_out = {source: read_csv(ARTIFACTS.left_out(source), ["reason"]) for source in sources}
     excluded = training_data(params.tuned_runs(), settings.part, left_out, len(group_of) - n_images)
     how, label = Resampling(settings.resamples, settings.seed), part_label(params.tuned_runs(), settings.part)
-    metrics, comparison, plots, said = make_outputs(results, settings.k, how, cards, excluded, label)
+    origins = {source: read_origins(ARTIFACTS.origins(source)) for source in sources}
+    circular = circular_pairs({model: card["origins"] for model, card in cards.items()}, origins)
+    outputs = make_outputs(results, settings.k, how, cards, excluded, circular, label)
+    metrics, comparison, plots, said = outputs
     write_json(ARTIFACTS.metrics("metrics"), metrics)
     write_json(ARTIFACTS.metrics("comparison"), comparison)
     for name, table in plots.items():
@@ -54,7 +58,8 @@ def main(params: Params) -> None:
         runs = {m: read_run(ARTIFACTS.run(m, source), depth=max(*settings.k, SHOWN)) for m in models}
         judged[source] = judged_at(runs, source, judgements, settings.k)
         of_source = {model: results[model, source] for model in models}
-        examples = choose_examples(of_source, runs, relevant, **params.examples.model_dump())
+        untested = {model for model in models if (model, source) in circular}
+        examples = choose_examples(of_source, runs, relevant, untested, **params.examples.model_dump())
         write_csv(ARTIFACTS.examples(source), Picture._fields, examples)
     for source in without:
         write_csv(ARTIFACTS.examples(source), Picture._fields, [])

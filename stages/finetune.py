@@ -40,7 +40,8 @@ def main(params: Params, name: str) -> None:
     resamples, seed = params.evaluate.resamples, params.evaluate.seed
     metrics = rounded(figures(tuned, sizes(split, group_of), resamples=resamples, seed=seed))
     model = Model(**{key: base_card[key] for key in Model.model_fields})
-    write_model(folder, tuned.network, model, card(name, settings, model, metrics, tuned.changed))
+    described = card(name, settings, model, metrics, tuned.changed)
+    write_model(folder, tuned.network, model, described, base_card["origins"])
     write_json(ARTIFACTS.finetune_metrics(name), metrics)
     write_csv(plots / "wise_ft.csv", CURVE_COLUMNS, curve_rows(name, tuned))
     test = metrics["test"]

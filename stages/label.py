@@ -6,6 +6,7 @@ from text2image.base.console import InputError, say
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.files import write_json
+from text2image.formats.origins import text_origins
 from text2image.formats.tables import write_csv
 from text2image.formats.texts import counted
 from text2image.formats.trec import write_queries
@@ -19,7 +20,8 @@ def main(params: Params, source: str) -> None:
     manifest = read_manifest(ARTIFACTS.manifest)
     images = gallery(manifest, location(params.data.images))
     inputs = Inputs(ARTIFACTS.label_inputs(source), manifest)
-    labelling = label_images(source, with_engine(source, params), images, inputs, params.runtime)
+    labeller = with_engine(source, params)
+    labelling = label_images(source, labeller, images, inputs, params.runtime)
     labels, figures = labelling.labels, labelling.figures
     queries = make_queries((label.image_id, label.text) for label in labels)
     if not queries:
@@ -27,6 +29,7 @@ def main(params: Params, source: str) -> None:
     write_csv(ARTIFACTS.labels(source), Label._fields, labels)
     write_csv(ARTIFACTS.without_label(source), NoLabel._fields, labelling.unlabelled)
     write_csv(ARTIFACTS.words(source), ("image_id", "words"), labelling.words)
+    write_json(ARTIFACTS.origins(source), text_origins(source) | labeller.origins())
     write_queries(ARTIFACTS.queries(source), queries)
     write_json(ARTIFACTS.label_metrics(source), figures)
     say(

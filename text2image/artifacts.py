@@ -61,6 +61,7 @@ class Artifacts:
         "data/labels/{}_without.csv"
     )  # images and texts that became no label, with the reason
     words = Each("data/labels/{}_words.csv")  # words per image
+    origins = Each("data/labels/{}_origins.json")  # what wrote the texts
     label_metrics = Each("metrics/labels/{}.json")
     # queries, by source
     queries = Each("data/queries/{}.tsv")

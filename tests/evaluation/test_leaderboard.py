@@ -31,7 +31,7 @@ def test_the_front_by_hand() -> None:
 
 def test_speeds_add_a_front_a_source() -> None:
     rows = [
-        {"model": model, "source": source, "mrr": mrr}
+        {"model": model, "source": source, "mrr": mrr, "circular": "0"}
         for source, mrrs in (("a", "135"), ("b", "315"))
         for model, mrr in zip(("fast", "slow", "slower"), mrrs, strict=True)
     ]
@@ -46,13 +46,18 @@ def test_speeds_add_a_front_a_source() -> None:
     )
     known = {"device": "cpu", "images_per_second": "10", "queries_per_second": "7", "on_speed_front": "1"}
     unknown = {"device": "", "images_per_second": "", "queries_per_second": "", "on_speed_front": "1"}
+    rows[0]["circular"] = "1"
+    assert [row["on_speed_front"] for row in add_speeds(rows, speeds)] == ["0", "1", "1", "1", "0", "1"], (
+        "what is circular is on no front"
+    )
+    rows[0]["circular"] = "0"
     assert extended[1:3] == [rows[1] | known, rows[2] | unknown]
 
 
 def test_a_row_for_each_source_and_model() -> None:
     def row(mrr: float) -> dict[str, object]:
         ends = {f"{name}{end}": mrr for name in ("mrr", "hit_rate@5") for end in ("", "_low", "_high")}
-        return {"n_queries": 3, "n_images": 9, "chance": {"mrr": 0.1}, **ends}
+        return {"n_queries": 3, "n_images": 9, "circular": False, "chance": {"mrr": 0.1}, **ends}
 
     figures = {"small": {"s": row(0.5)}, "large": {"s": row(0.4)}, "strange": {"s": row(0.6)}}
     sizes = {
@@ -64,5 +69,5 @@ def test_a_row_for_each_source_and_model() -> None:
     board = leaderboard(figures, cards, Measure("hit_rate", 5))
     assert tuple(board.columns) == COLUMNS
     assert board["on_front"].tolist() == [1, 0, 1], "what has no known size costs more than any other"
-    assert board.iloc[0].tolist() == ["small", "s", 3, 9, 5, *["0.500000"] * 6, "0.100000", 10, 2, 1]
+    assert board.iloc[0].tolist() == ["small", "s", 3, 9, 5, *["0.500000"] * 6, "0.100000", 10, 2, 0, 1]
     assert board.iloc[2][["parameters", "dimension"]].tolist() == ["", ""]

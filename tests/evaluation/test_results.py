@@ -10,7 +10,7 @@ import pytest
 from text2image.base.console import InputError
 from text2image.evaluation.curves import chart_tables, interval_table, margins
 from text2image.evaluation.measures import reported
-from text2image.evaluation.outputs import ONE_MODEL, make_outputs
+from text2image.evaluation.outputs import NONE_TESTED, ONE_MODEL, make_outputs
 from text2image.evaluation.results import (
     RANK_COLUMNS,
     Results,
@@ -64,13 +64,13 @@ def test_a_row_a_query_by_hand(results: Results, tmp_path: Path) -> None:
 
 def test_charts_have_a_series_a_model_and_source(results: Results) -> None:
     how = Resampling(2000, 1)
-    tables = chart_tables({("m", "s"): results, ("n", "s"): results}, how, " (train)")
+    tables = chart_tables({("m", "s"): results, ("n", "s"): results}, how, label=" (train)")
     assert tables.keys() == {"hit_rate", "reciprocal_ranks", "ranks", "margins"}
     assert {table.columns[0] for table in tables.values()} == {"series"}
     assert tables["hit_rate"]["series"].unique().tolist() == ["m · s (train)", "n · s (train)"]
     assert tables["hit_rate"].iloc[0].tolist()[1:3] == [1, "0.666667"]
     assert tables["margins"].iloc[0].tolist() == ["m · s (train)", "=nan", 0.7, 0.9]
-    figures = {"m": {"s": summarise(results.ranked, reported([1]), how)}}
+    figures = {"m": {"s": {"circular": False} | summarise(results.ranked, reported([1]), how)}}
     intervals = interval_table(figures, [1])
     assert intervals["measure"].tolist() == ["mrr", "hit_rate@1"]
     assert intervals["value"].tolist() == ["0.833333", "0.666667"]
@@ -114,10 +114,11 @@ def test_all_outputs_are_of_one_table(results: Results) -> None:
     excluded = {"s": {"part": "train"}}
     cards: dict[str, dict[str, Any]] = {"m": {"size": {}}}
     metrics, comparison, tables, sentences = make_outputs(
-        {("m", "s"): results}, [1], Resampling(2000, 1), cards, excluded, " (train)"
+        {("m", "s"): results}, [1], Resampling(2000, 1), cards, excluded, {}, " (train)"
     )
     figures = metrics["m"]["s"]
-    assert list(figures)[:2] == ["part", "n_queries"]
+    assert list(figures)[:3] == ["part", "circular", "n_queries"]
+    assert figures["circular"] is False
     assert figures["mrr"] == pytest.approx(5 / 6)
     assert tables["leaderboard"].iloc[0][["mrr", "k", "on_front"]].tolist() == ["0.833333", 1, 1]
     assert tables.keys() == {
@@ -128,6 +129,31 @@ def test_all_outputs_are_of_one_table(results: Results) -> None:
     assert comparison == {"s": {"summary": [ONE_MODEL]}}
     assert sentences[0].startswith("m s (train): MRR 0.833 (chance 0.")
     assert sentences[1] == f"s (train): {ONE_MODEL}"
+
+
+def test_a_circular_pair_is_measured_and_marked_and_nothing_is_claimed_of_it(results: Results) -> None:
+    """The best of three, and the smallest, and yet neither compared nor on the front nor in a sentence."""
+    worse = results._replace(ranked=results.ranked._replace(ranks=results.ranked.ranks + 1))
+    all_results = {("self", "s"): results, ("a", "s"): worse, ("b", "s"): worse}
+    sizes: dict[str, dict[str, int]] = {"self": {"parameters": 1}, "a": {}, "b": {"parameters": 9}}
+    cards = {model: {"size": size} for model, size in sizes.items()}
+    why = {("self", "s"): "labels and model share resnet"}
+    metrics, comparison, tables, sentences = make_outputs(
+        all_results, [1], Resampling(2000, 1), cards, {"s": {}}, why
+    )
+    figures = metrics["self"]["s"]
+    assert figures["mrr"] == pytest.approx(5 / 6)
+    assert (figures["circular"], figures["why_circular"]) == (True, "labels and model share resnet")
+    assert comparison["s"].keys() == {"summary", "a - b"}
+    front = tables["leaderboard"].set_index("model")[["circular", "on_front"]]
+    assert front.loc["self"].tolist() == [1, 0]
+    assert front.loc["b"].tolist() == [0, 1], "what is no test dominates nobody"
+    assert tables["hit_rate"]["series"].unique().tolist() == ["self (circular) · s", "a · s", "b · s"]
+    assert tables["intervals"]["model"].unique().tolist() == ["self (circular)", "a", "b"]
+    assert sentences[0] == "self s: circular, so its score says nothing: labels and model share resnet"
+    assert not any("0.833" in sentence for sentence in sentences)
+    alone = make_outputs({("self", "s"): results}, [1], Resampling(2000, 1), cards, {"s": {}}, why)
+    assert alone[1] == {"s": {"summary": [NONE_TESTED]}}
 
 
 def test_tables_keep_whole_numbers_and_leave_gaps_empty(tmp_path: Path) -> None:

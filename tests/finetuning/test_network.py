@@ -15,6 +15,7 @@ from text2image.finetuning.loop import Loss
 from text2image.finetuning.network.export import write_model
 from text2image.finetuning.network.parts import add_low_rank, merge_low_rank
 from text2image.finetuning.network.towers import Towers
+from text2image.formats.origins import read_origins
 
 
 def test_the_losses_are_those_of_the_papers() -> None:
@@ -136,6 +137,7 @@ def test_the_result_is_a_checkpoint_directory_like_any_other() -> None:
     """In a fresh process and with the built-in model: see tests/pipeline/test_finetuning.py."""
     described = tiny(CLIP)
     run, _ = tuned(described, settings())
-    write_model(Path("data/tuned/run"), run.network, described, "# a card\n")
+    write_model(Path("data/tuned/run"), run.network, described, "# a card\n", {"sha256:ab": "base"})
+    assert read_origins(Path("data/tuned/run/origins.json")) == {"sha256:ab": "base"}
     again, _, _ = open_clip.create_model_and_transforms("local-dir:data/tuned/run")
     assert all(torch.equal(value, run.network.state_dict()[key]) for key, value in again.state_dict().items())

@@ -27,13 +27,13 @@ def test_a_model_has_one_colour_in_every_chart() -> None:
             assert "scale" not in colour, name
 
 
-def leaderboard(*models: tuple[str, Any, float, int]) -> set[str]:
+def leaderboard(*models: tuple[str, Any, float, int], circular: bool = False) -> set[str]:
     """Draw the leaderboard of ``(model, parameters, MRR, on the front)`` and return the texts in it."""
     rows = [
         {
             "rev": "workspace", "model": model, "source": "human", "mrr": mrr, "mrr_low": mrr - 0.1,
             "mrr_high": mrr + 0.1, "mrr_chance": 0.04, "hit_rate": mrr, "parameters": parameters,
-            "dimension": 384, "on_front": front,
+            "dimension": 384, "on_front": front, "circular": int(circular),
         }
         for model, parameters, mrr, front in models
     ]  # fmt: skip
@@ -52,7 +52,8 @@ def leaderboard(*models: tuple[str, Any, float, int]) -> set[str]:
 
 def test_the_leaderboards_axis_is_in_millions_and_fits_one_model_as_well_as_many() -> None:
     one = leaderboard(("a", 29_532_969, 0.4, 1))
-    assert {"20", "50"} <= one
+    assert {"20", "50", "a"} <= one
+    assert "a (circular)" in leaderboard(("a", 29_532_969, 0.4, 0), circular=True)
     assert not {"5", "10", "100", "200"} & one, "half to twice its size"
     many = leaderboard(("a", 29_532_969, 0.4, 1), ("b", 400_000_000, 0.5, 1), ("unknown", "", 0.5, 0))
     assert {"20", "50", "100", "200", "500"} <= many

@@ -19,7 +19,7 @@ def test_the_page_says_what_is_not_known() -> None:
     }
     row = {
         "model": "m", "source": "human", "n_queries": "3", "n_images": "1000", "k": "5", "mrr_chance": "0.01",
-        "parameters": "", "dimension": "", "on_front": "1", "device": "cpu", "images_per_second": "12.34",
+        "parameters": "", "dimension": "", "circular": "0", "on_front": "1", "device": "cpu", "images_per_second": "12.34",
         "queries_per_second": "1234", "on_speed_front": "1", **figures,
     }  # fmt: skip
     page = markdown([row], {"m": "mit"}, {"far": "it is far away; go there"})
@@ -36,6 +36,9 @@ def test_the_page_says_what_is_not_known() -> None:
     assert "Not to be had" not in known
     assert "\n| *+  | m " in page, "on both fronts"
     assert "\n| *   | m " in markdown([row | {"on_speed_front": "0"}], {"m": "mit"}, {})
+    perfect = row | {"model": "self", "mrr": "1.0", "circular": "1", "on_front": "0", "on_speed_front": "0"}
+    both = markdown([perfect, row], {"m": "mit", "self": "mit"}, {})
+    assert both.index("| m  ") < both.index("| self (circular) "), "last, however high its score"
     unmeasured = markdown(
         [row | {"device": "", "images_per_second": "", "queries_per_second": ""}], {"m": "mit"}, {}
     )

@@ -13,7 +13,7 @@ from text2image.pages.report.conclusions import conclusions
 from text2image.pages.report.parameters import parameter_sections
 from text2image.pages.report.revisions import Key, Revision, parse
 from text2image.pages.report.sections import build
-from text2image.pages.report.tables import judgement_table
+from text2image.pages.report.tables import judgement_table, measure_tables
 
 
 def test_revisions_are_named_singly_or_in_pairs() -> None:
@@ -104,6 +104,21 @@ def test_conclusions_claim_no_more_than_the_data() -> None:
     assert "with so few independent queries this says little" in said(few)
     luck = revision("luck", {"q": 1}, **{"hit_rate@5": 0.1, "hit_rate@5_low": 0.05, "hit_rate@5_high": 0.2})
     assert "this cannot be told from chance" in said(luck)
+
+
+def test_a_circular_pair_is_marked_and_no_sentence_speaks_of_its_score() -> None:
+    score = {"hit_rate@5": 1.0, "hit_rate@5_low": 0.9, "hit_rate@5_high": 1.0}
+    one = revision("new", {f"q{i}": 1 for i in range(60)}, **score)
+    other = revision("old", {f"q{i}": 9 for i in range(60)}, **score)
+    for of in (one, other):
+        of.metrics["m"]["s"] |= {"circular": True, "why_circular": "labels and model share resnet"}
+    assert "s labels do not test m: labels and model share resnet" in said(one)
+    assert "100\xa0%" not in said(one)
+    assert "+1.0" not in said(other, one), "and revisions are not compared by it"
+    assert not any(isinstance(block, Table) for block in conclusions([other, one]))
+    [table] = measure_tables([one])
+    assert table.rows[0][1] == "m (circular)"
+    assert table.note.startswith("Circular: ")
 
 
 def test_judgements_are_counted_once_there_are_any() -> None:

@@ -121,9 +121,17 @@ def explain(annotations: Annotations, text: str, judgements: list[JudgementRow])
     }
     queries = annotations.queries_of(text)
     keys = {model: sort_keys(line, np.arange(4)) for model, line in scores.items()}
-    explainer = Explainer(annotations, queries, judgements_of(text, judgements), list("abcd"), keys)
+    circular = {("x", "human"): "labels and model share resnet"}
+    judged = judgements_of(text, judgements)
+    explainer = Explainer(annotations, queries, judged, list("abcd"), keys, circular)
     ranked = [RankedImage(rank, 0.5 - rank / 10, image) for rank, image in enumerate("abcd", start=1)]
     results = explainer.explain("x", ranked)
+    assert not explainer.explain("y", ranked).untested
+    assert results.untested == [
+        "Not a test of x, where even wrong labels of human are found first: labels and model share resnet."
+        for query in queries
+        if query.source == "human"
+    ]
     assert [image.image_id for image in results.expected.shown] == [*"abc"][: results.expected.total]
     assert [result.other_ranks for result in results.results] == [{"y": rank} for rank in (4, 3, 2, 1)]
     return [VIEW.details(result) for result in results.results]

@@ -146,6 +146,11 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
     assert metrics.keys() == {"builtin", "tiny"}
     comparison = json.loads((project.root / "metrics" / "comparison.json").read_text())
     assert "n = " in comparison["human"]["summary"][0]
+    assert {model: of["imagenet"]["circular"] for model, of in metrics.items()} == {
+        "builtin": True,
+        "tiny": False,
+    }, "the built-in classifier is a part of the built-in model"
+    assert comparison["imagenet"].keys() == {"summary"}, "so there is nothing that could be compared"
     project.set(embed__models=["builtin"])
     assert project.repro() <= OVER_ALL | {"examples@human", "examples@imagenet"}, (
         "only what is over all models"

@@ -12,6 +12,7 @@ from text2image.cluster.actor import Work
 from text2image.cluster.pipeline import map_images
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.settings import LOCAL_DIR, Model, checkpoint_directory
+from text2image.formats.origins import Origins
 from text2image.labels.protocol.answers import all_determinants
 from text2image.labels.protocol.source import (
     Answer,
@@ -77,6 +78,9 @@ class SourceOnCluster(ComputedSource):
     def _determinants(self) -> dict[str, Any]:
         """Hash the model's files once, after :meth:`fetch`."""
         return self._source.determinants()
+
+    def origins(self) -> Origins:
+        return self._source.origins()
 
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         return self._source.read(image_id, answer)

@@ -1,6 +1,6 @@
 """What the charts of an evaluation draw: a few points a series, however many queries there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -65,8 +65,26 @@ def margins(queries: pd.DataFrame) -> pd.DataFrame:
     return known[["text", *columns]].rename(columns=columns).assign(text=known["text"].map(chart_text))
 
 
-def chart_tables(results: AllResults, resampling: Resampling, label: str = "") -> dict[str, pd.DataFrame]:
-    """Return the tables of the charts by name, a series a model and source; ``label`` ends the series' names."""
+def marked(model: str, *, circular: bool) -> str:
+    """Return what a chart calls a model, which says if it is not tested by the labels.
+
+    >>> marked("clip", circular=True)
+    'clip (circular)'
+    """
+    return f"{model} (circular)" if circular else model
+
+
+def chart_tables(
+    results: AllResults, resampling: Resampling, circular: Container[tuple[str, str]] = (), label: str = ""
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of the charts by name, a series a model and source.
+
+    Args:
+        results: ``{(model, source): results}``.
+        resampling: of the intervals.
+        circular: the pairs that are marked as such.
+        label: what the series' names end with.
+    """
     tables: dict[str, list[pd.DataFrame]] = {}
     for (model, source), one in results.items():
         best = one.ranked.best_ranks
@@ -77,7 +95,8 @@ def chart_tables(results: AllResults, resampling: Resampling, label: str = "") -
             "ranks": pd.DataFrame(rank_shares(best), columns=["rank", "share"]).pipe(decimals),
             "margins": margins(one.queries),
         }.items():
-            table.insert(0, "series", f"{model} · {source}{label}")
+            called = marked(model, circular=(model, source) in circular)
+            table.insert(0, "series", f"{called} · {source}{label}")
             tables.setdefault(name, []).append(table)
     return {name: pd.concat(parts) for name, parts in tables.items()}
 
@@ -85,7 +104,11 @@ def chart_tables(results: AllResults, resampling: Resampling, label: str = "") -
 def interval_table(figures: Figures, ks: Sequence[int]) -> pd.DataFrame:
     """Return the main measures of metrics.json with interval and chance level."""
     rows = [
-        (model, source, str(measure), *(row[f"{measure}{end}"] for end in ENDS), row["chance"][str(measure)])
+        (
+            *(marked(model, circular=row["circular"]), source, str(measure)),
+            *(row[f"{measure}{end}"] for end in ENDS),
+            row["chance"][str(measure)],
+        )
         for model, sources in figures.items()
         for source, row in sources.items()
         for measure in compared(ks)

@@ -1,6 +1,6 @@
 """Which queries are worth looking at: the best, the worst, and those on which the models differ most."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -80,6 +80,7 @@ def choose_examples(
     results: Mapping[str, Results],
     runs: Mapping[str, Run],
     qrels: Qrels,
+    untested: Container[str] = (),
     *,
     best: int,
     worst: int,
@@ -91,6 +92,7 @@ def choose_examples(
         results: of one source by model.
         runs: the same models' rankings, at least the first ``SHOWN`` images of every query.
         qrels: which images answer each query.
+        untested: models that are circular with the source, and so take no part in what is ``instructive``.
         best, worst, instructive: how many queries a sheet shows; the last only where there are several models.
     """
 
@@ -107,8 +109,9 @@ def choose_examples(
     for model, table in tables.items():
         for sheet, n in (("best", best), ("worst", worst)):
             yield from pictures(sheet, model, extreme_queries(table, sheet, n))
-    if len(results) > 1:
-        for row, *models in most_instructive(tables, instructive):
+    tested = {model: table for model, table in tables.items() if model not in untested}
+    if len(tested) > 1:
+        for row, *models in most_instructive(tested, instructive):
             for model in models:
                 yield from pictures("instructive", model, tables[model].loc[[row]])
 

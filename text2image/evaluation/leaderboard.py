@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "model", "source", "n_queries", "n_images", "k", "hit_rate", "hit_rate_low", "hit_rate_high",
-    "mrr", "mrr_low", "mrr_high", "mrr_chance", "parameters", "dimension", "on_front",
+    "mrr", "mrr_low", "mrr_high", "mrr_chance", "parameters", "dimension", "circular", "on_front",
 )  # fmt: skip
 SPEED_COLUMNS = ("device", "images_per_second", "queries_per_second", "on_speed_front")
 """What a machine adds to the table on request; see :func:`add_speeds`."""
 
 
 def leaderboard(figures: Figures, cards: Mapping[str, Mapping[str, Any]], hit_rate: Measure) -> pd.DataFrame:
-    """Return a row a source and model: the columns ``COLUMNS``.
+    """Return a row a source and model: the columns ``COLUMNS``. Circular pairs are on no front, and dominate nobody.
 
     Args:
         figures: metrics.json, ``{model: {source: figures}}``.
@@ -39,6 +39,7 @@ def leaderboard(figures: Figures, cards: Mapping[str, Mapping[str, Any]], hit_ra
         rows = [
             {"model": model, "source": source, "k": hit_rate.k, "mrr_chance": row[source]["chance"]["mrr"]}
             | {name: row[source][name] for name in ("n_queries", "n_images")}
+            | {"circular": int(row[source]["circular"])}
             | {f"hit_rate{end}": row[source][f"{hit_rate}{end}"] for end in ENDS}
             | {f"mrr{end}": row[source][f"mrr{end}"] for end in ENDS}
             | {name: cards[model]["size"].get(name, "") for name in ("parameters", "dimension")}
@@ -46,7 +47,8 @@ def leaderboard(figures: Figures, cards: Mapping[str, Mapping[str, Any]], hit_ra
         ]
         table = pd.DataFrame(rows)
         cost = pd.to_numeric(table["parameters"]).fillna(np.inf).to_numpy(dtype=np.float64)
-        tables.append(table.assign(on_front=pareto_front(cost, table["mrr"].to_numpy()).astype(int)))
+        front = tested_front(cost, table["mrr"].to_numpy(), table["circular"].to_numpy() == 0)
+        tables.append(table.assign(on_front=front.astype(int)))
     return pd.concat(tables)[list(COLUMNS)].pipe(decimals)
 
 
@@ -74,6 +76,13 @@ def pareto_front(cost: Floats, quality: Floats) -> Booleans:
     return on_front
 
 
+def tested_front(cost: Floats, quality: Floats, tested: Booleans) -> Booleans:
+    """Return :func:`pareto_front` among those that are ``tested``, ``(n,)`` bool; the others are not on it."""
+    front = np.zeros(len(cost), dtype=np.bool_)
+    front[tested] = pareto_front(cost[tested], quality[tested])
+    return front
+
+
 def add_speeds(rows: Sequence[Row], speeds: Sequence["Speed"]) -> list[Row]:
     """Return the rows of plots/leaderboard.csv with the columns ``SPEED_COLUMNS``, empty for what is not known.
 
@@ -88,7 +97,8 @@ def add_speeds(rows: Sequence[Row], speeds: Sequence["Speed"]) -> list[Row]:
         of_source = list(group)
         rates = [per_second.get((row["model"], "images"), "") for row in of_source]
         seconds = np.array([1 / float(rate) if rate else np.inf for rate in rates])
-        front = pareto_front(seconds, np.array([float(row["mrr"]) for row in of_source]))
+        tested = np.array([row["circular"] == "0" for row in of_source])
+        front = tested_front(seconds, np.array([float(row["mrr"]) for row in of_source]), tested)
         for row, rate, on_front in zip(of_source, rates, front.astype(int).astype(str), strict=True):
             model = row["model"]
             values = device.get(model, ""), rate, per_second.get((model, "texts"), ""), str(on_front)

@@ -15,6 +15,7 @@ from text2image.evaluation.statistics.comparison import compare, holm, verdict
 from text2image.evaluation.summary import Figures, Resampling, summarise
 
 ONE_MODEL = "one model only: there is nothing to compare it with"
+NONE_TESTED = "fewer than two models that these labels test: there is nothing to compare"
 
 Comparisons = dict[str, dict[str, Any]]
 """comparison.json: ``{source: {"summary": sentences, "A - B": {measure: figures}}}``."""
@@ -26,6 +27,7 @@ def make_outputs(
     resampling: Resampling,
     cards: Mapping[str, Mapping[str, Any]],
     excluded: Mapping[str, Mapping[str, Any]],
+    circular: Mapping[tuple[str, str], str],
     label: str = "",
 ) -> tuple[Figures, Comparisons, dict[str, pd.DataFrame], list[str]]:
     """Return metrics.json, comparison.json, the tables of the charts in plots/ by name, and what people are told.
@@ -36,14 +38,21 @@ def make_outputs(
         resampling: of intervals and comparisons.
         cards: what each model consists of.
         excluded: what metrics.json says of the data that fine-tuned models have seen, by source.
+        circular: why pairs ``(model, source)`` are circular (:mod:`text2image.formats.origins`): these are measured
+            and marked, but nothing is claimed of them, and they are compared with nothing.
         label: what follows the names of series where figures are not of held-out data.
     """
     metrics: Figures = {}
     for (model, source), one in results.items():
         figures = summarise(one.ranked, reported(ks), resampling)
-        metrics.setdefault(model, {})[source] = dict(excluded[source]) | figures
-    comparison = compare_models(results, compared(ks), headline(ks), resampling)
-    tables = chart_tables(results, resampling, label) | {
+        why = circular.get((model, source), "")
+        marked = {"circular": bool(why)} | ({"why_circular": why} if why else {})
+        metrics.setdefault(model, {})[source] = dict(excluded[source]) | marked | figures
+    comparison = compare_models(results, compared(ks), headline(ks), resampling, circular)
+    for source in {source for _, source in circular}:
+        if comparison[source]["summary"] == [ONE_MODEL]:
+            comparison[source]["summary"] = [NONE_TESTED]
+    tables = chart_tables(results, resampling, circular, label) | {
         "intervals": interval_table(metrics, ks),
         "leaderboard": leaderboard(metrics, cards, headline(ks)),
     }
@@ -114,6 +123,9 @@ def _compare_family(
 def _sentences(metrics: Figures, comparison: Comparisons, label: str) -> Iterator[str]:
     for model, sources in metrics.items():
         for source, row in sources.items():
+            if row["circular"]:
+                yield f"{model} {source}{label}: circular, so its score says nothing: {row['why_circular']}"
+                continue
             by_chance = f"chance {row['chance'][str(MRR)]:.3f}"
             yield f"{model} {source}{label}: MRR {row[str(MRR)]:.3f} ({by_chance}), {row['n_queries']} queries"
     for source, row in comparison.items():

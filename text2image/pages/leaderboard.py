@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
+from text2image.evaluation.curves import marked
 from text2image.evaluation.measures import Measure
 from text2image.evaluation.summary import ENDS
 from text2image.formats.tables import Row
@@ -14,7 +15,8 @@ REASON = 160  # letters
 HOW_TO_READ = (
     "Best first, with 95 % intervals in brackets. Models whose intervals overlap widely may be equally good: "
     "metrics/comparison.json tells. `*`: on the Pareto front, no other model is both smaller and better. "
-    "`+`: no other model is both faster and better."
+    "`+`: no other model is both faster and better. Circular: the labels and the model go back to the same weights or "
+    "texts, so that the score says nothing; such models stand last and are on no front."
 )
 WITHOUT = (
     "What is not on this machine is found in the folder that HF_HOME names, or in a copy: set the model's name "
@@ -35,7 +37,7 @@ def markdown(rows: Sequence[Row], licences: Mapping[str, str], absent: Mapping[s
     """
     parts = ["# Leaderboard", HOW_TO_READ]
     for source, of_source in groupby(rows, key=itemgetter("source")):
-        parts += _quality(source, sorted(of_source, key=lambda row: -float(row["mrr"])))
+        parts += _quality(source, sorted(of_source, key=lambda row: (row["circular"], -float(row["mrr"]))))
     first = {row["model"]: row for row in reversed(rows)}
     costs = [
         _costs(row, licences[model])
@@ -67,7 +69,15 @@ def _quality(source: str, rows: Sequence[Row]) -> Iterator[str]:
     yield f"## {source}: {first['n_queries']} queries in {first['n_images']} images"
     hit_rate = Measure("hit_rate", int(first["k"]))
     head = ("", "model", f"MRR (by chance {float(first['mrr_chance']):.2f})", hit_rate.title)
-    lines = [(_marks(row), row["model"], _mean(row, "mrr"), _mean(row, "hit_rate")) for row in rows]
+    lines = [
+        (
+            _marks(row),
+            marked(row["model"], circular=row["circular"] == "1"),
+            _mean(row, "mrr"),
+            _mean(row, "hit_rate"),
+        )
+        for row in rows
+    ]
     yield table(head, lines)
 
 

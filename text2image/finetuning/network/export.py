@@ -11,13 +11,15 @@ from torch import nn
 
 from text2image.encoders.models.local_dir import CONFIG, text_tower_here
 from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
+from text2image.formats.files import write_json
+from text2image.formats.origins import ORIGINS, Origins
 
 WEIGHTS = "open_clip_model.safetensors"
 NOT_COPIED = {".safetensors", ".bin", ".pt", ".pth", ".md"}
 
 
-def write_model(folder: Path, network: nn.Module, base: Model, card: str) -> None:
-    """Write weights, config, tokenizer and card into ``folder``; what is there already goes."""
+def write_model(folder: Path, network: nn.Module, base: Model, card: str, origins: Origins) -> None:
+    """Write weights, config, tokenizer, card and the base model's origins into ``folder``; what is there already goes."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if source := checkpoint_directory(base.name):
@@ -27,6 +29,7 @@ def write_model(folder: Path, network: nn.Module, base: Model, card: str) -> Non
     state = {key: value.detach().cpu().contiguous() for key, value in sorted(network.state_dict().items())}
     (folder / WEIGHTS).write_bytes(save(state, metadata={"format": "pt"}))
     (folder / "README.md").write_text(card, encoding="utf-8")
+    write_json(folder / ORIGINS, origins)
 
 
 def _copy_config(folder: Path, source: Path) -> None:

@@ -12,6 +12,7 @@ says nothing of what is in it, and a branch moves: answers are stored under a co
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from pydantic import Field
 from text2image.base.console import InputError, one_line
 from text2image.base.settings import Count, Runtime, Section
 from text2image.formats.files import sha256
+from text2image.formats.origins import Origins, weight_origins
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
 
 
@@ -49,12 +51,23 @@ class Source(ComputedSource):
     def determinants(self) -> dict[str, Any]:
         """Return the settings, with the hashes of a folder's files or the commit of a model on the hub."""
         settings = self.settings.model_dump(exclude={"trust_remote_code"})
-        folder = Path(self.settings.model)
-        if not folder.is_dir():
+        if not Path(self.settings.model).is_dir():
             return settings | {"revision": find_commit(self.settings, local_only=True)}
+        return settings | {"model": self._hashes, "revision": None}
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        """Hash the files of a folder once."""
+        folder = Path(self.settings.model)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        hashes = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
-        return settings | {"model": hashes, "revision": None}
+        return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+
+    def origins(self) -> Origins:
+        """Return the weights of a folder, or the commit of a model on the hub."""
+        model = self.settings.model
+        if Path(model).is_dir():
+            return weight_origins(self._hashes, model)
+        return {f"hub:{model}@{find_commit(self.settings, local_only=True)}": model}
 
     def load(self, runtime: Runtime) -> Ask:
         """Load the model."""

@@ -5,10 +5,12 @@ The answer that is kept holds the five most probable classes, so that a change o
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
 from text2image.base.settings import Runtime, Section, Share
+from text2image.formats.origins import Origins, weight_origins
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
 
 BUILTIN = "builtin"
@@ -39,10 +41,22 @@ class Source(ComputedSource):
         """Return the weights, by package version or by hash, and how many classes an answer holds."""
         if self.settings.model == BUILTIN:
             return {"weights": f"{BUILTIN_PACKAGE} {version(BUILTIN_PACKAGE)}", "classes": KEPT_CLASSES}
+        return {"weights": self.settings.model, "classes": KEPT_CLASSES} | self._weights
+
+    @cached_property
+    def _weights(self) -> dict[str, Any]:
+        """Hash the files of a model of timm's once, after :meth:`fetch`."""
         from text2image.labels.imagenet.timm_weights import find_weights
 
-        weights = find_weights(self.settings.model, local_only=True)
-        return {"weights": self.settings.model, "classes": KEPT_CLASSES} | weights.determinants()
+        return find_weights(self.settings.model, local_only=True).determinants()
+
+    def origins(self) -> Origins:
+        """Return the classifier's weights."""
+        if self.settings.model == BUILTIN:
+            from text2image.encoders.builtin import efficientnet_lite
+
+            return efficientnet_lite.origins()
+        return weight_origins(self._weights["files"], self.settings.model)
 
     def load(self, runtime: Runtime) -> Ask:
         """Load the classifier."""

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from text2image.base.settings import Count, Runtime, Section, Share
 from text2image.formats.files import sha256
+from text2image.formats.origins import Origins, weight_origins
 from text2image.labels.ocr.reading import CONFIDENCE_DIGITS, Line, most_prominent, phrases
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
 
@@ -41,6 +42,10 @@ class Source(ComputedSource):
 
         models = {path.name: sha256(path) for path in model_files().values()}
         return {"rapidocr": version("rapidocr"), "models": models, "max_side": self.settings.max_side}
+
+    def origins(self) -> Origins:
+        """Return the models' weights."""
+        return weight_origins(self.determinants()["models"], "rapidocr")
 
     def load(self, runtime: Runtime) -> Ask:
         """Find the models; each thread loads them when it needs them."""

@@ -13,6 +13,7 @@ from typing import Any
 from text2image.base.console import say
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
+from text2image.formats.origins import Origins
 from text2image.labels.openai.batches.pending import PendingBatches
 from text2image.labels.openai.budget import estimate, figures, unanswered, with_earlier
 from text2image.labels.openai.schema import EMPTY, determinants, texts_question
@@ -33,6 +34,11 @@ class Source(PaidSource):
     def determinants(self) -> dict[str, Any]:
         """Return all that an answer depends on besides the image."""
         return determinants(self.settings)
+
+    def origins(self) -> Origins:
+        """Return the service's model."""
+        server = self.settings.base_url or "OpenAI"
+        return {f"service:{server} {self.settings.model}": f"{self.settings.model} of {server}"}
 
     def ask(
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime

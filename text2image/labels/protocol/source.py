@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile, ManifestEntry
+from text2image.formats.origins import Origins
 
 SOURCES = tuple(
     sorted({path.parent.name for path in Path(__file__).parents[1].glob("*/source.py")} - {"protocol"})
@@ -66,6 +67,13 @@ class BaseSource:
     def __init__(self, settings: Section) -> None:
         self.settings = settings
 
+    def origins(self) -> Origins:
+        """Return what wrote the texts: weights, or a service's model; nothing where people did.
+
+        A model that goes back to the same is not measured on them (:mod:`text2image.formats.origins`).
+        """
+        return {}
+
 
 class FreeSource(BaseSource, ABC):
     """A source whose texts are there already."""
@@ -95,6 +103,10 @@ class StoredSource(BaseSource, ABC):
     def key(self, image: ImageFile) -> str:
         """Return what the answer for an image is stored under: its id, and how its pixels were made."""
         return image.key
+
+    @abstractmethod
+    def origins(self) -> Origins:
+        """Return what the answers come from, after :meth:`determinants` has been asked for."""
 
     @abstractmethod
     def ask(

@@ -82,8 +82,10 @@ def leaderboard() -> Spec:
         {"calculate": "datum.parameters / 1e6", "as": "millions"},
         {"calculate": "datum.millions / 2", "as": "half"},
         {"calculate": "datum.millions * 2", "as": "double"},
+        {"calculate": "datum.circular == 1 ? datum.model + ' (circular)' : datum.model", "as": "model"},
     ]
-    numbers = ["mrr", "mrr_low", "mrr_high", "mrr_chance", "hit_rate", "parameters", "dimension", "on_front"]
+    measures = ["mrr", "mrr_low", "mrr_high", "mrr_chance", "hit_rate"]
+    numbers = [*measures, "parameters", "dimension", "circular", "on_front"]
     return template(spec, numbers, BY_SOURCE, transform=transform)
 
 

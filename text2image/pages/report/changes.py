@@ -57,9 +57,15 @@ def pair(first: Sequence[Row], second: Sequence[Row]) -> Paired:
     return Paired([row["text"] for _, row in both], ranks[:, 0], ranks[:, 1], clusters, unpaired)
 
 
+def tested(revision: Revision) -> list[Key]:
+    """Return the models and sources that were measured, but for circular pairs, which are compared with nothing."""
+    return [key for key in revision.keys if not revision.row(key).get("circular")]
+
+
 def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
-    """Pair the queries of every model and source whose results both revisions have."""
-    both = [key for key, rows in second.results.items() if rows and first.results.get(key)]
+    """Pair the queries of every model and source that both revisions tested, and whose results both have."""
+    keys = [key for key in tested(second) if key in tested(first)]
+    both = [key for key in keys if second.results.get(key) and first.results.get(key)]
     return {key: pair(first.results[key], second.results[key]) for key in both}
 
 

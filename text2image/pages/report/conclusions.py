@@ -6,7 +6,15 @@ import numpy as np
 
 from text2image.evaluation.measures import Measure, headline
 from text2image.pages.report.blocks import Block, Sentences, Table
-from text2image.pages.report.changes import Change, Paired, change_sentence, find_changes, moved, pair_all
+from text2image.pages.report.changes import (
+    Change,
+    Paired,
+    change_sentence,
+    find_changes,
+    moved,
+    pair_all,
+    tested,
+)
 from text2image.pages.report.figures import figure, known_measure, measured, percent
 from text2image.pages.report.revisions import Key, Revision
 
@@ -24,6 +32,12 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
     sentences = [sentence for key in last.keys if (sentence := performance_sentence(last, key))]
     where = f" ({last.name})" if many else ""
     blocks.append(Sentences(sentences, f"How well each model finds the right image{where}"))
+    untested = [
+        f"{key.source} labels do not test {key.model}: {why}"
+        for key in last.keys
+        if (why := last.row(key).get("why_circular"))
+    ]
+    blocks.append(Sentences(untested, f"What is no test{where}"))
     for revision in revisions:
         where = f" ({revision.name})" if many else ""
         unasked = [f"{source}: {why}" for source, why in revision.left_out_sources.items()]
@@ -41,11 +55,14 @@ def _headline(row: Mapping[str, object]) -> Measure | None:
 
 
 def performance_sentence(revision: Revision, key: Key) -> str:
-    """Return one sentence on a model and source, with its interval, chance level and numbers; or none."""
+    """Return one sentence on a model and source, with its interval, chance level and numbers.
+
+    There is none where the measures are not there, and none of a circular pair, which is no test.
+    """
     row = revision.row(key)
     measure = _headline(row)
     score = measured(row, str(measure))
-    if measure is None or score is None:
+    if measure is None or score is None or row.get("circular"):
         return ""
     sentence = (
         f"On {key.source} labels, {key.model} shows a right image among the first "
@@ -78,7 +95,7 @@ def _changed(first: Revision, second: Revision) -> list[Block]:
     changes = find_changes(pairs, ks, resamples=resamples, seed=seed)
     spoken_of = {change.key: change for change in changes if change.measure == headline(ks)}
     names, sentences = (first.name, second.name), []
-    for key in (key for key in second.keys if key in first.keys):
+    for key in (key for key in tested(second) if key in tested(first)):
         told = (
             change_sentence(*names, pairs[key], spoken_of.get(key))
             if key in pairs

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from text2image.evaluation.curves import marked
 from text2image.pages.report.blocks import Cell, Table
 from text2image.pages.report.figures import (
     UNKNOWN,
@@ -15,6 +16,11 @@ from text2image.pages.report.figures import (
     percent,
 )
 from text2image.pages.report.revisions import Revision
+
+CIRCULAR = (
+    "Circular: the labels and the model go back to the same weights or texts, so that a network is asked twice and even "
+    "wrong labels are found first. Such a score says nothing, and is compared with nothing."
+)
 
 
 def _cell(row: Mapping[str, Any], measure: str) -> Cell:
@@ -49,13 +55,15 @@ def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
     def table(names: Sequence[str], heading: str) -> Table:
         body = [
             [
-                key.source, key.model, of.name, figure(row.get("n_queries")), figure(row.get("n_images")),
+                key.source, marked(key.model, circular=bool(row.get("circular"))), of.name,
+                figure(row.get("n_queries")), figure(row.get("n_images")),
                 *(_cell(row, name) for name in names),
             ]
             for key, of, row in rows
         ]  # fmt: skip
         heads = ["labels", "model", "revision", "queries", "images", *map(measure_name, names)]
-        return _table(revisions, Table(heads, body, range(3, len(heads)), heading))
+        note = CIRCULAR if any(row.get("circular") for _, _, row in rows) else ""
+        return _table(revisions, Table(heads, body, range(3, len(heads)), heading, note))
 
     tables = [table(main, "How often, and how high, the right image is found")] if rows else []
     return [*tables, table(others, "Further measures")] if others else tables

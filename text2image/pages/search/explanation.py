@@ -50,11 +50,19 @@ class ExplainedImage(NamedTuple):
 
 
 class ModelResults(NamedTuple):
-    """The results under one model, and where it ranks the images that the query should find."""
+    """The results under one model, and where it ranks the images that the query should find.
+
+    Attributes:
+        model: its name.
+        results: best first.
+        expected: where the images stand that the query should find.
+        untested: why the query is no test of the model, a sentence for each source that is circular with it.
+    """
 
     model: str
     results: list[ExplainedImage]
     expected: RankedGroup
+    untested: list[str]
 
 
 def rank_group(images: Iterable[str], keys: Integers, image_ids: Sequence[str]) -> RankedGroup:
@@ -84,6 +92,7 @@ class Explainer(NamedTuple):
         judgements: ``{image_id: judgements for the query}``.
         image_ids: the gallery, sorted.
         keys: ``{model: (n_images,) int64}``, the sort keys of the scores under all models that are compared.
+        circular: why pairs ``(model, source)`` are circular.
     """
 
     annotations: Annotations
@@ -91,6 +100,7 @@ class Explainer(NamedTuple):
     judgements: Mapping[str, Sequence[JudgementRow]]
     image_ids: Sequence[str]
     keys: Mapping[str, Integers]
+    circular: Mapping[tuple[str, str], str]
 
     def explain(self, model: str, results: Iterable[RankedImage]) -> ModelResults:
         """Return the best images under ``model`` with all that is known of them.
@@ -99,7 +109,12 @@ class Explainer(NamedTuple):
         """
         expected = {image for query in self.queries for image in (*query.grades, *query.labelled)}
         group = rank_group(expected, self.keys[model], self.image_ids)
-        return ModelResults(model, [self._explain_image(model, ranked) for ranked in results], group)
+        untested = [
+            f"Not a test of {model}, where even wrong labels of {query.source} are found first: {why}."
+            for query in self.queries
+            if (why := self.circular.get((model, query.source)))
+        ]
+        return ModelResults(model, [self._explain_image(model, one) for one in results], group, untested)
 
     def _explain_image(self, model: str, ranked: RankedImage) -> ExplainedImage:
         image = ranked.image_id

@@ -13,6 +13,8 @@ from text2image.artifacts import ARTIFACTS
 from text2image.base.arrays import Vectors
 from text2image.base.console import InputError
 from text2image.collection.images import UnusableImage, decode
+from text2image.encoders.vectors import load_card
+from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.encode import jpeg
 from text2image.pages.search.annotations import (
@@ -74,6 +76,11 @@ class SearchService:
         first = self.searcher(params.embed.models[0])
         self.annotations = Annotations(params.label.sources)
         self.files = {image_id: first.image(image_id) for image_id in first.image_ids}
+        cards = {model: ARTIFACTS.card(model) for model in params.embed.models}
+        self.circular = circular_pairs(
+            {model: load_card(card).get("origins", {}) for model, card in cards.items() if card.is_file()},
+            {source: read_origins(ARTIFACTS.origins(source)) for source in params.label.sources},
+        )
 
     def searcher(self, model: str) -> Searcher:
         """Return the searcher of one of ``embed.models``, made when it is first asked for.
@@ -105,7 +112,7 @@ class SearchService:
         scores = {model: self._scores(model, query) for model in models}
         image_ids = self.searcher(models[0]).image_ids
         keys = {model: sort_keys(line, np.arange(len(line))) for model, line in scores.items()}
-        explainer = Explainer(self.annotations, queries, judgements, image_ids, keys)
+        explainer = Explainer(self.annotations, queries, judgements, image_ids, keys, self.circular)
         results = [
             explainer.explain(model, self.searcher(model).best(scores[model], wanted)) for model in models
         ]
