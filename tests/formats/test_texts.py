@@ -1,8 +1,8 @@
-"""What is the same text."""
+"""What is the same text, and what is a word."""
 
 import pytest
 
-from text2image.formats.texts import normalise_text
+from text2image.formats.texts import count_words, normalise_text, word_ends
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,21 @@ from text2image.formats.texts import normalise_text
 )
 def test_normalised_texts_are_one_clean_line(raw: str, expected: str) -> None:
     assert normalise_text(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "counted"),
+    [
+        ("Own the game", ["Own", " the", " game"], 3),
+        ("- 40 % !", ["-", " 40", " %", " !"], 1),
+        ("「夏のバーゲンセール」開催中！", ["「夏の", "バー", "ゲン", "セー", "ル」開", "催中！"], 6),
+        ("新款iPhone手机", ["新款", "iPhone", "手机"], 3),
+        ("ยินดีต้อนรับ", ["ยินดีต้", "อนรับ"], 2),  # vowel signs and tones are not counted
+        ("한국어 여름 세일", ["한국어", " 여름", " 세일"], 3),
+        ("", [], 0),
+    ],
+)
+def test_words_end_at_spaces_or_after_so_many_letters(text: str, words: list[str], counted: int) -> None:
+    ends = word_ends(text)
+    assert [text[start:end] for start, end in zip([0, *ends], ends, strict=False)] == words
+    assert count_words(text) == counted

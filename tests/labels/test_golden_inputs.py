@@ -55,9 +55,9 @@ def imagenet(image: Image.Image) -> npt.NDArray[Any]:
 def ocr(image: Image.Image) -> npt.NDArray[Any]:
     given: list[npt.NDArray[Any]] = []
 
-    def engine(pixels: npt.NDArray[np.uint8]) -> Any:
+    def engine(pixels: npt.NDArray[np.uint8], **steps: bool) -> Any:
         given.append(pixels)
-        return SimpleNamespace(txts=None)
+        return SimpleNamespace(boxes=None)
 
     read_lines(image, engine, SIDE)
     return given[0]

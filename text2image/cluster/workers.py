@@ -82,6 +82,9 @@ class SourceOnCluster(ComputedSource):
     def origins(self) -> Origins:
         return self._source.origins()
 
+    def is_current(self, answer: Answer) -> bool:
+        return self._source.is_current(answer)
+
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         return self._source.read(image_id, answer)
 

@@ -1,14 +1,21 @@
-"""What counts as the same text: its normal form and its identity."""
+"""What counts as the same text, its normal form and its identity; and what counts as a word."""
 
 import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from text2image.base.console import one_line
 
 SHOWN_REASONS = 3
+
+UNSPACED = {
+    **dict.fromkeys(("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "BOPOMOFO"), 2),
+    **dict.fromkeys(("THAI", "LAO", "KHMER", "MYANMAR"), 4),
+}
+"""Letters that count as one word in scripts without spaces, by the first word of a letter's name in Unicode."""
 
 
 class Query(NamedTuple):
@@ -49,3 +56,47 @@ def counted(reasons: Mapping[str, int]) -> str:
     if rest := sum(n for _, n in ordered[SHOWN_REASONS:]):
         shown.append(f"{rest:,}: other reasons")
     return "; ".join(shown)
+
+
+def word_ends(text: str) -> list[int]:
+    """Return where the words of a text end, as indices into it: ``text[:ends[n - 1]]`` holds the first ``n``.
+
+    Words are what white space separates. In scripts that are written without it, two letters of Chinese or Japanese and
+    four of Thai, Lao, Khmer or Burmese count as a word, and a change between such a script and another ends one; vowel
+    signs, punctuation and the like belong to the letter before them.
+    """
+    ends: list[int] = []
+    size = room = (
+        0  # letters that count as a word, 0 where spaces tell, and those that the last word still takes
+    )
+    inside = lettered = False  # after no white space; after a letter or digit of the last word
+    for index, char in enumerate(text):
+        if char.isspace():
+            inside = lettered = False
+            continue
+        if not inside:
+            ends.append(index)
+        if char.isalnum():
+            letters = letters_a_word(char)
+            if lettered and (letters != size or (letters and not room)):
+                ends.append(index)
+                lettered = False
+            if not lettered:
+                size = room = letters
+            lettered, room = True, room - 1
+        inside, ends[-1] = True, index + 1
+    return ends
+
+
+def count_words(text: str) -> int:
+    """Return how many words (:func:`word_ends`) with a letter or digit a text holds."""
+    ends = word_ends(text)
+    return sum(
+        any(char.isalnum() for char in text[start:end]) for start, end in zip([0, *ends], ends, strict=False)
+    )
+
+
+@lru_cache(maxsize=1 << 16)
+def letters_a_word(char: str) -> int:
+    """Return how many letters count as a word in the script of a character, 0 if it is written with spaces."""
+    return UNSPACED.get(re.split(r"[ -]", unicodedata.name(char, ""))[0], 0)

@@ -90,6 +90,8 @@ def test_amounts_and_short_texts_are_no_phrases() -> None:
         ("100 years of us", False),
         ("99 EUR", True),
         ("5 Euros", False),
+        ("全品50%", True),
+        ("全商品が50%の特別価格", False),
     ],
 )
 def test_is_amount(text: str, expected: bool) -> None:
@@ -101,6 +103,42 @@ def test_slanted_and_upright_type_have_the_same_letter_size() -> None:
     turned = Line("Summer sale", 0.99, tuple((100 - y, x) for x, y in flat.box))
     assert turned.letter_size == pytest.approx(flat.letter_size)
     assert turned.height == pytest.approx(40)
+
+
+def turn(one: Line, quarters: int) -> Line:
+    """Turn a line clockwise about the origin."""
+    box = one.box
+    for _ in range(quarters):
+        box = [(-y, x) for x, y in box]
+    return one._replace(box=box)
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_turned_lines_are_joined_as_upright_ones_are(quarters: int) -> None:
+    lines = [
+        line("Nordista", 10, 10, 20),
+        line("Walk on", 10, 36, 40),
+        line("the wild", 10, 84, 40),
+        line("Get tickets", 300, 80, 20),
+    ]
+    turned = [turn(one, quarters) for one in lines]
+    assert {one.quarters for one in turned} == {quarters}
+    assert [one.edges for one in turned] == [one.edges for one in lines]
+    assert texts(turned) == texts(lines) == ["Nordista", "Walk on the wild", "Get tickets"]
+
+
+def test_lines_that_stand_another_way_up_are_another_phrase() -> None:
+    lines = [
+        turn(line("Terms apply", -120, 200, 40), 3),
+        line("Walk on", 10, 36, 40),
+        line("the wild", 10, 84, 40),
+    ]
+    assert texts(lines) == ["Walk on the wild", "Terms apply"]
+
+
+def test_lines_of_scripts_without_spaces_are_joined_without() -> None:
+    assert texts([line("夏の", 0, 0, 40), line("セール", 0, 48, 40)]) == ["夏のセール"]
+    assert texts([line("夏の", 0, 0, 40), line("SALE", 0, 48, 40)]) == ["夏の SALE"]
 
 
 def test_order_of_detection_does_not_matter() -> None:

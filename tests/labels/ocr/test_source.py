@@ -17,6 +17,7 @@ from text2image.base.settings import Runtime
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.labels.ocr.engine import model_files
+from text2image.labels.ocr.reading import Line
 from text2image.labels.ocr.source import Settings, Source
 from text2image.labels.protocol.source import Label, NoLabel
 from text2image.sample.compose import Truth, write_sample
@@ -111,6 +112,67 @@ def test_boxes_are_in_pixels_of_the_image(runtime: Runtime, tmp_path: Path) -> N
     assert 0.9 < word["confidence"] <= 1
 
 
+HEADLINES = ("SUMMER SALE TODAY", "Own the game", "Little joys, big smiles", "Now in store")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_turned_text_is_read_the_right_way_up(degrees: int, runtime: Runtime, tmp_path: Path) -> None:
+    """A headline, over two lines where it has four words, with a brand above it; boxes begin where the text does."""
+    images = []
+    for number, headline in enumerate(HEADLINES):
+        words = headline.split()
+        lines = [" ".join(words[:2]), " ".join(words[2:])]
+        image = drawn(
+            tmp_path / f"{number}.png",
+            [
+                ("Nordista", 20, 10, 20),
+                *((text, 20, 60 + 56 * row, 44) for row, text in enumerate(lines) if text),
+            ],
+            (500, 200),
+        )
+        open_image(image).rotate(degrees, expand=True).save(str(image.path))
+        images.append(image_file(Path(str(image.path))))
+    answers = dict(ask(images, runtime))
+    for image, headline in zip(images, HEADLINES, strict=True):
+        given = answers[image.key]
+        (label,) = Source(settings(min_confidence=0.9)).read(image.image_id, given)
+        assert isinstance(label, Label) and letters(label.text) == letters(headline)
+        assert {Line(**item).quarters for item in given["lines"]} == {(-degrees % 360) // 90}
+        assert given["both_ways"] is True
+
+
+@pytest.mark.slow
+def test_upright_text_has_the_answer_that_it_had_before_it_was_read_both_ways(
+    sample: tuple[Path, list[Truth]], runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored answers whose lines are all level and sure are kept: reading the image again gives the same."""
+    folder, rows = sample
+    images = [image_file(folder / row.path) for row in rows[:8]]
+    answers = dict(ask(images, runtime))
+    monkeypatch.setattr("text2image.labels.ocr.engine.in_doubt", lambda readings, upright: False)
+    earlier = {image: {"lines": answer["lines"]} for image, answer in ask(images, runtime)}
+    source = Source(settings())
+    kept = {image for image, answer in earlier.items() if source.is_current(answer)}
+    assert len(kept) >= 6
+    assert all(answers[image]["lines"] == earlier[image]["lines"] for image in kept)
+    assert [name for name, _ in source.ask(images, {image: earlier[image] for image in kept}, runtime)] == [
+        image.image_id for image in images if image.image_id not in kept
+    ]
+
+
+def test_only_sure_level_lines_of_earlier_answers_are_kept() -> None:
+    source = Source(settings())
+    level, upright = [[0, 0], [90, 0], [90, 30], [0, 30]], [[0, 0], [30, 0], [30, 90], [0, 90]]
+    sure, unsure = ({"text": "Sale", "confidence": value, "box": level} for value in (0.96, 0.94))
+    assert source.is_current({"lines": [sure, sure]})
+    assert not source.is_current({"lines": [sure, unsure]})
+    assert not source.is_current({"lines": [sure, sure | {"box": upright}]})
+    assert not source.is_current({"lines": []})
+    assert source.is_current({"lines": [unsure], "both_ways": True})
+    assert source.is_current({"failure": "anything"})
+
+
 def answer(*lines: tuple[str, float, float]) -> dict[str, Any]:
     """An answer of lines ``(text, px, confidence)``, one below the other."""
     items, top = [], 0.0
@@ -148,6 +210,19 @@ def test_reasons() -> None:
     assert read({"failure": failure}) == NoLabel("id", failure)
 
 
+@pytest.mark.parametrize(
+    ("text", "max_words", "expected"),
+    [
+        ("夏のバーゲンセール開催中", 3, "夏のバーゲン"),
+        ("新款iPhone手机上市", 2, "新款iPhone"),
+        ("Buy one get one free", 3, "Buy one get"),
+        ("한국어 여름 세일", 2, "한국어 여름"),
+    ],
+)
+def test_phrases_are_cut_by_the_words_of_their_script(text: str, max_words: int, expected: str) -> None:
+    assert read(answer((text, 40, 0.99)), max_words=max_words) == Label("id", expected, 0.99)
+
+
 def test_words_are_counted() -> None:
     given = answer(("Own the game", 40, 0.99), ("- 40 % !", 20, 0.9), ("unsure words", 20, 0.1))
     assert Source(settings()).count_words(given) == 4
@@ -158,7 +233,7 @@ def test_one_image_does_not_end_the_run(
     runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(models: dict[str, Path]) -> Any:
-        def engine(pixels: Any) -> Any:
+        def engine(pixels: Any, **steps: bool) -> Any:
             raise RuntimeError("an error in the engine")
 
         return engine

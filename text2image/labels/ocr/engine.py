@@ -1,11 +1,11 @@
 """RapidOCR: its models, and the lines of text that they find on an image."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import files, version
 from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,25 @@ from text2image.base.console import InputError
 from text2image.base.parallel import in_threads
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
+from text2image.labels.ocr.orientation import Reading, from_top_left, in_doubt, is_upright, turned
 from text2image.labels.ocr.reading import CONFIDENCE_DIGITS, Line, reading_order
-from text2image.labels.protocol.source import Ask, ImageAnswer
+from text2image.labels.protocol.source import Answer, Ask, ImageAnswer
 
-Engine = Callable[[npt.NDArray[np.uint8]], Any]
+Engine: TypeAlias = Any  # rapidocr.RapidOCR, which is imported where it is used
 
 STRIDE = 32  # the detector rounds sides to multiples of this
 UNLIMITED = 1 << 16  # pixels
+
+
+class Lines(NamedTuple):
+    """The lines of an image, and whether all were read both ways (:mod:`text2image.labels.ocr.orientation`)."""
+
+    lines: list[Line]
+    both_ways: bool
+
+    def answer(self) -> Answer:
+        """Return them as they are stored."""
+        return {"lines": [line._asdict() for line in self.lines], "both_ways": self.both_ways}
 
 
 def model_files() -> dict[str, Path]:
@@ -66,7 +78,7 @@ def recogniser(models: dict[str, Path], max_side: int, workers: int | None) -> A
             return image.key, {"failure": reason, "transient": True}  # perhaps memory was short
         finally:
             idle.put(engine)
-        return image.key, {"lines": [line._asdict() for line in lines]}
+        return image.key, lines.answer()
 
     def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
         yield from in_threads(recognise, images, workers)
@@ -101,7 +113,7 @@ def load_engine(models: dict[str, Path]) -> Engine:
     return engine
 
 
-def read_lines(image: Image.Image, engine: Engine, max_side: int) -> list[Line]:
+def read_lines(image: Image.Image, engine: Engine, max_side: int) -> Lines:
     """Return all lines of an RGB image in reading order, with corners in whole pixels of it.
 
     Larger images are scaled down to ``max_side``; smaller ones are not scaled up, which was measured to
@@ -112,12 +124,43 @@ def read_lines(image: Image.Image, engine: Engine, max_side: int) -> list[Line]:
     if scale < 1:
         image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
     padding = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
-    result = engine(np.ascontiguousarray(np.pad(np.asarray(image), padding, mode="edge")[:, :, ::-1]))
-    if result.txts is None:
-        return []
-    corners = np.rint(np.clip(result.boxes, 0, (width, height)) / scale).astype(int)  # (n, 4, 2)
+    pixels = np.ascontiguousarray(np.pad(np.asarray(image), padding, mode="edge")[:, :, ::-1])
+    boxes = engine(pixels, use_det=True, use_cls=False, use_rec=False).boxes  # (n, 4, 2) float32
+    if boxes is None:
+        return Lines([], both_ways=False)
+    boxes, readings, both_ways = recognise(pixels, boxes, engine)
+    corners = np.rint(np.clip(boxes, 0, (width, height)) / scale).astype(int)
     lines = [
-        Line(text, round(float(confidence), CONFIDENCE_DIGITS), box)
-        for text, confidence, box in zip(result.txts, result.scores, corners.tolist(), strict=True)
+        Line(reading.text, round(float(reading.confidence), CONFIDENCE_DIGITS), box)
+        for reading, box in zip(readings, corners.tolist(), strict=True)
+        if reading.text.strip()
     ]
-    return reading_order(lines)
+    return Lines(reading_order(lines), both_ways)
+
+
+def recognise(
+    pixels: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32], engine: Engine
+) -> tuple[npt.NDArray[np.float32], list[Reading], bool]:
+    """Read detected lines, the right way up.
+
+    Args:
+        pixels: ``(height, width, 3)``, blue first.
+        boxes: ``(n, 4, 2)`` corners in them, clockwise from the top left of the image.
+
+    Returns:
+        The corners, clockwise from the top left of the text; what is read there; and whether all were read both ways.
+    """
+
+    def read(parts: Sequence[npt.NDArray[np.uint8]]) -> list[Reading]:
+        result = engine.recognize_txt(parts)
+        return [Reading(*found) for found in zip(result.txts, result.scores, strict=True)]
+
+    parts = engine.crop_text_regions(pixels, boxes)
+    readings, upright = read(parts), [is_upright(box) for box in boxes]
+    if not in_doubt(readings, upright):
+        return boxes, readings, False
+    upside_down = read([np.ascontiguousarray(np.rot90(part, 2)) for part in parts])
+    turns = turned(readings, upside_down, upright)
+    chosen = [pair[turn] for *pair, turn in zip(readings, upside_down, turns, strict=True)]
+    corners = [from_top_left(*line) for line in zip(boxes, upright, turns, strict=True)]
+    return np.stack(corners), chosen, True

@@ -12,6 +12,8 @@ from math import dist, sqrt
 from statistics import fmean
 from typing import NamedTuple
 
+from text2image.formats.texts import count_words, letters_a_word
+
 CONFIDENCE_DIGITS = 6
 
 SAME_SIZE = 0.77  # least ratio of the letter sizes of two lines of a phrase
@@ -53,9 +55,20 @@ class Line(NamedTuple):
         return sqrt(self.height * width / max(1, len(self.text)))
 
     @property
+    def quarters(self) -> int:
+        """Quarters of a circle, 0 to 3, by which the line is turned clockwise: 1 runs downwards, 2 is upside down."""
+        (left, top), (right, bottom) = self.box[:2]
+        along, down = right - left, bottom - top
+        if abs(along) >= abs(down):
+            return 0 if along >= 0 else 2
+        return 1 if down > 0 else 3
+
+    @property
     def edges(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom, in pixels."""
+        """Left, top, right and bottom, in pixels, of the line after the image was turned by ``quarters`` back."""
         xs, ys = zip(*self.box, strict=True)
+        for _ in range(self.quarters):
+            xs, ys = ys, tuple(-x for x in xs)
         return min(xs), min(ys), max(xs), max(ys)
 
 
@@ -66,7 +79,13 @@ class Phrase(NamedTuple):
 
     @property
     def text(self) -> str:
-        return " ".join(line.text.strip() for line in self.lines)
+        """The text of the lines, with a space between two unless both are of a script without spaces."""
+        joined = ""
+        for line in self.lines:
+            part = line.text.strip()
+            unspaced = joined and part and letters_a_word(joined[-1]) and letters_a_word(part[0])
+            joined += part if unspaced else f" {part}"
+        return joined.strip()
 
     @property
     def confidence(self) -> float:
@@ -85,8 +104,16 @@ def phrases(lines: Sequence[Line]) -> list[Phrase]:
     Two lines belong together if their letters are of similar size and they either follow each other
     closely, with left edges, centres or right edges aligned, or stand side by side as parts of one
     line. A headline over three lines is one phrase; the smaller brand above it and the button beside
-    it are others. Amounts (:func:`is_amount`) stay by themselves.
+    it are others. Amounts (:func:`is_amount`) stay by themselves. Lines that stand another way up are other
+    phrases, which follow.
     """
+    ways: dict[int, list[Line]] = {}
+    for line in lines:
+        ways.setdefault(line.quarters, []).append(line)
+    return [phrase for _, alike in sorted(ways.items()) for phrase in _phrases_of_one_way(alike)]
+
+
+def _phrases_of_one_way(lines: Sequence[Line]) -> list[Phrase]:
     ordered = sorted(lines, key=lambda line: (line.edges[1], line.edges[0], line.text))
     tops = [line.edges[1] for line in ordered]
     group = list(range(len(ordered)))
@@ -127,7 +154,7 @@ def is_amount(text: str) -> bool:
     rest, amounts = AMOUNT.subn(" ", text)
     if not amounts:
         return not any(char.isalpha() for char in text)
-    return len([word for word in rest.split() if any(char.isalnum() for char in word)]) <= WORDS_BESIDE_AMOUNT
+    return count_words(rest) <= WORDS_BESIDE_AMOUNT
 
 
 def _belong_together(first: Line, second: Line) -> bool:

@@ -4,21 +4,26 @@ Every line of text that PP-OCR finds is kept in the answer, with its confidence 
 of the image, so that another ``min_confidence``, ``min_characters`` or ``max_words`` costs nothing.
 The query is one phrase, not the whole page, chosen by its layout (:mod:`text2image.labels.ocr.reading`).
 
-The models come with the ``rapidocr`` package, and nothing is ever downloaded. Text that stands upside
-down is not read: the classifier for it costs time, and advertisements have none.
+Text that is turned by 90°, 180° or 270° is read, too (:mod:`text2image.labels.ocr.orientation`). The models
+come with the ``rapidocr`` package, and nothing is ever downloaded.
 """
 
 from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
 from text2image.base.settings import Count, Runtime, Section, Share
 from text2image.formats.files import sha256
 from text2image.formats.origins import Origins, weight_origins
+from text2image.formats.texts import count_words, word_ends
+from text2image.labels.ocr.orientation import Reading, in_doubt, is_upright
 from text2image.labels.ocr.reading import CONFIDENCE_DIGITS, Line, most_prominent, phrases
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
+
+ALMOST_UPRIGHT = 1.3  # height / width: corners in stored answers are rounded
 
 
 class Settings(Section):
@@ -47,6 +52,14 @@ class Source(ComputedSource):
         """Return the models' weights."""
         return weight_origins(self.determinants()["models"], "rapidocr")
 
+    def is_current(self, answer: Answer) -> bool:
+        """Tell whether lines of an answer from before they were read both ways all stand the right way up, surely."""
+        if "both_ways" in answer or "failure" in answer:
+            return True
+        lines = [Line(**line) for line in answer["lines"]]
+        upright = [is_upright(np.asarray(line.box), ALMOST_UPRIGHT) for line in lines]
+        return not in_doubt([Reading(line.text, line.confidence) for line in lines], upright)
+
     def load(self, runtime: Runtime) -> Ask:
         """Find the models; each thread loads them when it needs them."""
         from text2image.labels.ocr.engine import model_files, recogniser
@@ -60,7 +73,7 @@ class Source(ComputedSource):
     def count_words(self, answer: Answer) -> int:
         """Return how many words with a letter or digit the confident lines hold."""
         lines = confident_lines(answer, self.settings.min_confidence)
-        return sum(any(char.isalnum() for char in word) for line in lines for word in line.text.split())
+        return sum(count_words(line.text) for line in lines)
 
 
 def choose(image_id: str, answer: Answer, settings: Settings) -> Label | NoLabel:
@@ -75,7 +88,8 @@ def choose(image_id: str, answer: Answer, settings: Settings) -> Label | NoLabel
     phrase = most_prominent(phrases(lines), settings.min_characters)
     if phrase is None:
         return NoLabel(image_id, "no phrase of label.ocr.min_characters besides prices and percentages")
-    text = " ".join(phrase.text.split()[: settings.max_words])
+    ends = word_ends(phrase.text)
+    text = phrase.text[: ends[: settings.max_words][-1]]
     return Label(image_id, text, round(phrase.confidence, CONFIDENCE_DIGITS))
 
 

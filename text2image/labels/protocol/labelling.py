@@ -8,7 +8,7 @@ import numpy as np
 
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-from text2image.formats.texts import normalise_text, query_id
+from text2image.formats.texts import count_words, normalise_text, query_id
 from text2image.labels.protocol.answers import collect_answers
 from text2image.labels.protocol.source import FreeSource, Inputs, Label, LabelSource, NoLabel, PaidSource
 
@@ -90,7 +90,7 @@ def words_in_texts(images: Sequence[ImageFile], labels: Iterable[Label]) -> list
     """Return ``(image_id, number)`` of the words in the longest text of each image, 0 for an image without."""
     words: dict[str, int] = defaultdict(int)
     for label in labels:
-        words[label.image_id] = max(words[label.image_id], len(label.text.split()))
+        words[label.image_id] = max(words[label.image_id], count_words(label.text))
     return [(image.image_id, words[image.image_id]) for image in images]
 
 
@@ -103,7 +103,7 @@ def summarise(images: int, labels: Sequence[Label], unlabelled: Sequence[NoLabel
         "labelled_images": len({label.image_id for label in labels}),
         "pairs": len(labels),
         "unique_texts": len({query_id(label.text) for label in labels}),
-        "mean_words": sum(len(label.text.split()) for label in labels) / max(1, len(labels)),
+        "mean_words": sum(count_words(label.text) for label in labels) / max(1, len(labels)),
         "confidence": {
             f"q{100 * share:02.0f}": value for share, value in zip(QUANTILES, quantiles, strict=False)
         },

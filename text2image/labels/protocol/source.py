@@ -146,6 +146,13 @@ class ComputedSource(StoredSource):
             InputError: it cannot be had.
         """
 
+    def is_current(self, answer: Answer) -> bool:
+        """Tell whether the model would still give a stored answer; if not, its image is asked about again.
+
+        For a change that leaves most answers as they are: others need new determinants.
+        """
+        return True
+
     @abstractmethod
     def load(self, runtime: Runtime) -> Ask:
         """Load the model and return what asks it.
@@ -157,8 +164,9 @@ class ComputedSource(StoredSource):
     def ask(
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
     ) -> Generator[ImageAnswer, None, None]:
-        """Ask about all images without an answer; the model is loaded only if there are any."""
-        if missing := [image for image in images if self.key(image) not in stored]:
+        """Ask about all images without an answer of today; the model is loaded only if there are any."""
+        current = {key for key, answer in stored.items() if self.is_current(answer)}
+        if missing := [image for image in images if self.key(image) not in current]:
             yield from self.load(runtime)(missing)
 
 
