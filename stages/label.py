@@ -36,6 +36,8 @@ def main(params: Params, source: str) -> None:
         f"label {source}: {figures['labelled_images']} of {len(images)} images, {len(labels)} pairs, "
         f"{len(queries)} queries"
     )
+    for remark in figures.get("remarks", ()):
+        say(f"label {source}: {remark}")
     if not queries:
         say(
             f"label {source}: no image has a label ({reasons(labelling)}): nothing is measured on this source"

@@ -1,53 +1,126 @@
-"""The label source ``human``: rows find their images by path or by id, never by guesswork."""
+"""The label source ``human``: rows find their images by path or by id, and none is lost without a word."""
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from stages import label_inputs
+from stages.label import main as label_stage
+from tests.support.pipeline import REPOSITORY
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
 from text2image.collection.manifest import ImageFile, ManifestEntry
-from text2image.formats.tables import write_csv
-from text2image.labels.human.source import Settings, Source
-from text2image.labels.protocol.labelling import clean
+from text2image.formats.tables import read_csv, write_csv
+from text2image.labels.human.matching import CONTRADICTION, NO_IMAGE
+from text2image.labels.human.source import COLUMNS, Settings, Source
+from text2image.labels.protocol.labelling import Labelling, label_images
 from text2image.labels.protocol.source import Inputs, Label, NoLabel
+from text2image.params import Params, load_params
 
-MANIFEST = [
-    ManifestEntry("a" * 16, "0/x.jpg"),
-    ManifestEntry("a" * 16, "1/copy of x.jpg"),
-    ManifestEntry("b" * 16, "0/y.jpg"),
-]
-IMAGES = [ImageFile("a" * 16, Path("x")), ImageFile("b" * 16, Path("y"))]
+A, B = "a" * 16, "b" * 16
+MANIFEST = [ManifestEntry(A, "0/x.jpg"), ManifestEntry(A, "1/copy of x.jpg"), ManifestEntry(B, "0/y.jpg")]
+IMAGES = [ImageFile(A, Path("x")), ImageFile(B, Path("y"))]
 
 
-def label(folder: Path, columns: list[str], rows: list[list[str]]) -> tuple[list[Label], list[NoLabel]]:
+def label(folder: Path, *rows: tuple[str, str, str], params: Params) -> Labelling:
+    """Label two images by rows of image_id, path and text."""
     table = folder / "human.csv"
-    write_csv(table, columns, rows)
-    return clean(Source(Settings(path="labels.csv")).label(IMAGES, Inputs(table, MANIFEST)))
+    write_csv(table, COLUMNS, [(line, *row, row[1]) for line, row in enumerate(rows, start=2)])
+    return label_images(
+        "human", Source(Settings(path="labels.csv")), IMAGES, Inputs(table, MANIFEST), params.runtime
+    )
 
 
-def test_by_path_copies_are_one_image(tmp_path: Path) -> None:
-    rows = [["0/x.jpg", "shoe"], ["1/copy of x.jpg", "shoe"], ["1/copy of x.jpg", "boot"], ["X.jpg", "hat"]]
-    labels, unlabelled = label(tmp_path, ["path", "text"], rows)
-    assert labels == [Label("a" * 16, "boot", None), Label("a" * 16, "shoe", None)]
-    assert unlabelled == [NoLabel("X.jpg", "names no usable image"), NoLabel("b" * 16, "no text given")]
+@pytest.fixture
+def params(monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.chdir(REPOSITORY)
+    return load_params()
 
 
-def test_by_image_id(tmp_path: Path) -> None:
-    labels, unlabelled = label(tmp_path, ["text", "image_id"], [["hat", "b" * 16], ["cap", "c" * 16]])
-    assert labels == [Label("b" * 16, "hat", None)]
-    assert unlabelled == [NoLabel("a" * 16, "no text given"), NoLabel("c" * 16, "names no usable image")]
+def test_by_path_copies_are_one_image(tmp_path: Path, params: Params) -> None:
+    rows = [
+        ("", "0/x.jpg", "shoe"),
+        ("", "1/copy of x.jpg", "shoe"),
+        ("", "1/copy of x.jpg", "boot"),
+        ("", "X.jpg", "hat"),
+    ]
+    done = label(tmp_path, *rows, params=params)
+    assert done.labels == [Label(A, "boot", None), Label(A, "shoe", None)]
+    assert done.unlabelled == [
+        NoLabel("X.jpg", NO_IMAGE),
+        NoLabel(A, "text that the image has already"),
+        NoLabel(B, "no text given"),
+    ]
 
 
-def test_a_file_for_other_images_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"data\.images.* in labels\.csv .*found 2 rows .*such as c{16}"):
-        label(tmp_path, ["text", "image_id"], [["hat", "c" * 16], ["cap", "d" * 16]])
+def test_by_image_id(tmp_path: Path, params: Params) -> None:
+    done = label(tmp_path, (B, "", "hat"), ("c" * 16, "", "cap"), params=params)
+    assert done.labels == [Label(B, "hat", None)]
+    assert done.unlabelled == [NoLabel(A, "no text given"), NoLabel("c" * 16, NO_IMAGE)]
 
 
-def test_neither_column_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="path,text or image_id,text"):
-        label(tmp_path, ["file", "text"], [["0/x.jpg", "shoe"]])
+def test_no_row_is_lost_silently(tmp_path: Path, params: Params) -> None:
+    """Every row is a label or is listed, and the first that names no image is named with what it may mean."""
+    rows = [("", "0/x.jpg", f"text {n}") for n in range(30)]
+    rows += [
+        ("", "0/X.jpg", "hat"),
+        (B, "0/x.jpg", "cap"),
+        ("77", "0/y.jpg", "boot"),
+        ("", "0/y.jpg", "boot"),
+    ]
+    done = label(tmp_path, *rows, params=params)
+    assert len(done.labels) + len(done.unlabelled) == len(rows)
+    assert done.figures["rows"] == 34
+    assert done.figures["rows_without_image"] == 2
+    assert done.figures["foreign_ids_ignored"] == 1
+    assert done.figures["without_label"] == {
+        NO_IMAGE: 1,
+        CONTRADICTION: 1,
+        "text that the image has already": 1,
+    }
+    assert done.figures["remarks"] == [
+        "2 of 34 rows name no image (first: line 32, 0/X.jpg; did you mean 0/x.jpg?)",
+        "1 row has an image_id that is none of the collection's; its path names an image, so the image_id was "
+        "ignored (line 34)",
+    ]
 
 
-def test_no_row_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="only a header"):
-        label(tmp_path, ["path", "text"], [])
+def test_texts_that_are_cut_are_counted_and_listed(tmp_path: Path, params: Params) -> None:
+    done = label(tmp_path, ("", "0/x.jpg", "word " * 100), ("", "0/y.jpg", "hat"), params=params)
+    assert NoLabel(A, "text cut after 300 characters") in done.unlabelled
+    assert done.figures["without_label"] == {"text cut after 300 characters": 1}
+    assert done.figures["remarks"] == ["1 text is cut after 300 characters"]
+
+
+def test_a_file_for_other_images_is_one_sentence(tmp_path: Path, params: Params) -> None:
+    rows = [("", "elsewhere/0/y.jpg", "hat"), ("d" * 16, "", "cap")]
+    with pytest.raises(
+        InputError,
+        match=r"data\.images.* in labels\.csv .* 2 of 2 rows name no image \(first: line 2, elsewhere/0/y\.jpg; did you "
+        r"mean 0/y\.jpg\?\); paths are relative to data\.images",
+    ):
+        label(tmp_path, *rows, params=params)
+
+
+def test_the_stages_say_it_in_the_console_and_in_the_metrics(
+    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.csv").write_bytes(
+        "Path;Text\nphotos\\0\\x.jpg;grüne Tür\n0/nowhere.jpg;hat\n".encode("cp1252")
+    )
+    raw = params.model_dump()
+    raw["label"] |= {"sources": ["human"], "human": {"path": "mine.csv"}}
+    Path("params.yaml").write_text(yaml.safe_dump(raw | {"data": {"images": "data/photos"}}))
+    params = load_params()
+    write_csv(ARTIFACTS.manifest, ManifestEntry._fields, MANIFEST)
+    label_inputs.main(params)
+    label_stage(params, "human")
+    said = capsys.readouterr().err
+    assert "mine.csv (params key label.human.path) is not UTF-8 and was read as Windows-1252" in said
+    remark = "1 of 2 rows names no image (first: line 3, 0/nowhere.jpg)"
+    assert f"label human: {remark}" in said
+    assert json.loads(ARTIFACTS.label_metrics("human").read_text())["remarks"] == [remark]
+    assert [row["text"] for row in read_csv(ARTIFACTS.labels("human"), ["text"])] == ["grüne Tür"]

@@ -9,7 +9,7 @@ import pytest
 from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile
 from text2image.formats.origins import Origins
-from text2image.labels.protocol.labelling import MAX_TEXT, clean, label_images, shorten
+from text2image.labels.protocol.labelling import MAX_TEXT, REPEATED, clean, label_images, shorten
 from text2image.labels.protocol.source import (
     Answer,
     Ask,
@@ -100,7 +100,7 @@ def test_texts_become_one_line_and_the_first_of_equals_stays() -> None:
     ]
     assert clean(items) == (
         [Label("a", "red shoe", 0.9)],
-        [NoLabel("a", "text without a visible character"), NoLabel("b", "blurred")],
+        [NoLabel("a", REPEATED), NoLabel("a", "text without a visible character"), NoLabel("b", "blurred")],
     )
 
 

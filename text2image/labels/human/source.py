@@ -1,20 +1,23 @@
-"""Label source ``human``: texts that people wrote, from a CSV that the stage ``label_inputs`` copied.
+"""Label source ``human``: texts that people wrote, from a CSV that the stage ``label_inputs`` read and copied.
 
-The CSV has the columns ``text`` and ``path`` (relative to data.images) or ``image_id``; several rows
-an image are several labels. Rows that name no usable image are counted and listed, and a file that
-names none at all is an error: images and texts are never matched by guesswork.
+The CSV has the columns ``text`` and ``path`` (relative to data.images) or ``image_id``; several rows an image are
+several labels. Rows that name no usable image are counted and listed, and a file that names none at all is an error:
+images and texts are never matched by guesswork (see :mod:`text2image.labels.human.matching`).
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 from text2image.base.console import InputError, one_line
 from text2image.base.settings import Section
 from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row, read_csv
+from text2image.labels.human.matching import ImagesByPath, lines_of
+from text2image.labels.human.table import KEY, Caption
 from text2image.labels.protocol.source import FreeSource, Inputs, Label, NoLabel
 
-KEY = "label.human.path"
+COLUMNS = (*Caption._fields, "below")
+"""Of the copy of the CSV: a row's line in the file, what it says, and its path below the image folder."""
 
 
 class Settings(Section):
@@ -30,39 +33,60 @@ class Source(FreeSource):
 
     def label(self, images: Sequence[ImageFile], inputs: Inputs) -> list[Label | NoLabel]:
         """Return a label a row; images that no row names and rows that name no image are listed."""
-        image_of_path = {entry.path: entry.image_id for entry in inputs.manifest}
-        known = set(image_of_path.values())
-        labels: list[Label] = []
-        unlabelled: list[NoLabel] = []
-        for row in read_table(inputs.table):
-            image_id = row.get("image_id") or image_of_path.get(row.get("path", ""), "")
-            if image_id in known:
-                labels.append(Label(image_id, row["text"], None))
-            else:
-                unlabelled.append(NoLabel(row.get("path") or image_id, "names no usable image"))
+        collection, rows = ImagesByPath(inputs.manifest), read_csv(inputs.table, COLUMNS)
+        matches = [collection.match(row) for row in rows]
+        labels = [
+            Label(match.image_id, row["text"], None)
+            for row, match in zip(rows, matches, strict=True)
+            if match.image_id
+        ]
+        unmatched = [(row, match) for row, match in zip(rows, matches, strict=True) if not match.image_id]
+        foreign = [row for row, match in zip(rows, matches, strict=True) if match.foreign_id]
+        remark = without_image([row for row, _ in unmatched], len(rows), collection)
         if not labels:
             raise InputError(
                 f"expected labels of the collection's images (params key data.images) in {self.settings.path} "
-                f"(params key {KEY}), found {len(unlabelled)} rows that name none, such as "
-                f"{one_line(unlabelled[0].image_id)}; give a file for these images or take human out of label.sources"
+                f"(params key {KEY}), found that {remark}; paths are relative to data.images: give a file for these "
+                "images or take human out of label.sources"
             )
+        remarks = [remark, ids_ignored(foreign)]
+        self._figures = {
+            "rows": len(rows),
+            "rows_without_image": len(unmatched),
+            "foreign_ids_ignored": len(foreign),
+            **({"remarks": list(filter(None, remarks))} if any(remarks) else {}),
+        }
+        unlabelled = [NoLabel(row["path"] or row["image_id"], match.reason) for row, match in unmatched]
         described = {label.image_id for label in labels}
         unlabelled += [NoLabel(i.image_id, "no text given") for i in images if i.image_id not in described]
         return [*labels, *unlabelled]
 
+    def figures(self) -> dict[str, Any]:
+        """Return how many rows there are, how many name no image, and a sentence on each kind of fault."""
+        return self._figures
 
-def read_table(path: Path) -> list[Row]:
-    """Read a CSV of human labels.
 
-    Raises:
-        InputError: it has no ``text``, or neither ``path`` nor ``image_id``, or no row.
-    """
-    rows = read_csv(path, ["text"], key=KEY)
+def without_image(rows: Sequence[Row], n_rows: int, collection: ImagesByPath) -> str:
+    """Say how many rows name no image, and what the first of them may mean; nothing if there are none."""
     if not rows:
-        raise InputError(f"expected rows of labels in {path} (params key {KEY}), found only a header")
-    if not {"path", "image_id"} & rows[0].keys():
-        raise InputError(
-            f"expected the columns path,text or image_id,text in {path} (params key {KEY}), "
-            f"found {one_line(','.join(rows[0]))}"
-        )
-    return rows
+        return ""
+    first = rows[0]["path"] or rows[0]["image_id"]
+    like = collection.suggest(first) if rows[0]["path"] else None
+    meant = f"; did you mean {one_line(like, 100)}?" if like else ""
+    names = "names" if len(rows) == 1 else "name"
+    return (
+        f"{len(rows):,} of {n_rows:,} rows {names} no image (first: line {rows[0]['line']}, "
+        f"{one_line(first, 100)}{meant})"
+    )
+
+
+def ids_ignored(rows: Sequence[Row]) -> str:
+    """Say that ids were ignored beside paths that name images; nothing if none were."""
+    if not rows:
+        return ""
+    one = len(rows) == 1
+    return (
+        f"{len(rows):,} {'row has' if one else 'rows have'} an image_id that is none of the collection's; "
+        f"{'its path names' if one else 'their paths name'} an image, so the image_id was ignored "
+        f"(line{'' if one else 's'} {lines_of(rows)})"
+    )

@@ -15,6 +15,9 @@ from text2image.labels.protocol.source import FreeSource, Inputs, Label, LabelSo
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of confidences
 MAX_TEXT = 300  # characters: no query is longer, and text towers read about 64 words at most
 
+SHORTENED = f"text cut after {MAX_TEXT} characters"
+REPEATED = "text that the image has already"
+
 
 class Labelling(NamedTuple):
     """What a source made of a gallery.
@@ -40,10 +43,11 @@ def label_images(
     """Label images by a source, asking it only for what the store does not hold."""
     items: list[Label | NoLabel]
     words: list[tuple[str, int]] = []
-    paid: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     unanswered = 0
     if isinstance(source, FreeSource):
         items = list(source.label(images, inputs))
+        more = source.figures()
     else:
         limit = source.max_images if isinstance(source, PaidSource) else None
         answers = collect_answers(name, source, images[:limit], runtime)
@@ -54,28 +58,44 @@ def label_images(
             if (count := source.count_words(answers[image_id])) is not None:
                 words.append((image_id, count))
         if isinstance(source, PaidSource):
-            paid = source.figures(answers.values())
+            more = source.figures(answers.values())
     labels, unlabelled = clean(items)
-    figures = summarise(len(images), labels, unlabelled) | paid
+    figures = summarise(len(images), labels, unlabelled) | more
+    if remarks := [*more.get("remarks", ()), *shortened_remark(unlabelled)]:
+        figures["remarks"] = remarks
     return Labelling(labels, unlabelled, words or words_in_texts(images, labels), figures, unanswered)
 
 
 def clean(items: Iterable[Label | NoLabel]) -> tuple[list[Label], list[NoLabel]]:
     """Return labels with normalised texts, and the reasons why there are no others, both sorted.
 
-    Texts are not trusted: they become one line of visible characters, at most ``MAX_TEXT`` of them. Of several
-    labels of an image with the same text, the first is kept.
+    Texts are not trusted: they become one line of visible characters, at most ``MAX_TEXT`` of them; those that were
+    longer are listed with what has no label. Of several labels of an image with the same text, the first is kept
+    and the others are listed.
     """
     labels: dict[tuple[str, str], Label] = {}
     unlabelled = []
     for item in items:
         if isinstance(item, NoLabel):
             unlabelled.append(item)
-        elif text := shorten(normalise_text(item.text)):
-            labels.setdefault((item.image_id, text), item._replace(text=text))
-        else:
+            continue
+        whole = normalise_text(item.text)
+        text = shorten(whole)
+        if text != whole:
+            unlabelled.append(NoLabel(item.image_id, SHORTENED))
+        if not text:
             unlabelled.append(NoLabel(item.image_id, "text without a visible character"))
+        elif (item.image_id, text) in labels:
+            unlabelled.append(NoLabel(item.image_id, REPEATED))
+        else:
+            labels[item.image_id, text] = item._replace(text=text)
     return [label for _, label in sorted(labels.items())], sorted(unlabelled)
+
+
+def shortened_remark(unlabelled: Iterable[NoLabel]) -> list[str]:
+    """Say how many texts were cut, if any were."""
+    n = sum(item.reason == SHORTENED for item in unlabelled)
+    return [f"{n:,} {'text is' if n == 1 else 'texts are'} cut after {MAX_TEXT} characters"] if n else []
 
 
 def shorten(text: str) -> str:

@@ -86,6 +86,13 @@ class FreeSource(BaseSource, ABC):
             InputError: it has nothing for these images.
         """
 
+    def figures(self) -> dict[str, Any]:
+        """Return what the metrics say of the labels that were returned, besides what they say for every source.
+
+        ``remarks`` are sentences for the console and the report.
+        """
+        return {}
+
 
 class StoredSource(BaseSource, ABC):
     """What the two kinds have in common whose answers are stored."""
