@@ -47,15 +47,19 @@ def table(metrics: dict[str, Any]) -> str:
     rows = [head, f"| --- | --- | {' | '.join('---:' for _ in range(len(COLUMNS) + 2))} |"]
     for model, sources in metrics.items():
         for source, row in sources.items():
-            cells = [
-                f"{row[key]:.2f} [{row[f'{key}_low']:.2f}, {row[f'{key}_high']:.2f}] ({row['chance'][key]:.2f})"
-                for key in COLUMNS.values()
-            ]
+            cells = [measure(row, key) for key in COLUMNS.values()]
             rows.append(
                 f"| {marked(model, circular=bool(row.get('circular')))} | {source} | {row['n_queries']} "
                 f"| {row['n_images']} | {' | '.join(cells)} |"
             )
     return "\n".join(rows)
+
+
+def measure(row: dict[str, Any], key: str) -> str:
+    """Return a measure with its interval, if there are enough independent queries for one, and chance level."""
+    low, high = row[f"{key}_low"], row[f"{key}_high"]
+    interval = "" if low is None or high is None else f" [{low:.2f}, {high:.2f}]"
+    return f"{row[key]:.2f}{interval} ({row['chance'][key]:.2f})"
 
 
 def speed(rows: list[Row]) -> str:

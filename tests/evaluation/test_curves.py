@@ -1,10 +1,13 @@
 """What the charts of an evaluation draw is what the measures say."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from text2image.evaluation.curves import STEPS, hit_rate_curve, rank_shares, reciprocal_rank_curve
 from text2image.evaluation.ranked import RankedQueries
+from text2image.evaluation.results import decimals, write_table
 from text2image.evaluation.summary import Resampling
 
 
@@ -20,10 +23,18 @@ def test_the_area_below_the_reciprocal_ranks_is_the_mrr() -> None:
 
 
 def test_the_curve_of_hit_rates_has_intervals() -> None:
-    queries = RankedQueries(np.array([1, 3, 2, 9]), np.full(4, 2), np.array([1, 2, 1]), 10, np.arange(3))
+    ranks, n_relevant = np.array([1, 3, 2, 9] * 2), np.array([1, 2, 1] * 2)
+    queries = RankedQueries(ranks, np.full(8, 2), n_relevant, 10, np.arange(6))
     points = hit_rate_curve(queries, Resampling(2000, 1))
     assert points["k"].tolist() == [1, 2, 3, 5, 7, 10]
     assert points["hit_rate"].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 1])
     assert (points["low"] <= points["hit_rate"]).all()
     assert (points["hit_rate"] <= points["high"]).all()
     assert points["chance"].iloc[[0, -1]].tolist() == pytest.approx([(0.1 + 0.2 + 0.1) / 3, 1.0])
+
+
+def test_few_queries_have_points_without_intervals(tmp_path: Path) -> None:
+    queries = RankedQueries(np.array([1, 3, 2]), np.full(3, 2), np.array([1, 1, 1]), 3, np.arange(3))
+    points = hit_rate_curve(queries, Resampling(2000, 1)).pipe(decimals)
+    write_table(tmp_path / "hit_rate.csv", points)
+    assert (tmp_path / "hit_rate.csv").read_text().split("\n")[1] == "1,0.333333,,,0.333333"

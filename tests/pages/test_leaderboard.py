@@ -24,6 +24,10 @@ def test_the_page_says_what_is_not_known() -> None:
     }  # fmt: skip
     page = markdown([row], {"m": "mit"}, {"far": "it is far away; go there"})
     assert "0.50 [0.25, 0.75] | 0.50 [0.25, 0.75]" in page
+    no_interval = row | {"mrr_low": "", "mrr_high": "", "hit_rate_low": "", "hit_rate_high": ""}
+    assert [cell.strip() for cell in markdown([no_interval], {"m": "mit"}, {}).split("\n| *+")[1].split("|")[2:4]] == [
+        "0.50", "0.50",
+    ]  # fmt: skip
     assert [cell.strip() for cell in page.split("\n| m ")[-1].split("|")[1:8]] == [
         "unknown", "unknown", "12.3", "1,234", "unknown", "unknown", "mit",
     ]  # fmt: skip

@@ -64,7 +64,7 @@ def test_changes_are_those_of_the_paired_comparison() -> None:
     assert moved(paired, 2)[0] == (f"text {best}", before[best], after[best])
 
 
-def revision(name: str, ranks: dict[str, int], **measures: float) -> Revision:
+def revision(name: str, ranks: dict[str, int], **measures: float | None) -> Revision:
     row: dict[str, Any] = {"n_queries": len(ranks), "n_images": 50, "chance": {"hit_rate@5": 0.1}} | measures
     return Revision(
         name,
@@ -102,6 +102,13 @@ def test_conclusions_claim_no_more_than_the_data() -> None:
     assert "for 60\xa0% of 60 queries (95 % interval 50\xa0% to 70\xa0%; by chance 10\xa0%)" in said(good)
     few = revision("few", {"q": 1}, **{"hit_rate@5": 1.0, "hit_rate@5_low": 0.3, "hit_rate@5_high": 1.0})
     assert "with so few independent queries this says little" in said(few)
+    none = revision(
+        "none", {"q": 1}, n_clusters=3, **{"hit_rate@5": 1.0, "hit_rate@5_low": None, "hit_rate@5_high": None}
+    )
+    assert (
+        "of 1 queries (by chance 10\xa0%), searching 50 images; so few independent queries (3) have no interval"
+        in said(none)
+    )
     luck = revision("luck", {"q": 1}, **{"hit_rate@5": 0.1, "hit_rate@5_low": 0.05, "hit_rate@5_high": 0.2})
     assert "this cannot be told from chance" in said(luck)
 

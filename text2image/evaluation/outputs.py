@@ -11,11 +11,15 @@ from text2image.evaluation.curves import chart_tables, interval_table
 from text2image.evaluation.leaderboard import leaderboard
 from text2image.evaluation.measures import MRR, Measure, compared, headline, per_query, reported
 from text2image.evaluation.results import AllResults, Results
-from text2image.evaluation.statistics.comparison import compare, holm, verdict
+from text2image.evaluation.statistics.comparison import Comparison, compare, verdict
+from text2image.evaluation.statistics.randomisation import holm
 from text2image.evaluation.summary import Figures, Resampling, summarise
 
 ONE_MODEL = "one model only: there is nothing to compare it with"
 NONE_TESTED = "fewer than two models that these labels test: there is nothing to compare"
+
+PAIR_VALUES = 2**23
+"""Differences of queries held at a time (float64: 64 MiB), so that pairs of models share draws and flips."""
 
 Comparisons = dict[str, dict[str, Any]]
 """comparison.json: ``{source: {"summary": sentences, "A - B": {measure: figures}}}``."""
@@ -99,25 +103,41 @@ def _compare_family(
     asked = [one.queries["query_id"].tolist() for one in models.values()]
     if any(queries != asked[0] for queries in asked):
         raise ValueError("expected all models on the same queries, found others")
-    values = {model: per_query(one.ranked, measures).to_numpy() for model, one in models.items()}
-    comparisons = {
-        (first, second): dict(
-            zip(
-                measures,
-                compare(values[first], values[second], models[first].ranked.clusters, **resampling._asdict()),
-                strict=True,
-            )
-        )
-        for first, second in combinations(models, 2)
-    }
-    adjusted = holm(np.array([of[headline].p_value for of in comparisons.values()])).tolist()
+    pairs, others = list(combinations(models, 2)), [one for one in measures if one != headline]
+    claims = _compare_pairs(models, pairs, [headline], resampling, family=len(pairs))
+    shown = _compare_pairs(models, pairs, others, resampling)
+    adjusted = holm(np.array([one.p_value for one in claims])).tolist()
     row: dict[str, Any] = {"summary": []}
-    for (names, of), p in zip(comparisons.items(), adjusted, strict=True):
-        figures = {str(measure): one._asdict() for measure, one in of.items()}
-        figures[str(headline)]["p_holm"] = p
-        row[" - ".join(names)] = figures
-        row["summary"].append(verdict(*names, headline, of[headline], p))
+    for i, (names, claim, p) in enumerate(zip(pairs, claims, adjusted, strict=True)):
+        figures = {headline: claim._asdict() | {"p_holm": p}}
+        for measure, one in zip(others, shown[i * len(others) :], strict=False):
+            figures[measure] = one._asdict()
+            del figures[measure]["detectable"]
+        row[" - ".join(names)] = {str(measure): figures[measure] for measure in measures}
+        row["summary"].append(verdict(*names, headline, claim, p))
     return row | {"summary": row["summary"] or [ONE_MODEL]}
+
+
+def _compare_pairs(
+    models: Mapping[str, Results],
+    pairs: Sequence[tuple[str, str]],
+    measures: Sequence[Measure],
+    resampling: Resampling,
+    *,
+    family: int = 0,
+) -> list[Comparison]:
+    """Return a comparison for each pair and measure, pair after pair, several at once: they share draws and flips."""
+    if not pairs or not measures:
+        return []
+    values = {model: per_query(one.ranked, measures).to_numpy() for model, one in models.items()}
+    comparisons: list[Comparison] = []
+    step = max(1, PAIR_VALUES // values[pairs[0][0]].size)
+    for start in range(0, len(pairs), step):
+        some = pairs[start : start + step]
+        first, second = (np.concatenate([values[pair[side]] for pair in some], axis=1) for side in (0, 1))
+        clusters = models[some[0][0]].ranked.clusters
+        comparisons += compare(first, second, clusters, family=family, **resampling._asdict())
+    return comparisons
 
 
 def _sentences(metrics: Figures, comparison: Comparisons, label: str) -> Iterator[str]:

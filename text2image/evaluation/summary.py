@@ -10,15 +10,14 @@ from text2image.base.arrays import Integers
 from text2image.evaluation import chance
 from text2image.evaluation.measures import Measure, per_query
 from text2image.evaluation.ranked import RankedQueries
-from text2image.evaluation.statistics.intervals import LEVEL, cluster_intervals, cluster_weights
+from text2image.evaluation.statistics.comparison import known
+from text2image.evaluation.statistics.intervals import cluster_intervals
+from text2image.evaluation.statistics.median import median_interval
 from text2image.formats.tables import Row
 from text2image.queries.asked import EXCLUDED
 from text2image.queries.split import TEST, others
 
 MEDIAN_RANK = "median_rank"
-BLOCK_VALUES = 2**22
-"""Weights of queries held at a time (float64: 32 MiB)."""
-
 ENDS = ("", "_low", "_high")
 """What the names of a mean and of the ends of its interval end with."""
 
@@ -33,12 +32,17 @@ class Resampling(NamedTuple):
     seed: int
 
 
-def with_intervals(table: pd.DataFrame, clusters: Integers, resampling: Resampling) -> dict[str, float]:
-    """Return each measure's mean and the ends of its 95 % interval: ``{m, m_low, m_high, …}``."""
+def with_intervals(
+    table: pd.DataFrame, clusters: Integers, resampling: Resampling
+) -> dict[str, float | None]:
+    """Return each measure's mean and the ends of its 95 % interval: ``{m, m_low, m_high, …}``.
+
+    The ends are None where there are too few clusters for an interval.
+    """
     low, high = cluster_intervals(table.to_numpy(), clusters, **resampling._asdict())
     means = [table[name].to_numpy().mean() for name in table]
     return {
-        f"{name}{end}": float(value)
+        f"{name}{end}": known(value)
         for name, *values in zip(table, means, low, high, strict=True)
         for end, value in zip(ENDS, values, strict=True)
     }
@@ -53,11 +57,12 @@ def at_chance(queries: RankedQueries, measures: Sequence[Measure]) -> dict[str, 
 def summarise(queries: RankedQueries, measures: Sequence[Measure], resampling: Resampling) -> dict[str, Any]:
     """Return the measures of one model on one source, beside the sizes and chance level they need.
 
-    Every mean stands beside the ends of its 95 % interval, by bootstrap of whole clusters of queries.
-    ``median_rank`` is the median over queries of the best relevant rank.
+    Every mean stands beside the ends of its 95 % interval, by bootstrap of whole clusters of queries; the ends are
+    None where there are fewer than ``MIN_CLUSTERS``. ``median_rank`` is the median over queries of the best
+    relevant rank.
     """
     best = queries.best_ranks
-    low, high = median_interval(best, queries.clusters, **resampling._asdict())
+    low, high = median_interval(best, queries.clusters, (1, queries.n_images)) or (None, None)
     return {
         "n_queries": len(queries.n_relevant),
         "n_clusters": len(np.unique(queries.clusters)),
@@ -69,48 +74,6 @@ def summarise(queries: RankedQueries, measures: Sequence[Measure], resampling: R
         f"{MEDIAN_RANK}_high": high,
         "chance": at_chance(queries, measures),
     }
-
-
-def median_interval(
-    values: Integers, clusters: Integers, *, resamples: int = 2000, seed: int
-) -> tuple[float, float]:
-    """Return the 95 % percentile interval of the (lower) median of ``values`` over resampled clusters.
-
-    The percentile interval is right for medians, whose distribution is too rough for corrections.
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
-
-    Args:
-        values: ``(n,)`` int64, such as the best rank of each query; at least one.
-        clusters: ``(n,)`` int64, any labels.
-        resamples: how often as many clusters are drawn with replacement.
-        seed: the same seed gives the same interval, whatever the order of queries.
-    """
-    order = np.argsort(values, kind="stable")
-    ordered, cluster = values[order], _canonical(values, clusters)[order]
-    n_clusters = int(cluster.max()) + 1
-    medians = []
-    block_draws = max(1, BLOCK_VALUES // len(values)) * n_clusters
-    for weights in cluster_weights(n_clusters, resamples, seed, block_draws):
-        for row in weights:
-            reached = np.cumsum(row[cluster])
-            medians.append(ordered[np.searchsorted(reached, reached[-1] / 2)])
-    ordered_medians = np.sort(medians)
-    tail = (1.0 - LEVEL) / 2.0
-    ends = int(tail * resamples), int((1.0 - tail) * resamples) - 1
-    low, high = ordered_medians[list(ends)].tolist()
-    return float(low), float(high)
-
-
-def _canonical(values: Integers, clusters: Integers) -> Integers:
-    """Number the clusters by what they hold, so that neither labels nor the order of queries matter."""
-    _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
-    sums, squares, least = np.zeros(len(counts)), np.zeros(len(counts)), np.full(len(counts), np.inf)
-    np.add.at(sums, index, values)
-    np.add.at(squares, index, values.astype(np.float64) ** 2)
-    np.minimum.at(least, index, values)
-    position = np.empty(len(counts), dtype=np.int64)
-    position[np.lexsort((squares, sums, counts, least))] = np.arange(len(counts))
-    return position[index]
 
 
 def part_label(runs: Sequence[str], part: str) -> str:

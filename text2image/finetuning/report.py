@@ -168,8 +168,11 @@ def _settings(run: FinetuneRun) -> list[tuple[str, object]]:
     return [(name, value) for name, value in settings.items() if kinds.get(name, run.train) == run.train]
 
 
-def _interval(difference: Mapping[str, float]) -> str:
-    return f"{difference['mean']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}]"
+def _interval(difference: Mapping[str, float | None]) -> str:
+    mean, low, high = (difference[name] for name in ("mean", "low", "high"))
+    if low is None or high is None:
+        return f"{mean:+.3f} (too few independent queries for an interval)"
+    return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def _listed(names: list[str]) -> str:

@@ -13,7 +13,7 @@ UNKNOWN = "unknown"
 FLOAT32 = 4
 REASON = 160  # letters
 HOW_TO_READ = (
-    "Best first, with 95 % intervals in brackets. Models whose intervals overlap widely may be equally good: "
+    "Best first, with 95 % intervals in brackets, but for fewer than 5 independent queries. Models whose intervals overlap widely may be equally good: "
     "metrics/comparison.json tells. `*`: on the Pareto front, no other model is both smaller and better. "
     "`+`: no other model is both faster and better. Circular: the labels and the model go back to the same weights or "
     "texts, so that the score says nothing; such models stand last and are on no front."
@@ -86,8 +86,9 @@ def _marks(row: Row) -> str:
 
 
 def _mean(row: Row, name: str) -> str:
-    mean, low, high = (float(row[f"{name}{end}"]) for end in ENDS)
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    mean, low, high = (row[f"{name}{end}"] for end in ENDS)
+    interval = f" [{float(low):.2f}, {float(high):.2f}]" if low and high else ""
+    return f"{float(mean):.2f}{interval}"
 
 
 def _costs(row: Row, licence: str) -> tuple[str, ...]:

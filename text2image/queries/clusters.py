@@ -64,11 +64,11 @@ def canonical(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
 
     Draws hit positions, so an order that follows from the content alone makes labels not matter;
     sorting each measure by itself makes the other measures not matter.
+
+    Args:
+        sums: ``(n_clusters, n_measures)`` float64.
+        counts: ``(n_clusters,)`` float64, or as ``sums`` where measures have clusters of their own.
     """
-    order = np.stack([np.lexsort((counts, column)) for column in sums.T], axis=1)
-    return np.take_along_axis(sums, order, axis=0), counts[order]
-
-
-def is_constant(sums: Floats, counts: Floats) -> bool:
-    """Return whether all clusters have the same mean: exact, ``sums, counts: (n_clusters,)``."""
-    return bool(np.all(sums * counts[0] == sums[0] * counts))
+    sizes = np.broadcast_to(counts if counts.ndim == 2 else counts[:, None], sums.shape)
+    order = np.stack([np.lexsort(keys) for keys in zip(sizes.T, sums.T, strict=True)], axis=1)
+    return np.take_along_axis(sums, order, axis=0), np.take_along_axis(sizes, order, axis=0)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from text2image.base.arrays import Integers
-from text2image.evaluation.measures import Measure, compared, of_best_ranks
-from text2image.evaluation.statistics.comparison import Comparison, compare, holm, verdict
+from text2image.evaluation.measures import Measure, compared, headline, of_best_ranks
+from text2image.evaluation.statistics.comparison import Comparison, compare, verdict
+from text2image.evaluation.statistics.randomisation import holm
 from text2image.formats.tables import Row
 from text2image.pages.report.revisions import Key, Revision
 from text2image.queries.clusters import query_clusters
@@ -31,14 +32,14 @@ class Paired(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What one measure did, second minus first revision, and its p-value among all comparisons."""
+    """What one measure did, second minus first revision; the headline measure has a p-value adjusted for its family."""
 
     key: Key
     measure: Measure
     before: float
     after: float
     comparison: Comparison
-    adjusted_p: float
+    adjusted_p: float | None
 
 
 def pair(first: Sequence[Row], second: Sequence[Row]) -> Paired:
@@ -70,23 +71,39 @@ def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
 
 
 def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int, seed: int) -> list[Change]:
-    """Compare the revisions by reciprocal rank and hit rate at each k, with Holm's correction over all."""
-    measures = compared(ks)
-    rows: list[tuple[Key, Measure, float, float, Comparison]] = []
-    for key, paired in pairs.items():
-        if not paired.texts:
-            continue
-        before, after = of_best_ranks(paired.first, measures), of_best_ranks(paired.second, measures)
-        comparisons = compare(after, before, paired.clusters, resamples=resamples, seed=seed)
-        means = zip(measures, before.mean(axis=0), after.mean(axis=0), comparisons, strict=True)
-        rows.extend((key, measure, float(a), float(b), one) for measure, a, b, one in means)
-    adjusted = holm(np.array([row[-1].p_value for row in rows]))
-    return [Change(*row, float(p)) for row, p in zip(rows, adjusted, strict=True)]
+    """Compare the revisions by reciprocal rank and hit rate at each k.
+
+    The models of one source, by the headline measure, are a family with Holm's correction, as in comparison.json.
+    """
+    changes: list[Change] = []
+    for source in dict.fromkeys(key.source for key in pairs):
+        of_source = {key: pair for key, pair in pairs.items() if key.source == source and pair.texts}
+        claims = [
+            _change(key, pair, headline(ks), len(of_source), resamples, seed)
+            for key, pair in of_source.items()
+        ]
+        adjusted = dict(
+            zip(of_source, holm(np.array([one.comparison.p_value for one in claims])), strict=True)
+        )
+        changes += [one._replace(adjusted_p=float(adjusted[one.key])) for one in claims]
+        changes += [
+            _change(key, pair, measure, 0, resamples, seed)
+            for key, pair in of_source.items()
+            for measure in compared(ks)
+            if measure != headline(ks)
+        ]
+    return sorted(changes, key=lambda one: (list(pairs).index(one.key), compared(ks).index(one.measure)))
+
+
+def _change(key: Key, pair: Paired, measure: Measure, family: int, resamples: int, seed: int) -> Change:
+    before, after = of_best_ranks(pair.first, [measure]), of_best_ranks(pair.second, [measure])
+    (one,) = compare(after, before, pair.clusters, family=family, resamples=resamples, seed=seed)
+    return Change(key, measure, float(before.mean()), float(after.mean()), one, None)
 
 
 def change_sentence(first: str, second: str, paired: Paired, change: Change | None) -> str:
     """Return what can be said of one model and source by one measure; no change is None without a common query."""
-    if change is None:
+    if change is None or change.adjusted_p is None:
         return "the revisions have no query in common, so their scores answer different questions"
     if np.array_equal(paired.first, paired.second):
         statement = (

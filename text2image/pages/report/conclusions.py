@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from text2image.evaluation.measures import Measure, headline
+from text2image.evaluation.statistics.comparison import Comparison
 from text2image.pages.report.blocks import Block, Sentences, Table
 from text2image.pages.report.changes import (
     Change,
@@ -15,7 +16,7 @@ from text2image.pages.report.changes import (
     pair_all,
     tested,
 )
-from text2image.pages.report.figures import figure, known_measure, measured, percent
+from text2image.pages.report.figures import UNKNOWN, figure, known_measure, measured, percent
 from text2image.pages.report.revisions import Key, Revision
 
 WIDE = 0.4
@@ -64,15 +65,22 @@ def performance_sentence(revision: Revision, key: Key) -> str:
     score = measured(row, str(measure))
     if measure is None or score is None or row.get("circular"):
         return ""
+    known = score.low is not None and score.high is not None
+    interval = f"95 % interval {percent(score.low)} to {percent(score.high)}; " if known else ""
     sentence = (
         f"On {key.source} labels, {key.model} shows a right image among the first "
         f"{measure.k} for {percent(score.value)} of {figure(row.get('n_queries'))} queries "
-        f"(95 % interval {percent(score.low)} to {percent(score.high)}; by chance {percent(score.chance)}), "
+        f"({interval}by chance {percent(score.chance)}), "
         f"searching {figure(row.get('n_images'))} images"
     )
-    if score.low is not None and score.high is not None and score.high - score.low > WIDE:
+    if score.low is None or score.high is None:
+        n_clusters = figure(row.get("n_clusters"))
+        return (
+            f"{sentence}; so few independent queries ({n_clusters}) have no interval, and say next to nothing"
+        )
+    if score.high - score.low > WIDE:
         return f"{sentence}; with so few independent queries this says little"
-    if score.low is not None and score.chance is not None and score.low <= score.chance:
+    if score.chance is not None and score.low <= score.chance:
         return f"{sentence}; this cannot be told from chance"
     return sentence
 
@@ -151,17 +159,24 @@ def _change_table(first: str, second: str, pairs: Mapping[Key, Paired], changes:
         [
             *(key.source, key.model, measure.title, figure(comparison.n_queries)),
             *(f"{before:.3f}", f"{after:.3f}"),
-            *("{:+z.3f} [{:+z.3f}, {:+z.3f}]".format(*comparison[:3]), f"{p:.3f}"),
+            *(_difference(comparison), f"{comparison.p_value:.3f}", UNKNOWN if p is None else f"{p:.3f}"),
         ]
         for key, measure, before, after, comparison, p in changes
         if not np.array_equal(pairs[key].first, pairs[key].second)
     ]
-    heads = ["labels", "model", "measure", "queries in both", first, second, "difference", "p"]
+    heads = ["labels", "model", "measure", "queries in both", first, second, "difference", "p", "p (Holm)"]
     note = (
-        "Paired, over the queries that both revisions have, with 95 % intervals; p of a randomisation test after "
-        "Holm's correction for all comparisons. Models and labels without any change are left out."
+        "Paired, over the queries that both revisions have, with 95 % intervals; p of a randomisation test, and the same "
+        "after Holm's correction for all models on these labels, by the one measure that sentences speak of. Models and "
+        "labels without any change are left out."
     )
-    return Table(heads, rows, range(3, 8), "The same queries, before and after", note)
+    return Table(heads, rows, range(3, 9), "The same queries, before and after", note)
+
+
+def _difference(comparison: Comparison) -> str:
+    difference, low, high = comparison[:3]
+    interval = "" if low is None or high is None else f" [{low:+z.3f}, {high:+z.3f}]"
+    return f"{difference:+z.3f}{interval}"
 
 
 def _moved_table(first: str, second: str, pairs: Mapping[Key, Paired]) -> Table:
