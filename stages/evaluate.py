@@ -4,6 +4,7 @@ A source of which nothing is asked has no figures. A table with a row a query is
 """
 
 import json
+from collections.abc import Container, Mapping
 from itertools import product
 
 from stages import run
@@ -11,7 +12,13 @@ from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.collection.manifest import read_groups
 from text2image.evaluation import results as tables
-from text2image.evaluation.examples import SHOWN, Picture, choose_examples
+from text2image.evaluation.examples import (
+    SHOWN,
+    Picture,
+    Ranking,
+    choose_examples,
+    labelled_images,
+)
 from text2image.evaluation.judged import judged_at, judgement_figures
 from text2image.evaluation.outputs import make_outputs
 from text2image.evaluation.summary import Resampling, part_label, training_data
@@ -19,11 +26,30 @@ from text2image.formats.files import write_json
 from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.searched import read_searched
 from text2image.formats.tables import read_csv, write_csv
-from text2image.formats.trec import read_qrels, read_run
+from text2image.formats.trec import Qrels, Run, read_qrels, read_run
 from text2image.params import Params
 from text2image.queries.asked import read_left_out_sources
 from text2image.queries.judgements import read_judgements
+from text2image.queries.query import read_label_queries
 from text2image.queries.split import read_split
+
+
+def write_examples(
+    params: Params,
+    source: str,
+    results: tables.AllResults,
+    runs: Mapping[str, Run],
+    relevant: Qrels,
+    circular: Container[tuple[str, str]],
+) -> None:
+    """Write data/examples/SOURCE.csv: the rankings that are worth looking at, and the images that texts come from."""
+    carriers = {query.query_id: query.relevant for query in read_label_queries(ARTIFACTS.labels(source))}
+    rankings = {}
+    for model, ranking in runs.items():
+        own = labelled_images(tables.read_ranks(ARTIFACTS.ranks(model, source)), carriers)
+        rankings[model] = Ranking(results[model, source], ranking, own, (model, source) in circular)
+    examples = choose_examples(rankings, relevant, carriers, **params.examples.model_dump())
+    write_csv(ARTIFACTS.examples(source), Picture._fields, examples)
 
 
 def main(params: Params) -> None:
@@ -57,10 +83,7 @@ def main(params: Params) -> None:
     for source, relevant in qrels.items():
         runs = {m: read_run(ARTIFACTS.run(m, source), depth=max(*settings.k, SHOWN)) for m in models}
         judged[source] = judged_at(runs, source, judgements, settings.k)
-        of_source = {model: results[model, source] for model in models}
-        untested = {model for model in models if (model, source) in circular}
-        examples = choose_examples(of_source, runs, relevant, untested, **params.examples.model_dump())
-        write_csv(ARTIFACTS.examples(source), Picture._fields, examples)
+        write_examples(params, source, results, runs, relevant, circular)
     for source in without:
         write_csv(ARTIFACTS.examples(source), Picture._fields, [])
     write_json(ARTIFACTS.metrics("judgements"), judgement_figures(judgements, qrels, judged))

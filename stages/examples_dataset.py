@@ -11,11 +11,10 @@ from text2image.params import Params
 
 def main(params: Params) -> None:
     root = location(params.data.images)
-    columns = ["path", "image_id", "folder", "width", "height", "phash", "rendering"]
+    columns = ["path", "image_id", "folder", "width", "height", "near_group", "rendering"]
     files = read_csv(ARTIFACTS.catalog, columns)
     save_sheet(ARTIFACTS.sheet("dataset_examples"), dataset_sheet(root, files))
-    alike = near_identical_sheet(root, files, params.catalog.near_duplicate_bits)
-    save_sheet(ARTIFACTS.sheet("near_identical"), alike)
+    save_sheet(ARTIFACTS.sheet("near_identical"), near_identical_sheet(root, files))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 
 from text2image.evaluation.examples import (
+    RankedImage,
+    Ranking,
     choose_examples,
     extreme_queries,
+    labelled_images,
     most_instructive,
     with_margins,
 )
@@ -60,17 +63,37 @@ def test_the_most_instructive_queries_are_those_on_which_models_differ() -> None
 def test_pictures_of_a_query_by_hand() -> None:
     tables = {"m": results(queries(1, 2, 3, 4)), "n": results(queries(1, 1, 1, 1))}
     run = {f"q{text}": [(image, 0.5) for image in "wxyzuv"] for text in "abcd"}
-    qrels = {f"q{text}": {"x": 2} for text in "abcd"}
-    pictures = list(choose_examples(tables, {"m": run, "n": run}, qrels, best=1, worst=1, instructive=1))
+    qrels = {f"q{text}": {"x": 2, "v": 2} for text in "abcd"}
+    carriers = {f"q{text}": ("v",) for text in "abcd"}
+    own: dict[str, dict[str, RankedImage]] = {"m": {"qa": RankedImage("v", 6, 0.4)}, "n": {}}
+    rankings = {model: Ranking(table, run, own[model]) for model, table in tables.items()}
+    pictures = list(choose_examples(rankings, qrels, carriers, best=1, worst=1, instructive=1))
     sheets = [(p.sheet, p.model, p.query_id) for p in pictures[::6]]
     assert sheets == [
         ("best", "m", "qa"), ("worst", "m", "qd"), ("best", "n", "qa"), ("worst", "n", "qd"),
         ("instructive", "n", "qd"), ("instructive", "m", "qd"),
     ]  # fmt: skip
     first = pictures[:6]
-    assert [(p.place, p.image_id, p.relevant) for p in first] == [
-        (0, "x", 1), (1, "w", 0), (2, "x", 1), (3, "y", 0), (4, "z", 0), (5, "u", 0),
-    ]  # fmt: skip
+    assert [(p.place, p.image_id, p.rank, p.relevant, p.labelled) for p in first] == [
+        (0, "v", 6, 1, 1), (1, "w", 1, 0, 0), (2, "x", 2, 1, 0), (3, "y", 3, 0, 0), (4, "z", 4, 0, 0), (5, "u", 5, 0, 0),
+    ], "the text was made from v; x is only like it, though it ranks better"  # fmt: skip
     assert first[0][3:9] == ("a", 1, 1, 9, "0.250000", 0)
-    alone = choose_examples({"m": tables["m"]}, {"m": run}, qrels, best=1, worst=1, instructive=1)
+    worst = pictures[6]
+    assert (worst.image_id, worst.rank, worst.labelled) == ("x", 4, 0), "no own image of it is searched"
+    alone = choose_examples({"m": rankings["m"]}, qrels, carriers, best=1, worst=1, instructive=1)
     assert {p.sheet for p in alone} == {"best", "worst"}
+    circular = rankings | {"n": rankings["n"]._replace(circular=True)}
+    shown = choose_examples(circular, qrels, carriers, best=1, worst=1, instructive=1)
+    assert {p.sheet for p in shown} == {"best", "worst"}, "nothing is compared with a circular model"
+
+
+def test_the_image_that_a_text_was_made_from_by_hand() -> None:
+    """Of several the best ranked; none where it was judged irrelevant, or is not searched."""
+    rows = [
+        ("qa", "twin", 2, 1, 0.9), ("qa", "own", 2, 7, 0.5), ("qa", "own too", 2, 4, 0.6), ("qa", "no", 0, 2, 0.8),
+        ("qb", "twin", 2, 3, 0.4), ("qb", "judged wrong", 0, 1, 0.5),
+    ]  # fmt: skip
+    ranks = pd.DataFrame(rows, columns=["query_id", "image_id", "relevance", "rank", "score"])
+    carriers = {"qa": ("own", "own too"), "qb": ("judged wrong", "not searched")}
+    assert labelled_images(ranks, carriers) == {"qa": RankedImage("own too", 4, 0.6)}
+    assert labelled_images(ranks[:0], carriers) == {}

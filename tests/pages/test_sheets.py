@@ -12,7 +12,8 @@ from text2image.collection.manifest import ImageFile
 from text2image.evaluation.examples import Picture
 from text2image.formats.tables import Row
 from text2image.pages import theme
-from text2image.pages.sheets.dataset import pairs_across_folders
+from text2image.pages.sheets import dataset
+from text2image.pages.sheets.dataset import group_strips, near_identical_sheet
 from text2image.pages.sheets.examples import ALIKE, COLUMNS, examples_sheets
 from text2image.pages.sheets.labels import audit_sheet, labels_sheet, one_an_image, spread
 from text2image.pages.sheets.sheet import CELL, FRAME, MARGIN, Cell, Sheet, Strip, draw_sheet, save_sheet
@@ -27,13 +28,14 @@ def images(tmp_path: Path) -> dict[str, ImageFile]:
     return {name: image_file(path) for name, path in paths.items()}
 
 
-def pictures(sheet: str, model: str, text: str, relevant: str = "a", first: str = "abcde") -> list[Row]:
-    """The rows of one query: the relevant image, then the first five."""
-    places = enumerate(relevant + first)
+def pictures(sheet: str, model: str, text: str, own: int = 6, labelled: str = "1") -> list[Row]:
+    """The rows of one query: the image that it was made from, at rank ``own``, then the first five."""
+    places = enumerate("a" + "abcde")
     return [
         dict(zip(COLUMNS, (sheet, model, f"q{text}", text, "2", "3", "7", "-0.05049", *rest), strict=True))
         for place, image in places
-        for rest in [(str(place), image, "" if place == 0 else f"{1 - place / 10}", str(int(image in "ab")))]
+        for score in ["" if place == 0 else f"{1 - place / 10}"]
+        for rest in [(str(place), image, str(place or own), score, str(int(image in "ab")), labelled)]
     ]
 
 
@@ -45,13 +47,18 @@ def test_examples_of_one_model_are_its_best_and_worst_queries(images: dict[str, 
     rows = [*pictures("best", "m", "shoe"), *pictures("best", "m", "hat"), *pictures("worst", "m", "cow")]
     sheets = dict(examples_sheets("human", rows, images))
     assert list(sheets) == ["m-best", "m-worst"], "no sheet of differences where there is one model"
-    captions = ["rank 3", "1 · 0.900", "2 · 0.800", "3 · 0.700", "4 · 0.600", "5 · 0.500"]
+    captions = ["rank 6", "1 · 0.900", "2 · 0.800", "3 · 0.700", "4 · 0.600", "5 · 0.500"]
     assert strips_of(sheets["m-best"]) == [("“shoe”", captions), ("“hat”", captions)]
     assert sheets["m-worst"].title == "Worst queries: m on human labels"
     strip = sheets["m-worst"].strips[0]
-    assert strip.detail == "rank 3 of 7 · 2 relevant images · margin over the best irrelevant one -0.050"
+    assert (
+        strip.detail
+        == "first relevant image at rank 3 of 7 · 2 relevant images · margin over the best irrelevant one -0.050"
+    )
     assert [cell.relevant for cell in strip.cells] == [True, True, True, False, False, False]
     assert strip.apart == (1,)
+    other = dict(examples_sheets("human", pictures("best", "m", "shoe", labelled="0"), images))["m-best"]
+    assert other.strips[0].cells[0].caption == "best relevant, rank 6", "its own images are not searched"
 
 
 def test_examples_of_several_models_show_where_they_differ(images: dict[str, ImageFile]) -> None:
@@ -86,14 +93,49 @@ def test_a_spread_has_both_ends() -> None:
     assert one_an_image([*labels, *labels]) == labels
 
 
-def test_near_pairs_across_folders_name_images_once() -> None:
-    hashes = {"0/a": ("x", 0), "0/b": ("y", 1), "1/a": ("x", 0), "1/c": ("z", 3), "1/d": ("w", 2**64 - 1)}
-    files = [
-        {"path": path, "image_id": image, "folder": path[0], "phash": f"{phash:016x}"}
-        for path, (image, phash) in hashes.items()
+def catalog(images: dict[str, ImageFile], **group_of: str) -> list[Row]:
+    """Rows of the catalog: of each image the folder and the group that its value names, as in ``"0 g"``."""
+    return [
+        {"path": f"{name}.png", "image_id": images[name].image_id, "rendering": images[name].rendering}
+        | dict(zip(("folder", "near_group"), value.split(), strict=True))
+        for name, value in group_of.items()
     ]
-    pairs = pairs_across_folders(files, 2)
-    assert [(a["path"], b["path"]) for a, b in pairs] == [("0/b", "1/c"), ("0/a", "1/c")]
+
+
+def test_every_group_of_near_duplicates_is_shown(images: dict[str, ImageFile], tmp_path: Path) -> None:
+    files = catalog(images, a="0 g", b="1 g", c="0 h", d="0 h", e="0 h", f="1 alone")
+    files.append(files[0] | {"path": "copy.png", "folder": "1"})
+    sheet = near_identical_sheet(tmp_path, files)
+    assert strips_of(sheet) == [
+        ("In several folders", ["a.png", "b.png"]),
+        ("In one folder", ["c.png", "d.png", "e.png"]),
+    ], "the copy of a is no image of its own"
+    assert sheet.subtitle.startswith("2 groups, 5 images · ")
+    assert [strip.detail for strip in sheet.strips] == ["1 group, 2 images", "1 group, 3 images"]
+    none = near_identical_sheet(tmp_path, catalog(images, a="0 g", b="0 h"))
+    assert (none.strips, none.subtitle[:18]) == ([], "0 groups, 0 images")
+
+
+def test_groups_stand_apart_and_whole_in_rows(images: dict[str, ImageFile], tmp_path: Path) -> None:
+    groups = [catalog(images, **dict.fromkeys(some, "0 g")) for some in ("abc", "def", "abc", "ab")]
+    strips = group_strips(tmp_path, groups, "heading", "detail")
+    assert [len(strip.cells) for strip in strips] == [6, 5]
+    assert [list(strip.apart) for strip in strips] == [[3], [3]]
+    assert [strip.heading for strip in strips] == ["heading", ""]
+    [large] = group_strips(tmp_path, [catalog(images, **dict.fromkeys("abcdefg", "0 g")) * 2], "", "")
+    assert [cell.caption for cell in large.cells] == [*(f"{name}.png" for name in "abcdefg"), "and 7 more"]
+
+
+def test_of_hundreds_of_groups_it_says_how_many_are_not_shown(
+    images: dict[str, ImageFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "MAX_GROUPS", 2)
+    files = catalog(images, a="0 g", b="1 g", c="0 h", d="0 h", e="0 i", f="0 i")
+    strips = near_identical_sheet(tmp_path, files).strips
+    assert [(strip.detail, len(strip.cells)) for strip in strips] == [
+        ("1 group, 2 images", 2),
+        ("2 groups, 4 images · 1 more is in data/catalog.csv (near_group)", 2),
+    ]
 
 
 def test_suspicious_labels_stand_below_what_they_are_suspected_of(images: dict[str, ImageFile]) -> None:

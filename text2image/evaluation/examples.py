@@ -1,6 +1,6 @@
 """Which queries are worth looking at: the best, the worst, and those on which the models differ most."""
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -9,7 +9,7 @@ from text2image.evaluation.results import Results
 from text2image.formats.trec import Qrels, Run
 
 SHOWN = 5
-"""Images of a ranking that are shown, beside the relevant one."""
+"""Images of a ranking that are shown, beside the one that the query was made from."""
 
 
 class Picture(NamedTuple):
@@ -23,10 +23,14 @@ class Picture(NamedTuple):
         best_rank: the rank of the first of them.
         n_images: how many images were searched.
         margin: the score of the best relevant image less that of the best irrelevant one.
-        place: 1 to ``SHOWN`` for the first images of the ranking; 0 for the best relevant one, for comparison.
+        place: 1 to ``SHOWN`` for the first images of the ranking; 0 for the image that the query was made from, for
+            comparison.
         image_id: the picture.
+        rank: its rank.
         score: its cosine similarity.
         relevant: 1 if it answers the query, else 0.
+        labelled: 1 if a label gives it the query's text, else 0. At place 0 it is 0 where none of the images that carry
+            the text is searched and relevant: there stands the best relevant image.
     """
 
     sheet: str
@@ -39,8 +43,35 @@ class Picture(NamedTuple):
     margin: str
     place: int
     image_id: str
+    rank: int
     score: str
     relevant: int
+    labelled: int
+
+
+class RankedImage(NamedTuple):
+    """An image with its rank and its score for a query."""
+
+    image_id: str
+    rank: int
+    score: float
+
+
+def labelled_images(ranks: pd.DataFrame, carriers: Mapping[str, Collection[str]]) -> dict[str, RankedImage]:
+    """Return for each query the best ranked of the relevant images that its text was made from.
+
+    Args:
+        ranks: of one model, from :func:`text2image.evaluation.results.read_ranks`.
+        carriers: by query, the images whose label is its text.
+
+    Returns:
+        ``{query_id: image}``, without the queries whose own images are not searched or were judged irrelevant.
+    """
+    pairs = zip(ranks["query_id"], ranks["image_id"], strict=True)
+    carries = pd.Series([image in carriers[query] for query, image in pairs], index=ranks.index, dtype=bool)
+    own = ranks[carries & (ranks["relevance"] > 0)].sort_values("rank").drop_duplicates("query_id")
+    rows = own[["query_id", *RankedImage._fields]].itertuples(index=False, name=None)
+    return {query: RankedImage(*image) for query, *image in rows}
 
 
 def extreme_queries(queries: pd.DataFrame, sheet: str, n: int) -> pd.DataFrame:
@@ -76,11 +107,26 @@ def most_instructive(queries: Mapping[str, pd.DataFrame], n: int) -> list[tuple[
     return list(chosen[["best", "worst"]].itertuples(name=None))
 
 
+class Ranking(NamedTuple):
+    """What one model found for the queries of one source.
+
+    Attributes:
+        results: a row a query.
+        run: at least the first ``SHOWN`` images of every query.
+        labelled: from :func:`labelled_images`.
+        circular: whether the model shares its origins with the source, and so takes no part in what is ``instructive``.
+    """
+
+    results: Results
+    run: Run
+    labelled: Mapping[str, RankedImage]
+    circular: bool = False
+
+
 def choose_examples(
-    results: Mapping[str, Results],
-    runs: Mapping[str, Run],
+    rankings: Mapping[str, Ranking],
     qrels: Qrels,
-    untested: Container[str] = (),
+    carriers: Mapping[str, Collection[str]],
     *,
     best: int,
     worst: int,
@@ -89,31 +135,38 @@ def choose_examples(
     """Yield the pictures of every model's best and worst queries of one source, then of the instructive ones.
 
     Args:
-        results: of one source by model.
-        runs: the same models' rankings, at least the first ``SHOWN`` images of every query.
+        rankings: of one source by model.
         qrels: which images answer each query.
-        untested: models that are circular with the source, and so take no part in what is ``instructive``.
+        carriers: by query, the images whose label is its text.
         best, worst, instructive: how many queries a sheet shows; the last only where there are several models.
     """
 
     def pictures(sheet: str, model: str, queries: pd.DataFrame) -> Iterator[Picture]:
         for query in queries.itertuples():
             of_query = query.query_id, query.text, query.n_relevant, query.best_rank
-            about = *of_query, results[model].ranked.n_images, f"{query.margin:.6f}"
-            shown = [(query.best_image, query.best_relevant), *runs[model][query.query_id][:SHOWN]]
-            for place, (image, score) in enumerate(shown):
-                relevant = int(image in qrels[query.query_id])
-                yield Picture(sheet, model, *about, place, image, f"{score:.9g}", relevant)
+            about = *of_query, rankings[model].results.ranked.n_images, f"{query.margin:.6f}"
+            best_relevant = RankedImage(query.best_image, query.best_rank, query.best_relevant)
+            for place, image in enumerate(shown_images(rankings[model], query.query_id, best_relevant)):
+                marks = (int(image.image_id in of[query.query_id]) for of in (qrels, carriers))
+                ranked = image.image_id, image.rank, f"{image.score:.9g}"
+                yield Picture(sheet, model, *about, place, *ranked, *marks)
 
-    tables = {model: with_margins(one.queries) for model, one in results.items()}
+    tables = {model: with_margins(one.results.queries) for model, one in rankings.items()}
     for model, table in tables.items():
         for sheet, n in (("best", best), ("worst", worst)):
             yield from pictures(sheet, model, extreme_queries(table, sheet, n))
-    tested = {model: table for model, table in tables.items() if model not in untested}
+    tested = {model: table for model, table in tables.items() if not rankings[model].circular}
     if len(tested) > 1:
         for row, *models in most_instructive(tested, instructive):
             for model in models:
                 yield from pictures("instructive", model, tables[model].loc[[row]])
+
+
+def shown_images(ranking: Ranking, query_id: str, best_relevant: RankedImage) -> list[RankedImage]:
+    """Return the image that a query was made from, or else the best relevant one, and the first of the ranking."""
+    first = enumerate(ranking.run[query_id][:SHOWN], start=1)
+    own = ranking.labelled.get(query_id, best_relevant)
+    return [own, *(RankedImage(image, rank, score) for rank, (image, score) in first)]
 
 
 def with_margins(queries: pd.DataFrame) -> pd.DataFrame:

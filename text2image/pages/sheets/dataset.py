@@ -1,20 +1,18 @@
 """What is in the image folder, and which of its images look alike."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import accumulate
 
-import numpy as np
-
-from text2image.collection.duplicates import near_pairs
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location
 from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row
 from text2image.pages.sheets.labels import one_an_image
-from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
+from text2image.pages.sheets.sheet import Cell, Sheet, Strip
 
 FOLDERS, EXAMPLES_A_FOLDER = 4, 8
-PAIRS, PAIRS_A_ROW = 16, 4
+A_ROW, MAX_GROUPS = 8, 120  # near-duplicates: images in a row, groups on the sheet
 
 
 def dataset_sheet(root: Location, files: Sequence[Row]) -> Sheet:
@@ -39,29 +37,67 @@ def listed(root: Location, file: Row) -> ImageFile:
     return ImageFile(file["image_id"], root / file["path"], file["rendering"])
 
 
-def near_identical_sheet(root: Location, files: Sequence[Row], bits: int) -> Sheet:
-    """Return the most similar pairs of near-duplicate images across folders, the two of a pair side by side.
+def near_identical_sheet(root: Location, files: Sequence[Row]) -> Sheet:
+    """Return every group of near-duplicates with its images side by side, those in several folders first.
+
+    Hundreds of groups make no sheet that somebody looks at: of more than ``MAX_GROUPS`` the first are shown, and it
+    says how many there are.
 
     Args:
         root: the image folder.
         files: the rows of data/catalog.csv.
-        bits: how many bits of the perceptual hashes of near-duplicates may differ.
     """
-    pairs = pairs_across_folders(files, bits)
-    cells = [Cell(open_image(listed(root, file)), file["path"]) for pair in pairs[:PAIRS] for file in pair]
-    strips = in_rows(cells, 2 * PAIRS_A_ROW, apart=range(2, 2 * PAIRS_A_ROW, 2))
-    how = f"{len(pairs)} pairs of different files that look alike, side by side, the most similar first"
-    return Sheet("Near-identical images across folders", how, strips)
+    groups = near_duplicate_groups(files)
+    across = [group for group in groups if len({file["folder"] for file in group}) > 1]
+    within = [group for group in groups if group not in across]
+    room = MAX_GROUPS - len(across[:MAX_GROUPS])
+    strips = [
+        *group_strips(root, across[:MAX_GROUPS], "In several folders", counted(across, MAX_GROUPS)),
+        *group_strips(root, within[:room], "In one folder", counted(within, room)),
+    ]
+    how = f"{counted(groups)} · different files that show the same picture, a wider gap between groups"
+    return Sheet("Near-identical images", how, strips)
 
 
-def pairs_across_folders(files: Sequence[Row], bits: int) -> list[tuple[Row, Row]]:
-    """Return the pairs of near-duplicate images whose first files lie in different folders, the closest first.
+def near_duplicate_groups(files: Sequence[Row]) -> list[list[Row]]:
+    """Return the groups of at least two images, the largest first; files with the same bytes are one image."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for image in one_an_image(files):
+        groups[image["near_group"]].append(image)
+    return sorted((group for group in groups.values() if len(group) > 1), key=len, reverse=True)
 
-    A pair stands for two images, not for two files with the same bytes.
-    """
-    images = one_an_image(files)
-    hashes = np.array([int(image["phash"], 16) for image in images], dtype=np.uint64)
-    left, right = near_pairs(hashes, bits).T
-    distances = np.bitwise_count(hashes[left] ^ hashes[right]).tolist()
-    ordered = sorted(zip(distances, left.tolist(), right.tolist(), strict=True))
-    return [(images[a], images[b]) for _, a, b in ordered if images[a]["folder"] != images[b]["folder"]]
+
+def counted(groups: Sequence[Sequence[Row]], shown: int | None = None) -> str:
+    """Return how many groups and images there are, and how many groups are left out where so many are ``shown``."""
+    n, n_images = len(groups), sum(map(len, groups))
+    left_out = 0 if shown is None else max(0, n - shown)
+    verb = "is" if left_out == 1 else "are"
+    more = f" · {left_out:,} more {verb} in data/catalog.csv (near_group)" if left_out else ""
+    return f"{n:,} group{'' if n == 1 else 's'}, {n_images:,} images{more}"
+
+
+def group_strips(root: Location, groups: Sequence[Sequence[Row]], heading: str, detail: str) -> list[Strip]:
+    """Return rows of as many whole groups as fit, with a wider gap before each group but a row's first."""
+    rows: list[list[Sequence[Row]]] = []
+    for group in groups:
+        if not rows or sum(map(_width, rows[-1])) + _width(group) > A_ROW:
+            rows.append([])
+        rows[-1].append(group)
+    strips = []
+    for number, row in enumerate(rows):
+        cells = [cell for group in row for cell in _group_cells(root, group)]
+        starts = list(accumulate(map(_width, row)))[:-1]
+        strips.append(Strip("" if number else heading, detail, cells, apart=starts))
+    return strips
+
+
+def _width(group: Sequence[Row]) -> int:
+    return min(len(group), A_ROW)
+
+
+def _group_cells(root: Location, group: Sequence[Row]) -> list[Cell]:
+    """Return a group's images under their paths; of a group wider than a row, the last says how many there are."""
+    cells = [Cell(open_image(listed(root, file)), file["path"]) for file in group[:A_ROW]]
+    if len(group) > A_ROW:
+        cells[-1] = cells[-1]._replace(caption=f"and {len(group) - A_ROW + 1:,} more")
+    return cells

@@ -13,13 +13,11 @@ from text2image.pages.sheets.sheet import Cell, Sheet, Strip
 
 COLUMNS = (
     "sheet", "model", "query_id", "text", "n_relevant", "best_rank", "n_images", "margin",
-    "place", "image_id", "score", "relevant",
+    "place", "image_id", "rank", "score", "relevant", "labelled",
 )  # fmt: skip
-"""The columns of data/examples/SOURCE.csv; at place 0 stands the relevant image shown for comparison."""
+"""The columns of data/examples/SOURCE.csv; at place 0 stands the image that the query was made from."""
 
-HOW_TO_READ = (
-    "left: an image that the query was made from · right: the first five found, relevant ones framed"
-)
+HOW_TO_READ = "left: the image that the query was made from, with its rank · right: the first five found, relevant ones framed"
 ALIKE = "The models put the first relevant image at the same rank for every query"
 
 
@@ -68,7 +66,8 @@ def query_strip(
     first = pictures[0]
     n = int(first["n_relevant"])
     detail = (
-        f"rank {first['best_rank']} of {first['n_images']} · {n} relevant image{'s' if n > 1 else ''} · "
+        f"first relevant image at rank {first['best_rank']} of {first['n_images']} · "
+        f"{n} relevant image{'s' if n > 1 else ''} · "
         f"margin over the best irrelevant one {float(first['margin']):+.3f}"
     )
     cells = [
@@ -80,5 +79,5 @@ def query_strip(
 
 def _caption(row: Row) -> str:
     if row["place"] == "0":
-        return f"rank {row['best_rank']}"
+        return f"rank {row['rank']}" if row["labelled"] == "1" else f"best relevant, rank {row['rank']}"
     return f"{row['place']} · {float(row['score']):.3f}"
