@@ -96,7 +96,13 @@ def test_a_spread_has_both_ends() -> None:
 def catalog(images: dict[str, ImageFile], **group_of: str) -> list[Row]:
     """Rows of the catalog: of each image the folder and the group that its value names, as in ``"0 g"``."""
     return [
-        {"path": f"{name}.png", "image_id": images[name].image_id, "rendering": images[name].rendering}
+        {
+            "path": f"{name}.png",
+            "image_id": images[name].image_id,
+            "rendering": "",
+            "width": "40",
+            "height": "20",
+        }
         | dict(zip(("folder", "near_group"), value.split(), strict=True))
         for name, value in group_of.items()
     ]
@@ -119,11 +125,25 @@ def test_every_group_of_near_duplicates_is_shown(images: dict[str, ImageFile], t
 def test_groups_stand_apart_and_whole_in_rows(images: dict[str, ImageFile], tmp_path: Path) -> None:
     groups = [catalog(images, **dict.fromkeys(some, "0 g")) for some in ("abc", "def", "abc", "ab")]
     strips = group_strips(tmp_path, groups, "heading", "detail")
-    assert [len(strip.cells) for strip in strips] == [6, 5]
-    assert [list(strip.apart) for strip in strips] == [[3], [3]]
+    assert [len(strip.cells) for strip in strips] == [8, 3]
+    assert [list(strip.apart) for strip in strips] == [[3, 6], []], "the pair fills the first row"
     assert [strip.heading for strip in strips] == ["heading", ""]
     [large] = group_strips(tmp_path, [catalog(images, **dict.fromkeys("abcdefg", "0 g")) * 2], "", "")
     assert [cell.caption for cell in large.cells] == [*(f"{name}.png" for name in "abcdefg"), "and 7 more"]
+
+
+def test_banners_are_wide_and_their_rows_low(images: dict[str, ImageFile], tmp_path: Path) -> None:
+    Image.new("RGB", (400, 50), (200, 0, 0)).save(tmp_path / "a.png")
+    banner = image_file(tmp_path / "a.png")
+    files = catalog(images | {"a": banner}, a="0 g", b="0 g")
+    files[0] |= {"width": "400", "height": "50"}
+    wide, usual = [files[0], files[0]], [files[1], files[1]]
+    for group, columns, height in (wide, 2, 56), (usual, 1, 94), ([*wide, *wide, *wide], 1, 52):
+        [strip] = group_strips(tmp_path, [group], "", "")
+        assert {cell.columns for cell in strip.cells} == {columns}
+        assert strip.height == height
+    low, high = (draw_sheet(Sheet("t", "s", group_strips(tmp_path, [g], "", ""))) for g in (wide, usual))
+    assert high.height - low.height == 94 - 56
 
 
 def test_of_hundreds_of_groups_it_says_how_many_are_not_shown(

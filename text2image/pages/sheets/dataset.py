@@ -2,17 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from text2image.collection.images import open_image
 from text2image.collection.locations import Location
 from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row
 from text2image.pages.sheets.labels import one_an_image
-from text2image.pages.sheets.sheet import Cell, Sheet, Strip
+from text2image.pages.sheets.sheet import Cell, Sheet, Strip, low_enough
 
 FOLDERS, EXAMPLES_A_FOLDER = 4, 8
-A_ROW, MAX_GROUPS = 8, 120  # near-duplicates: images in a row, groups on the sheet
+A_ROW, MAX_GROUPS = 8, 120  # near-duplicates: columns of the sheet, groups on it
+BANNER = 3  # an image so many times as wide as high takes two columns
 
 
 def dataset_sheet(root: Location, files: Sequence[Row]) -> Sheet:
@@ -78,26 +79,37 @@ def counted(groups: Sequence[Sequence[Row]], shown: int | None = None) -> str:
 
 def group_strips(root: Location, groups: Sequence[Sequence[Row]], heading: str, detail: str) -> list[Strip]:
     """Return rows of as many whole groups as fit, with a wider gap before each group but a row's first."""
-    rows: list[list[Sequence[Row]]] = []
+    rows: list[list[list[Cell]]] = []
     for group in groups:
-        if not rows or sum(map(_width, rows[-1])) + _width(group) > A_ROW:
-            rows.append([])
-        rows[-1].append(group)
+        cells = _group_cells(root, group)
+        roomy = (row for row in rows if sum(map(_columns, row)) + _columns(cells) <= A_ROW)
+        row = next(roomy, None)
+        if row is None:
+            rows.append([cells])
+        else:
+            row.append(cells)
     strips = []
     for number, row in enumerate(rows):
-        cells = [cell for group in row for cell in _group_cells(root, group)]
-        starts = list(accumulate(map(_width, row)))[:-1]
-        strips.append(Strip("" if number else heading, detail, cells, apart=starts))
+        every, starts = list(chain.from_iterable(row)), list(accumulate(map(len, row)))[:-1]
+        head = "" if number else heading
+        strips.append(Strip(head, detail, every, apart=starts, height=low_enough(every)))
     return strips
 
 
-def _width(group: Sequence[Row]) -> int:
-    return min(len(group), A_ROW)
+def _columns(cells: Sequence[Cell]) -> int:
+    return sum(cell.columns for cell in cells)
 
 
 def _group_cells(root: Location, group: Sequence[Row]) -> list[Cell]:
-    """Return a group's images under their paths; of a group wider than a row, the last says how many there are."""
-    cells = [Cell(open_image(listed(root, file)), file["path"]) for file in group[:A_ROW]]
+    """Return a group's images under their paths, banners twice as wide if they all fit into a row then.
+
+    Of more images than fit into a row, the last says how many there are.
+    """
+    widths = [2 if int(file["width"]) >= BANNER * int(file["height"]) else 1 for file in group]
+    if sum(widths) > A_ROW:
+        widths = [1] * len(group)
+    pairs = list(zip(group, widths, strict=True))[:A_ROW]
+    cells = [Cell(open_image(listed(root, file)), file["path"], columns=width) for file, width in pairs]
     if len(group) > A_ROW:
         cells[-1] = cells[-1]._replace(caption=f"and {len(group) - A_ROW + 1:,} more")
     return cells

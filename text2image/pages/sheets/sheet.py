@@ -11,27 +11,37 @@ from PIL import Image, ImageDraw, ImageFont
 from text2image.pages.theme import CARD, INK, PAPER, QUIET, RELEVANT, RULE
 
 CELL = 176  # pixels: the side of the square that a picture is fitted into
+LOW = 52  # pixels: the least height of a row
 GAP = 12
 MARGIN = 28
 FRAME = 4
+INSET = FRAME + 2  # pixels between the edge of a picture's place and the picture
 
 
 class Cell(NamedTuple):
-    """A picture with a line below it; a relevant one is framed and ticked. No picture: an empty place."""
+    """A picture with a line below it; a relevant one is framed and ticked. No picture: an empty place.
+
+    ``columns`` is how many columns of the sheet it is wide.
+    """
 
     image: Image.Image | None
     caption: str = ""
     relevant: bool = False
+    columns: int = 1
 
 
 class Strip(NamedTuple):
-    """A row of pictures under a heading; a wider gap stands before the columns named in ``apart``."""
+    """A row of pictures under a heading; a wider gap stands before the pictures whose places ``apart`` names.
+
+    ``height`` is that of the pictures' places in pixels.
+    """
 
     heading: str
     detail: str
     cells: Sequence[Cell]
     apart: Sequence[int] = ()
     caption_lines: int = 1
+    height: int = CELL
 
 
 def in_rows(
@@ -64,9 +74,10 @@ class Sheet(NamedTuple):
 def draw_sheet(sheet: Sheet) -> Image.Image:
     """Return the sheet as an RGB image; one without strips says that there is nothing to show."""
     strips = sheet.strips or [Strip("nothing to show", "", [])]
-    columns = max(len(strip.cells) for strip in strips)
-    gaps = max(len(strip.apart) for strip in strips)
-    width = max(2 * MARGIN + columns * (CELL + GAP) - GAP + gaps * 2 * GAP, 760)
+    widths = [
+        sum(_width(cell) + GAP for cell in strip.cells) + len(strip.apart) * 2 * GAP for strip in strips
+    ]
+    width = max(2 * MARGIN + max(widths) - GAP, 760)
     room = width - 2 * MARGIN
     head = MARGIN + 76
     heights = [_strip_height(strip) for strip in strips]
@@ -85,8 +96,18 @@ def save_sheet(path: Path, sheet: Sheet) -> None:
     draw_sheet(sheet).save(path)
 
 
+def low_enough(cells: Sequence[Cell]) -> int:
+    """Return the height in pixels of a row in which no picture leaves more than it needs: banners make low rows."""
+    heights = [fitting(cell.image.size, _width(cell) - 2 * INSET, CELL)[1] for cell in cells if cell.image]
+    return min(CELL, max([LOW, *(height + 2 * INSET for height in heights)]))
+
+
+def _width(cell: Cell) -> int:
+    return cell.columns * (CELL + GAP) - GAP
+
+
 def _strip_height(strip: Strip) -> int:
-    return (STRIP_HEAD if strip.heading else GAP) + CELL + 7 + LINE * strip.caption_lines + 2 * GAP
+    return (STRIP_HEAD if strip.heading else GAP) + strip.height + 7 + LINE * strip.caption_lines + 2 * GAP
 
 
 def _draw_strip(page: Image.Image, strip: Strip, top: int) -> None:
@@ -96,34 +117,36 @@ def _draw_strip(page: Image.Image, strip: Strip, top: int) -> None:
     if strip.heading:
         draw.text((MARGIN, top + 2), _fit(strip.heading, HEADING, room), fill=INK, font=font(*HEADING))
         draw.text((MARGIN, top + 26), _fit(strip.detail, DETAIL, room), fill=QUIET, font=font(*DETAIL))
-    for column, cell in enumerate(strip.cells):
-        left = MARGIN + column * (CELL + GAP) + 2 * GAP * sum(column >= edge for edge in strip.apart)
-        _draw_cell(page, cell, left, top + (STRIP_HEAD if strip.heading else GAP), strip.caption_lines)
+    left = MARGIN
+    for place, cell in enumerate(strip.cells):
+        left += 2 * GAP * (place in strip.apart)
+        _draw_cell(page, cell, left, top + (STRIP_HEAD if strip.heading else GAP), strip)
+        left += _width(cell) + GAP
 
 
-def _draw_cell(page: Image.Image, cell: Cell, left: int, top: int, caption_lines: int) -> None:
+def _draw_cell(page: Image.Image, cell: Cell, left: int, top: int, strip: Strip) -> None:
     draw = ImageDraw.Draw(page)
-    box = (left, top, left + CELL - 1, top + CELL - 1)
+    width, height = _width(cell), strip.height
+    box = (left, top, left + width - 1, top + height - 1)
     draw.rectangle(box, fill=CARD)
     if cell.image is None:
         return
-    inner = CELL - 2 * (FRAME + 2)
-    picture = fitted(cell.image, inner)
-    at = (left + (CELL - picture.width) // 2, top + (CELL - picture.height) // 2)
+    size = fitting(cell.image.size, width - 2 * INSET, height - 2 * INSET)
+    picture = cell.image.resize(size, Image.Resampling.LANCZOS)
+    at = (left + (width - picture.width) // 2, top + (height - picture.height) // 2)
     page.paste(picture, at)
     if cell.relevant:
         draw.rectangle(box, outline=RELEVANT, width=FRAME)
     caption = f"✓ {cell.caption}" if cell.relevant else cell.caption
     ink = RELEVANT if cell.relevant else QUIET
-    for number, line in enumerate(_wrap(caption, CAPTION, CELL, caption_lines)):
-        draw.text((left + 2, top + CELL + 4 + number * LINE), line, fill=ink, font=font(*CAPTION))
+    for number, line in enumerate(_wrap(caption, CAPTION, width, strip.caption_lines)):
+        draw.text((left + 2, top + height + 4 + number * LINE), line, fill=ink, font=font(*CAPTION))
 
 
-def fitted(image: Image.Image, side: int) -> Image.Image:
-    """Return ``image`` scaled down or up so that its longer side is ``side`` pixels."""
-    scale = side / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.LANCZOS)
+def fitting(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
+    """Return the ``size`` of an image scaled down or up so that it just fits into ``width`` and ``height`` pixels."""
+    scale = min(width / size[0], height / size[1])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _wrap(text: str, style: tuple[int, bool], room: int, lines: int) -> list[str]:
