@@ -2,7 +2,7 @@
 
 How many images each source labels, how distinct its texts are, how well they fit their images under each model
 (CLIPScore), and how far two sources agree on the same image. Of every label, the signs that it is wrong, and
-whether a bad search is more likely due to the label or to the model.
+whether another image, or none, fits its text.
 """
 
 import json
@@ -14,7 +14,7 @@ from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.collection.manifest import read_manifest
-from text2image.evaluation.labels.audit import VERDICTS, audit, find_signs
+from text2image.evaluation.labels.audit import FINDINGS, audit, find_signs
 from text2image.evaluation.labels.sources import Source, chart_tables, compare_sources, label_pairs
 from text2image.evaluation.results import decimals, read_ranks, write_table
 from text2image.formats.files import write_json
@@ -49,10 +49,10 @@ def main(params: Params) -> None:
         ]
         table = audit(pairs, signs, len(image_ids))
         write_table(ARTIFACTS.audit(name), decimals(table, 4))
-        label, model, unclear = (int((table["speaks_against"] == word).sum()) for word in VERDICTS)
+        other, none, differ = (int((table["finding"] == word).sum()) for word in FINDINGS)
         say(
-            f"audit {name}: of {len(table)} labels {label} are unlikely, {model} are not understood by most models, "
-            f"{unclear} are one or the other"
+            f"audit {name}: {len(table)} labels, the most suspicious first; of those whose image is not found, {other} have "
+            f"a text that another image fits, {none} one that no image fits, and over {differ} the models differ"
         )
 
 

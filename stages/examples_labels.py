@@ -14,7 +14,7 @@ def main(params: Params, source: str) -> None:
     labels = read_csv(ARTIFACTS.labels(source), ["image_id", "text", "confidence"])
     save_sheet(ARTIFACTS.sheet(f"labels/{source}"), labels_sheet(source, labels, images))
     audit = ARTIFACTS.audit(source)
-    findings = read_csv(audit, ["image_id", "text", "speaks_against", "why"])
+    findings = read_csv(audit, ["image_id", "text", "finding", "why"])
     sheet = audit_sheet(source, findings, images, audit.as_posix())
     save_sheet(ARTIFACTS.sheet(f"audit/{source}"), sheet)
 

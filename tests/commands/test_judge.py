@@ -26,11 +26,9 @@ def files(tmp_path: Path) -> dict[str, ImageFile]:
 def test_queries_with_suspicious_labels_come_first(tmp_path: Path) -> None:
     queries = [PooledQuery(query_id(text), text, ()) for text in ("one", "two", "three", "four")]
     audit = tmp_path / "audit.csv"
-    audit.write_text(
-        "image_id,text,suspicion,speaks_against\na,one,0.99,model\na,two,0.2,label\nb,two,0.6,label\na,FOUR,0.7,label\n"
-    )
+    audit.write_text("image_id,text,suspicion\na,one,0.65\na,two,0.2\nb,two,0.6\na,FOUR,0.7\n")
     ordered = most_suspicious_first(queries, read_suspicion(audit))
-    assert [query.text for query in ordered] == ["four", "two", "one", "three"]
+    assert [query.text for query in ordered] == ["four", "one", "two", "three"]
     assert read_suspicion(tmp_path / "none.csv") == {}
 
 

@@ -7,11 +7,11 @@ import pytest
 from text2image.evaluation.labels.audit import (
     audit,
     best_alike,
-    blame,
     find_signs,
+    findings,
+    majority,
     pair_ranks,
     suspicion,
-    verdict,
 )
 from text2image.evaluation.labels.sources import label_pairs
 from text2image.formats.texts import query_id
@@ -47,11 +47,12 @@ def test_suspicion_is_the_mean_of_what_is_there() -> None:
     np.testing.assert_allclose(suspicion(signs), [0.25, (0.75 + 0.5) / 2])
 
 
-def test_blame_and_verdict() -> None:
-    assert blame(np.array([10, 11, 11]), np.array([0.9, 0.5, 0.4]), 0.5) == ["", "label", "model"]
-    assert verdict(["label"]) == "label"
-    assert verdict(["label", "model"]) == "unclear"
-    assert verdict(["", "", "model"]) == ""
+def test_findings_say_what_fits_and_blame_nobody() -> None:
+    found = findings(np.array([10, 11, 11]), np.array([0.9, 0.5, 0.4]), 0.5)
+    assert found == ["", "other_image_fits", "no_image_fits"]
+    assert majority(["other_image_fits"]) == "other_image_fits"
+    assert majority(["other_image_fits", "no_image_fits"]) == "models_differ"
+    assert majority(["", "", "no_image_fits"]) == ""
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -97,6 +98,6 @@ def test_a_wrong_label_is_explained() -> None:
     assert np.isnan(signs["text_alike"]).tolist() == [False, False, True, True]
     table = audit(pairs, [signs, signs], 3)
     worst = table.iloc[0]
-    assert (worst["image_id"], worst["text"], worst["speaks_against"]) == ("a", "West", "")
+    assert (worst["image_id"], worst["text"], worst["finding"]) == ("a", "West", "")
     assert worst["why"] == "unlike the image's other texts (-1.00); unlike its other images (-1.00)"
-    assert list(table.columns)[:5] == ["image_id", "text", "suspicion", "speaks_against", "why"]
+    assert list(table.columns)[:5] == ["image_id", "text", "suspicion", "finding", "why"]

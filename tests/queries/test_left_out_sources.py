@@ -106,7 +106,7 @@ def test_a_source_without_a_label_is_left_out_and_the_others_are_measured(
         {MODEL: None},
     )
     assert json.loads(ARTIFACTS.label_metrics("imagenet").read_text())["without_label"] == {BELOW: 4}
-    assert read_csv(ARTIFACTS.audit("imagenet"), ["image_id", "speaks_against", "why"]) == []
+    assert read_csv(ARTIFACTS.audit("imagenet"), ["image_id", "finding", "why"]) == []
     for sheet in (
         "examples/imagenet/none",
         "labels/imagenet",

@@ -30,7 +30,7 @@ MODEL = "openai"
 
 
 def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[PooledQuery]:
-    """Return the pool of a source, queries with unlikely labels first.
+    """Return the pool of a source, queries with the most suspicious labels first.
 
     Raises:
         InputError: something that it is made from is missing, or of another gallery; or nothing is asked of the source.
@@ -55,12 +55,11 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
 
 
 def read_suspicion(path: Path) -> dict[str, float]:
-    """Return ``{query_id: suspicion}`` of the queries that an audit says have an unlikely label; {} without one."""
+    """Return ``{query_id: suspicion}`` of an audit's queries, that of the most suspicious label each; {} without one."""
     suspicion: dict[str, float] = {}
-    for row in read_csv(path, ["text", "suspicion", "speaks_against"]) if path.exists() else []:
-        if row["speaks_against"] == "label":
-            query = query_id(normalise_text(row["text"]))
-            suspicion[query] = max(suspicion.get(query, 0.0), float(row["suspicion"]))
+    for row in read_csv(path, ["text", "suspicion"]) if path.exists() else []:
+        query = query_id(normalise_text(row["text"]))
+        suspicion[query] = max(suspicion.get(query, 0.0), float(row["suspicion"]))
     return suspicion
 
 

@@ -10,6 +10,9 @@ Four signs, each larger the more suspicious, each independent of the scale of a 
 Each becomes a percentile over the labels, which makes them comparable; a label's suspicion is the mean
 of those that it has. The signs come from confident-learning practice (Northcutt et al., Confident
 Learning, 2021): labels that good models contradict are wrong more often than labels at random.
+
+Beside the ranking stands what the models find, :func:`findings`. It is no verdict: a wrong label and a text that a
+model does not understand look the same from here, so nobody is blamed (``python -m benchmarks.audit`` measures this).
 """
 
 from collections import defaultdict
@@ -22,10 +25,11 @@ from text2image.base.arrays import Floats, Integers, Vectors
 from text2image.retrieval.gallery import rank_gallery
 
 FOUND = 10
-"""A relevant image at this rank or better counts as found: neither label nor model is to blame."""
+"""A relevant image at this rank or better counts as found."""
 
 SIGNS = ("image_rank", "text_rank", "text_alike", "image_alike")
-VERDICTS = ("label", "model", "unclear")
+OTHER_FITS, NONE_FITS, MODELS_DIFFER = FINDINGS = ("other_image_fits", "no_image_fits", "models_differ")
+"""What is found of a label whose image is not among the first ``FOUND``; "" where it is."""
 
 
 def find_signs(pairs: pd.DataFrame, images: Vectors, texts: Vectors, ranks: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +41,7 @@ def find_signs(pairs: pd.DataFrame, images: Vectors, texts: Vectors, ranks: pd.D
         ranks: of the model on the source (:func:`text2image.evaluation.results.read_ranks`).
 
     Returns:
-        A row a label: the columns ``SIGNS``, NaN where there is no such sign, and ``blame`` from :func:`blame`.
+        A row a label: the columns ``SIGNS``, NaN where there is no such sign, and ``finding`` from :func:`findings`.
     """
     rows, columns = pairs["row"].to_numpy(), pairs["column"].to_numpy()
     image_rank = pair_ranks(texts, images, rows, columns)
@@ -51,7 +55,7 @@ def find_signs(pairs: pd.DataFrame, images: Vectors, texts: Vectors, ranks: pd.D
             "text_rank": pair_ranks(images, texts, columns, rows),
             "text_alike": best_alike(texts, rows, columns),
             "image_alike": best_alike(images, columns, rows),
-            "blame": blame(image_rank, best_irrelevant, typical),
+            "finding": findings(image_rank, best_irrelevant, typical),
         }
     )
 
@@ -65,10 +69,10 @@ def audit(pairs: pd.DataFrame, by_model: Sequence[pd.DataFrame], n_images: int) 
         n_images: the size of the gallery.
     """
     means = sum(signs[list(SIGNS)] for signs in by_model) / len(by_model)
-    blames, n_texts = zip(*(signs["blame"] for signs in by_model), strict=True), pairs["row"].nunique()
+    found, n_texts = zip(*(signs["finding"] for signs in by_model), strict=True), pairs["row"].nunique()
     table = pairs[["image_id", "text"]].assign(
         suspicion=suspicion([sign for signs in by_model for sign in suspicious(signs)]),
-        speaks_against=[verdict(words) for words in blames],
+        finding=[majority(words) for words in found],
         why=[explain(row, n_images, n_texts) for row in means.to_dict("records")],
     )
     return table.join(means).sort_values(["suspicion", "image_id", "text"], ascending=[False, True, True])
@@ -137,12 +141,11 @@ def suspicion(signs: Sequence[pd.Series]) -> Floats:
     return mean
 
 
-def blame(rank: Integers, best_irrelevant: Floats, typical: float) -> list[str]:
-    """Say for each label what a bad search by one model is most likely due to: ``label``, ``model`` or neither.
+def findings(rank: Integers, best_irrelevant: Floats, typical: float) -> list[str]:
+    """Return for each label whether images fit its text, as one model sees it.
 
-    An image at rank ``FOUND`` or better blames nobody (""). Otherwise, where some other image fits the
-    text as well as right answers usually fit theirs, the model knows what the text means and the
-    label is wrong or incomplete; where no image fits, the model does not understand the text.
+    "" where the labelled image is at rank ``FOUND`` or better. Otherwise ``OTHER_FITS`` where an image that the text
+    does not belong to fits it as well as right answers usually fit theirs, and ``NONE_FITS`` where no image does.
 
     Args:
         rank: ``(n,)`` rank of the labelled image.
@@ -150,17 +153,17 @@ def blame(rank: Integers, best_irrelevant: Floats, typical: float) -> list[str]:
         typical: the median score of relevant images that were ranked first.
     """
     return [
-        "" if r <= FOUND else "label" if score >= typical else "model"
+        "" if r <= FOUND else OTHER_FITS if score >= typical else NONE_FITS
         for r, score in zip(rank.tolist(), best_irrelevant.tolist(), strict=True)
     ]
 
 
-def verdict(blames: Sequence[str]) -> str:
-    """Return what most models say, ``unclear`` if they are split, "" if most blame nobody."""
-    for word in ("", "label", "model"):
-        if 2 * sum(blame == word for blame in blames) > len(blames):
+def majority(found: Sequence[str]) -> str:
+    """Return what most models find of a label, ``MODELS_DIFFER`` if no finding has the majority."""
+    for word in ("", OTHER_FITS, NONE_FITS):
+        if 2 * found.count(word) > len(found):
             return word
-    return "unclear"
+    return MODELS_DIFFER
 
 
 def explain(signs: Mapping[str, float], n_images: int, n_texts: int) -> str:

@@ -9,16 +9,18 @@ from collections.abc import Mapping, Sequence
 
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
+from text2image.evaluation.labels.audit import MODELS_DIFFER, NONE_FITS, OTHER_FITS
 from text2image.formats.tables import Row
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
 
 A_ROW, CAPTION_LINES = 6, 3
-AUDIT_A_ROW, AUDIT_ROWS, AUDIT_CAPTION_LINES = 5, 3, 5
-HEADINGS = {
-    "label": ("Unlikely labels", "other images fit the text as well as right ones usually do"),
-    "model": ("Texts that no image fits", "the model may not understand them"),
+AUDIT_A_ROW, AUDIT_ROWS, AUDIT_CAPTION_LINES = 5, 5, 6
+FINDINGS = {
+    OTHER_FITS: "another image fits it as well as right ones usually do",
+    NONE_FITS: "no image fits it so well as right ones usually do",
+    MODELS_DIFFER: "models differ on whether another image fits it",
 }
-"""Heading and detail by the column ``speaks_against`` of data/audit/SOURCE.csv."""
+"""What the column ``finding`` of data/audit/SOURCE.csv says, in words."""
 
 
 def labels_sheet(source: str, labels: Sequence[Row], images: Mapping[str, ImageFile]) -> Sheet:
@@ -88,10 +90,16 @@ def audit_sheet(
         images: ``{image_id: image}`` of the gallery.
         audit_file: where all findings are, for the sheet's reader.
     """
-    strips: list[Strip] = []
-    for kind, (heading, detail) in HEADINGS.items():
-        worst = [row for row in findings if row["speaks_against"] == kind][: AUDIT_A_ROW * AUDIT_ROWS]
-        cells = [Cell(open_image(images[row["image_id"]]), f"“{row['text']}”: {row['why']}") for row in worst]
-        strips += in_rows(cells, AUDIT_A_ROW, heading, detail, caption_lines=AUDIT_CAPTION_LINES)
+    worst = findings[: AUDIT_A_ROW * AUDIT_ROWS]
+    cells = [Cell(open_image(images[row["image_id"]]), finding_caption(row)) for row in worst]
+    detail = "the least likely first; whether the label is wrong, or the model does not understand it, is for the eye"
+    strips = in_rows(cells, AUDIT_A_ROW, "Unlikely labels", detail, caption_lines=AUDIT_CAPTION_LINES)
     how = f"the most suspicious of {len(findings)} labels; all of them are in {audit_file}"
     return Sheet(f"Suspicious labels: {source}", how, strips)
+
+
+def finding_caption(row: Row) -> str:
+    """Return what stands below a suspicious label: its text, what the models find and the strongest signs."""
+    return f"“{row['text']}”: " + "; ".join(
+        part for part in (FINDINGS.get(row["finding"]), row["why"]) if part
+    )
