@@ -4,7 +4,7 @@ A source of which nothing is asked has no figures. A table with a row a query is
 """
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from itertools import product
 
 from stages import run
@@ -21,6 +21,7 @@ from text2image.evaluation.examples import (
 )
 from text2image.evaluation.judged import judged_at, judgement_figures
 from text2image.evaluation.outputs import make_outputs
+from text2image.evaluation.query_sets import judge_sources
 from text2image.evaluation.summary import Resampling, part_label, training_data
 from text2image.formats.files import write_json
 from text2image.formats.origins import circular_pairs, read_origins
@@ -52,6 +53,23 @@ def write_examples(
     write_csv(ARTIFACTS.examples(source), Picture._fields, examples)
 
 
+def write_judgements_and_examples(
+    params: Params,
+    sources: Sequence[str],
+    results: tables.AllResults,
+    circular: Container[tuple[str, str]],
+) -> None:
+    """Write how much of what was found has been judged, and what is worth looking at, from the rankings."""
+    ks, models = params.evaluate.k, params.embed.models
+    judgements, judged = read_judgements(ARTIFACTS.judgements), {}
+    qrels = {source: read_qrels(ARTIFACTS.qrels(source)) for source in sources}
+    for source, relevant in qrels.items():
+        runs = {m: read_run(ARTIFACTS.run(m, source), depth=max(*ks, SHOWN)) for m in models}
+        judged[source] = judged_at(runs, source, judgements, ks)
+        write_examples(params, source, results, runs, relevant, circular)
+    write_json(ARTIFACTS.metrics("judgements"), judgement_figures(judgements, qrels, judged))
+
+
 def main(params: Params) -> None:
     settings, models = params.evaluate, params.embed.models
     without = read_left_out_sources(ARTIFACTS.left_out_sources)
@@ -66,7 +84,7 @@ def main(params: Params) -> None:
         results[model, source] = tables.make_results(ranks, group_of, n_images)
         tables.write_results(ARTIFACTS.results(model, source), results[model, source])
     cards = {model: json.loads(ARTIFACTS.card(model).read_text("utf-8")) for model in models}
-    left_out = {source: read_csv(ARTIFACTS.left_out(source), ["reason"]) for source in sources}
+    left_out = {source: read_csv(ARTIFACTS.left_out(source), ["text", "reason"]) for source in sources}
     excluded = training_data(params.tuned_runs(), settings.part, left_out, len(group_of) - n_images)
     how, label = Resampling(settings.resamples, settings.seed), part_label(params.tuned_runs(), settings.part)
     origins = {source: read_origins(ARTIFACTS.origins(source)) for source in sources}
@@ -77,16 +95,12 @@ def main(params: Params) -> None:
     write_json(ARTIFACTS.metrics("comparison"), comparison)
     for name, table in plots.items():
         tables.write_table(ARTIFACTS.plot(name), table)
-    say("\n".join(said))
-    judgements, judged = read_judgements(ARTIFACTS.judgements), {}
-    qrels = {source: read_qrels(ARTIFACTS.qrels(source)) for source in sources}
-    for source, relevant in qrels.items():
-        runs = {m: read_run(ARTIFACTS.run(m, source), depth=max(*settings.k, SHOWN)) for m in models}
-        judged[source] = judged_at(runs, source, judgements, settings.k)
-        write_examples(params, source, results, runs, relevant, circular)
+    about_sources, more = judge_sources(results, left_out, origins, circular, how)
+    write_json(ARTIFACTS.metrics("sources"), about_sources)
+    say("\n".join([*said, *more]))
+    write_judgements_and_examples(params, sources, results, circular)
     for source in without:
         write_csv(ARTIFACTS.examples(source), Picture._fields, [])
-    write_json(ARTIFACTS.metrics("judgements"), judgement_figures(judgements, qrels, judged))
 
 
 if __name__ == "__main__":

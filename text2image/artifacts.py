@@ -93,7 +93,7 @@ class Artifacts:
     ranks = Each("data/ranks/{}/{}.csv")  # exact ranks of the relevant images and of the best irrelevant one
     results = Each("data/results/{}/{}.csv")  # a row a query
     examples = Each("data/examples/{}.csv")  # by source: the rankings that are worth looking at
-    metrics = Each("metrics/{}.json")  # by name: metrics, comparison, dataset, judgements, labels
+    metrics = Each("metrics/{}.json")  # by name: metrics, comparison, dataset, judgements, labels, sources
     # plots
     plot = Each("plots/{}.csv")  # by name: the table of a chart
     sheet = Each("plots/{}.png")  # by name, folders included: a sheet of pictures

@@ -12,21 +12,21 @@ def test_only_weights_are_origins() -> None:
         "encoder.onnx": "d",
         "x.txt": "e",
     }
-    assert weight_origins(files).keys() == {"sha256:a", "sha256:d"}
+    assert weight_origins(files, "all").keys() == {"sha256:a", "sha256:d"}
 
 
 def test_a_pair_is_circular_where_two_sets_meet() -> None:
     models = {
-        "clip": weight_origins({"clip.bin": "a"}),
-        "tuned": weight_origins({"new.bin": "b", "clip.bin": "a"}),
+        "clip": weight_origins({"clip.bin": "a"}, "clip"),
+        "tuned": weight_origins({"new.bin": "b", "clip.bin": "a"}, "tuned"),
     }
     sources = {
         "human": text_origins("human"),
         "imagenet": text_origins("imagenet") | weight_origins({"net.pth": "a"}, "resnet"),
-        "ocr": text_origins("ocr") | weight_origins({"ocr.onnx": "c"}),
+        "ocr": text_origins("ocr") | weight_origins({"ocr.onnx": "c"}, "rapidocr"),
     }
     assert circular_pairs(models, sources) == dict.fromkeys(
-        [("clip", "imagenet"), ("tuned", "imagenet")], "labels and model share resnet (net.pth)"
+        [("clip", "imagenet"), ("tuned", "imagenet")], "labels and model share resnet"
     ), "what a name says does not matter"
 
 

@@ -13,7 +13,7 @@ from text2image.pages.report.conclusions import conclusions
 from text2image.pages.report.parameters import parameter_sections
 from text2image.pages.report.revisions import Key, Revision, parse
 from text2image.pages.report.sections import build
-from text2image.pages.report.tables import judgement_table, measure_tables
+from text2image.pages.report.tables import judgement_table, label_tables, measure_tables
 
 
 def test_revisions_are_named_singly_or_in_pairs() -> None:
@@ -126,6 +126,23 @@ def test_a_circular_pair_is_marked_and_no_sentence_speaks_of_its_score() -> None
     [table] = measure_tables([one])
     assert table.rows[0][1] == "m (circular)"
     assert table.note.startswith("Circular: ")
+
+
+def test_weak_labels_and_sources_that_disagree_are_said_to_be_so() -> None:
+    one = revision("new", {"q": 1})
+    one.metrics |= {"n": one.metrics["m"]}
+    one.sources = {
+        "sources": {
+            "s": {"written_by": [], "n_queries": 3, "n_fragments": 2, "findings": ["3 queries are few"]}
+        },
+        "rank_correlation": {"s ~ t": {"summary": "s and t order the 2 models alike"}},
+    }
+    assert "s labels are a weak test: 3 queries are few" in said(one)
+    assert "Between label sources: s and t order the 2 models alike" in said(one)
+    [table] = label_tables([one])
+    assert list(table.rows[0]) == ["s", "people", "3", "–", "2", "–"]
+    one.sources = {"sources": 1, "rank_correlation": []}
+    assert label_tables([one]) == [], "another version may have written anything"
 
 
 def test_judgements_are_counted_once_there_are_any() -> None:

@@ -26,7 +26,14 @@ from text2image.queries.query import make_queries
 
 MODEL = "builtin"
 BELOW = "confidence below label.imagenet.threshold"
-CARD = {"name": "m", "pretrained": None, "context_length": 77, "files": {}, "size": {"weight_bytes": 8}}
+CARD = {
+    "name": "m",
+    "pretrained": None,
+    "context_length": 77,
+    "files": {},
+    "size": {"weight_bytes": 8},
+    "origins": {},
+}
 
 
 def parameters(*sources: str) -> Params:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from text2image.formats.texts import query_id
+from text2image.queries.generic import is_generic
 from text2image.queries.query import make_queries
 from text2image.queries.relevance import (
     GENERIC,
     NOTHING_LEFT,
     TOO_MANY,
-    is_generic,
     join_groups,
     judge_queries,
     near_duplicates_of,

@@ -25,20 +25,17 @@ Origins = dict[str, str]
 """``{identity: what people call it}``."""
 
 
-def weight_origins(hashes: Mapping[str, str], called: str = "") -> Origins:
+def weight_origins(hashes: Mapping[str, str], called: str) -> Origins:
     """Return the origins that files of weights are.
 
     >>> weight_origins({"model.safetensors": "ab12", "config.json": "cd34"}, "resnet")
-    {'sha256:ab12': 'resnet (model.safetensors)'}
+    {'sha256:ab12': 'resnet'}
 
     Args:
         hashes: ``{file name: SHA-256}``; files that hold no weights are left out.
         called: what people call the model.
     """
-    named = {name: f"{called} ({name})" if called else name for name in hashes}
-    return {
-        f"sha256:{digest}": named[name] for name, digest in hashes.items() if Path(name).suffix in WEIGHTS
-    }
+    return {f"sha256:{digest}": called for name, digest in hashes.items() if Path(name).suffix in WEIGHTS}
 
 
 def text_origins(source: str) -> Origins:

@@ -1,8 +1,7 @@
 """Which images answer a query: those that carry its text, their near-duplicates, and those judged relevant."""
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from text2image.collection.duplicates import connected_components
 from text2image.formats.texts import Query
 from text2image.formats.trec import Qrels
+from text2image.queries.generic import is_generic
 
 LABELLED = 2
 """The grade of an image that is relevant by its label, on the scale of judgements (0 to 3)."""
@@ -54,12 +54,6 @@ def near_duplicates_of(group_of: Mapping[str, int]) -> dict[str, list[str]]:
     return {image_id: members[group] for image_id, group in group_of.items()}
 
 
-def is_generic(text: str, generic_words: Iterable[str]) -> bool:
-    """Say whether a text has no word beyond ``generic_words`` (any case), and so could mean any image."""
-    words = re.findall(r"\w+", text.lower())
-    return set(words) <= {word.lower() for word in generic_words}
-
-
 def judge_queries(
     queries: Sequence[Query],
     near: Mapping[str, Sequence[str]],
@@ -76,7 +70,8 @@ def judge_queries(
         judged: ``{query_id: {image_id: grade}}``, which overrides what follows from the labels, image by image.
         max_relevant_share: a text that more than this share of the gallery carries is left out
             (never one that a single image carries).
-        generic_words: a text of these words alone is left out.
+        generic_words: a text of these words alone is left out, and so are calls to action in many languages
+            (:func:`text2image.queries.generic.is_generic`).
 
     Returns:
         ``{query_id: {image_id: grade}}``, grades 1 to 3, and what is left out, in the queries' order.

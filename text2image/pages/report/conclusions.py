@@ -16,7 +16,7 @@ from text2image.pages.report.changes import (
     pair_all,
     tested,
 )
-from text2image.pages.report.figures import UNKNOWN, figure, known_measure, measured, percent
+from text2image.pages.report.figures import UNKNOWN, figure, items, known_measure, measured, percent
 from text2image.pages.report.revisions import Key, Revision
 
 WIDE = 0.4
@@ -33,12 +33,7 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
     sentences = [sentence for key in last.keys if (sentence := performance_sentence(last, key))]
     where = f" ({last.name})" if many else ""
     blocks.append(Sentences(sentences, f"How well each model finds the right image{where}"))
-    untested = [
-        f"{key.source} labels do not test {key.model}: {why}"
-        for key in last.keys
-        if (why := last.row(key).get("why_circular"))
-    ]
-    blocks.append(Sentences(untested, f"What is no test{where}"))
+    blocks.append(Sentences(_weaknesses(last), f"What these labels cannot test{where}"))
     for revision in revisions:
         where = f" ({revision.name})" if many else ""
         unasked = [f"{source}: {why}" for source, why in revision.left_out_sources.items()]
@@ -85,16 +80,32 @@ def performance_sentence(revision: Revision, key: Key) -> str:
     return sentence
 
 
+def _weaknesses(revision: Revision) -> list[str]:
+    """Return which labels test little, and which pairs of labels and model are no test at all."""
+    weak = [
+        f"{source} labels are a weak test: {finding}"
+        for source, row in items(revision.sources.get("sources"))
+        for finding in row.get("findings", [])
+    ]
+    untested = [
+        f"{key.source} labels do not test {key.model}: {why}"
+        for key in revision.keys
+        if (why := revision.row(key).get("why_circular"))
+    ]
+    return [*weak, *untested]
+
+
 def _compared(revision: Revision, many: bool) -> list[str]:
-    """Return the sentences of metrics/comparison.json; or, where nothing else is said, that there is one model."""
+    """Return how models compare by each source, and whether sources agree; or that there is one model only."""
     if len({key.model for key in revision.keys}) < 2:
         return [] if many or not revision.keys else ["There is one model only, so nothing to compare it with"]
-    return [
+    compared = [
         f"On {source} labels: {statement}"
-        for source, row in revision.comparison.items()
-        if isinstance(row, Mapping)
+        for source, row in items(revision.comparison)
         for statement in row.get("summary", [])
     ]
+    orders = items(revision.sources.get("rank_correlation"))
+    return [*compared, *(f"Between label sources: {row.get('summary', UNKNOWN)}" for _, row in orders)]
 
 
 def _changed(first: Revision, second: Revision) -> list[Block]:

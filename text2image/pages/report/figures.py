@@ -1,7 +1,7 @@
 """Numbers and measures as a reader sees them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from text2image.evaluation.measures import Measure
@@ -28,6 +28,11 @@ def percent(value: object) -> str:
     """Return a share as per cent; a dash where it is unknown."""
     share = number(value)
     return UNKNOWN if share is None else f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def items(value: object) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Return the items of a mapping of mappings; nothing of anything else."""
+    return [(k, v) for k, v in value.items() if isinstance(v, Mapping)] if isinstance(value, Mapping) else []
 
 
 def known_measure(text: str) -> Measure | None:

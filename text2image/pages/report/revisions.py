@@ -34,7 +34,7 @@ class Revision:
         name: as it was asked for.
         commit: which commit that is, and of which day; for the working tree, the one that it stands on.
         params: params.yaml as it is; another revision may hold other sections than this code knows.
-        dataset, metrics, labels, comparison, judgements: of the folder metrics.
+        dataset, metrics, labels, comparison, sources, judgements: of the folder metrics.
         results: a row a query for each model and source, as in data/results.
         left_out_sources: ``{source: why nothing is asked of it}``; of revisions before there was such a file, none.
         without_label, left_out: for each source, ``{reason: images}`` and ``{reason: queries}``.
@@ -47,6 +47,7 @@ class Revision:
     metrics: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, Any] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
     judgements: dict[str, Any] = field(default_factory=dict)
     results: dict[Key, list[Row]] = field(default_factory=dict)
     left_out_sources: dict[str, str] = field(default_factory=dict)
@@ -162,7 +163,7 @@ def _read(revision: Revision, files: Files) -> Revision:
             f"expected YAML in params.yaml of {revision.name}, found: {one_line(error)}"
         ) from None
     revision.params = params if isinstance(params, dict) else {}
-    for name in ("dataset", "metrics", "labels", "comparison", "judgements"):
+    for name in ("dataset", "metrics", "labels", "comparison", "sources", "judgements"):
         setattr(revision, name, files.json(ARTIFACTS.metrics(name)))
     revision.metrics = {model: row for model, row in revision.metrics.items() if isinstance(row, dict)}
     columns = ["query_id", "text", "best_rank", "cluster"]

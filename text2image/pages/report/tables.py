@@ -1,6 +1,6 @@
 """The tables of a report: measures, label sources, judgements."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -9,6 +9,7 @@ from text2image.pages.report.blocks import Cell, Table
 from text2image.pages.report.figures import (
     UNKNOWN,
     figure,
+    items,
     known_measure,
     measure_name,
     measured,
@@ -70,8 +71,8 @@ def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
 
 
 def label_tables(revisions: Sequence[Revision]) -> list[Table]:
-    """Return what each label source covers, and how far sources agree."""
-    tables = (_coverage_table(revisions), _agreement_table(revisions))
+    """Return what each label source covers, what its queries are, and how far sources agree."""
+    tables = (_coverage_table(revisions), _query_table(revisions), _agreement_table(revisions))
     return [_table(revisions, table) for table in tables if table.rows]
 
 
@@ -79,7 +80,7 @@ def _coverage_table(revisions: Sequence[Revision]) -> Table:
     rows = [
         [source, revision.name, *_coverage(row), _reasons(revision, source)]
         for revision in revisions
-        for source, row in _items(revision.labels.get("sources"))
+        for source, row in items(revision.labels.get("sources"))
     ]
     columns = [
         "labels", "revision", "images with a text", "different texts", "shared with other images",
@@ -92,13 +93,31 @@ def _coverage_table(revisions: Sequence[Revision]) -> Table:
     return Table(columns, _grouped(rows), range(2, 6), "What each label source covers", note)
 
 
+def _query_table(revisions: Sequence[Revision]) -> Table:
+    columns = ("n_queries", "n_clusters", "n_fragments", "n_generic")
+    rows = [
+        [
+            *(source, revision.name, ", ".join(row.get("written_by") or ["people"])),
+            *(figure(row.get(column)) for column in columns),
+        ]
+        for revision in revisions
+        for source, row in items(revision.sources.get("sources"))
+    ]
+    heads = ["labels", "revision", "written by", "queries", "independent", "fragments", "too generic"]
+    note = (
+        "Independent: groups of queries about different images, near-duplicates taken together. Fragments: web addresses, "
+        "figures, or one word beside articles and the like. Too generic: texts that could mean any image, not asked."
+    )
+    return Table(heads, _grouped(rows), range(3, 7), "What the queries of each source are", note)
+
+
 def _agreement_table(revisions: Sequence[Revision]) -> Table:
     columns = ("images", "similarity", "different_images")
     rows = [
         [pair, revision.name, model, *(figure(row.get(column)) for column in columns)]
         for revision in revisions
-        for model, pairs in _items(revision.labels.get("agreement"))
-        for pair, row in _items(pairs)
+        for model, pairs in items(revision.labels.get("agreement"))
+        for pair, row in items(pairs)
     ]
     heads = ["label sources", "revision", "by the texts of model", "images", "same image", "different images"]
     note = "Mean cosine similarity of their texts; beside it, of texts of different images."
@@ -109,11 +128,6 @@ def _grouped(rows: Sequence[list[str]]) -> list[list[str]]:
     """Return the rows with those of one first cell below each other, so that revisions are side by side."""
     order = list(dict.fromkeys(row[0] for row in rows))
     return sorted(rows, key=lambda row: order.index(row[0]))
-
-
-def _items(value: object) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Return the items of a mapping of mappings; nothing of anything else."""
-    return [(k, v) for k, v in value.items() if isinstance(v, Mapping)] if isinstance(value, Mapping) else []
 
 
 def _coverage(row: Mapping[str, Any]) -> list[str]:
@@ -137,13 +151,13 @@ def _reasons(revision: Revision, source: str) -> str:
 def judgement_table(revisions: Sequence[Revision]) -> Table | None:
     """Return how much of what was found has been judged, and how far judges agree; None without a judgement."""
     rows = []
-    judged = [(of, *item) for of in revisions for item in _items(of.judgements.get("sources"))]
+    judged = [(of, *item) for of in revisions for item in items(of.judgements.get("sources"))]
     for revision, source, row in judged:
         if not (number(row.get("by_people")) or number(row.get("by_models"))):
             continue
         shares = [
             f"{model} {measure.removeprefix('judged')} {percent(share)}"
-            for model, sources in _items(revision.judgements.get("results"))
+            for model, sources in items(revision.judgements.get("results"))
             for measure, share in sources.get(source, {}).items()
         ]
         counts = [figure(row.get(key)) for key in ("by_people", "by_models", "by_both", "kappa_quadratic")]

@@ -1,6 +1,7 @@
 """Answers the page: searches under one or two models, explains the results, and keeps judgements."""
 
 import base64
+import json
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -81,6 +82,16 @@ class SearchService:
             {model: load_card(card).get("origins", {}) for model, card in cards.items() if card.is_file()},
             {source: read_origins(ARTIFACTS.origins(source)) for source in params.label.sources},
         )
+
+    @property
+    def findings(self) -> list[str]:
+        """What is weak about the labels as a test, a sentence each: queries of a source, and circular pairs."""
+        path = ARTIFACTS.metrics("sources")
+        about = json.loads(path.read_text(encoding="utf-8"))["sources"] if path.is_file() else {}
+        weak = [f"{source}: {finding}" for source, row in about.items() for finding in row["findings"]]
+        return weak + [
+            f"{source} does not test {model}: {why}" for (model, source), why in self.circular.items()
+        ]
 
     def searcher(self, model: str) -> Searcher:
         """Return the searcher of one of ``embed.models``, made when it is first asked for.
