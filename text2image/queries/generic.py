@@ -14,6 +14,8 @@ from itertools import chain
 
 from stop_words import LANGUAGE_MAPPING, get_stop_words
 
+from text2image.formats.texts import letters_a_word
+
 CALLS_TO_ACTION = {
     "ar": "اضغط انقر هنا الآن اشتر تسوق اطلب اعرف المزيد سجل تعرف",
     "de": "hier jetzt mehr klick klicke klicken anklicken tippen kaufen kauf bestellen bestelle erfahren erfahre lesen "
@@ -44,9 +46,6 @@ CALLS_TO_ACTION = {
 
 ADDRESS = re.compile(r"\S+@\S+|(https?://|www\.)\S+|[\w-]+(\.[\w-]+)*\.[a-z]{2,}(/\S*)?", re.IGNORECASE)
 """Of the web or of mail: "dz606.com"."""
-
-WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
-"""What the Unicode names of letters begin with that are written without spaces between words."""
 
 SHOWN = 3  # different function words by which a language is told
 PART = 0.05  # share of all words that its function words must have
@@ -117,7 +116,7 @@ def _is_call(found: Sequence[str], language: str) -> bool:
 
 def _has_no_spaces(word: str) -> bool:
     """Say whether a word is in a script that sets no spaces between words."""
-    return not word.isascii() and any(unicodedata.name(char, "").startswith(WITHOUT_SPACES) for char in word)
+    return not word.isascii() and any(map(letters_a_word, word))
 
 
 def _cut(word: str, known: frozenset[str]) -> list[str]:

@@ -9,11 +9,11 @@ from text2image.evaluation.query_sets import judge_sources
 from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import AllResults, Results
 from text2image.evaluation.statistics.correlation import (
-    FEWEST_CLUSTERS,
     orders_of,
     rank_correlations,
     tau_interval,
 )
+from text2image.evaluation.statistics.intervals import MIN_CLUSTERS
 from text2image.evaluation.summary import Resampling
 
 HOW = Resampling(2000, 1)
@@ -95,7 +95,7 @@ def test_neither_the_order_of_queries_nor_of_systems_nor_the_labels_of_clusters_
 
 def test_where_there_is_little_to_go_by_nothing_is_claimed() -> None:
     generator = np.random.default_rng(4)
-    few = result(np.ones(60, dtype=np.int64), np.arange(60) % (FEWEST_CLUSTERS - 1)), result(np.full(60, 9))
+    few = result(np.ones(60, dtype=np.int64), np.arange(60) % (MIN_CLUSTERS - 1)), result(np.full(60, 9))
     few = few[0], few[1]._replace(ranked=few[1].ranked._replace(clusters=few[0].ranked.clusters))
     told = rank_correlations(results(a=list(few), b=source(generator, [2, 90])), HOW)["a ~ b"]
     assert (told["n_models"], told["tau"], told["tau_low"], told["tau_high"]) == (2, 1.0, None, None)

@@ -18,12 +18,9 @@ from scipy.stats import kendalltau
 from text2image.base.arrays import Floats
 from text2image.evaluation.measures import MRR
 from text2image.evaluation.results import AllResults, Results
-from text2image.evaluation.statistics.intervals import BLOCK_DRAWS, LEVEL, cluster_weights
+from text2image.evaluation.statistics.intervals import BLOCK_DRAWS, LEVEL, MIN_CLUSTERS, cluster_weights
 from text2image.evaluation.summary import Resampling
 from text2image.queries.clusters import UNIT, cluster_sums
-
-FEWEST_CLUSTERS = 5
-"""With fewer independent groups of queries in either source a tau has no interval."""
 
 
 class Orders(NamedTuple):
@@ -44,7 +41,7 @@ def rank_correlations(results: AllResults, resampling: Resampling) -> dict[str, 
     """Return for each pair of sources how alike they order the systems by MRR: ``{"A ~ B": figures}``.
 
     The figures are ``n_models``, ``tau`` in [-1, 1] (None where all systems tie on one of the sources), the ends
-    ``tau_low`` and ``tau_high`` of its 95 % interval (None for fewer than ``FEWEST_CLUSTERS`` independent groups of
+    ``tau_low`` and ``tau_high`` of its 95 % interval (None for fewer than ``MIN_CLUSTERS`` independent groups of
     queries), and ``summary``, a sentence. Pairs that have fewer than two systems in common are left out.
 
     Args:
@@ -85,11 +82,11 @@ def orders_of(
 
 
 def tau_interval(first: Orders, second: Orders) -> tuple[float, float] | None:
-    """Return the 95 % percentile interval of tau-b; None for fewer than ``FEWEST_CLUSTERS`` clusters in either.
+    """Return the 95 % percentile interval of tau-b; None for fewer than ``MIN_CLUSTERS`` clusters in either.
 
     A resample in which all systems tie on a source says nothing of the order, and counts as 0.
     """
-    if min(first.n_clusters, second.n_clusters) < FEWEST_CLUSTERS:
+    if min(first.n_clusters, second.n_clusters) < MIN_CLUSTERS:
         return None
     taus = np.sort(np.nan_to_num(kendalltau(first.resampled, second.resampled, axis=1).statistic))
     tail = round((1.0 - LEVEL) / 2.0 * len(taus))
@@ -120,7 +117,7 @@ def _sentence(n: int, tau: float, interval: tuple[float, float] | None, best: Ma
     figures = f"Kendall's tau {tau:.2f}"
     if interval is None:
         said = (
-            f"whether {names} order the {n} models alike cannot be told from fewer than {FEWEST_CLUSTERS} independent "
+            f"whether {names} order the {n} models alike cannot be told from fewer than {MIN_CLUSTERS} independent "
             f"groups of queries ({figures})"
         )
     else:
