@@ -10,9 +10,10 @@ from tests.support.pictures import image_file
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.evaluation.examples import Picture
+from text2image.evaluation.labels import audit
 from text2image.formats.tables import Row
 from text2image.pages import theme
-from text2image.pages.sheets import dataset
+from text2image.pages.sheets import dataset, labels
 from text2image.pages.sheets.dataset import group_strips, near_identical_sheet
 from text2image.pages.sheets.examples import ALIKE, COLUMNS, examples_sheets
 from text2image.pages.sheets.labels import audit_sheet, labels_sheet, one_an_image, spread
@@ -205,3 +206,8 @@ def test_a_sheet_without_strips_says_so() -> None:
 
 def test_the_columns_are_those_that_evaluate_writes() -> None:
     assert Picture._fields == COLUMNS
+
+
+def test_every_finding_of_the_audit_has_its_words() -> None:
+    """The sheets name them themselves: the stages that draw depend on no evaluation."""
+    assert labels.FINDINGS.keys() == set(audit.FINDINGS)

@@ -9,16 +9,15 @@ from collections.abc import Mapping, Sequence
 
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
-from text2image.evaluation.labels.audit import MODELS_DIFFER, NONE_FITS, OTHER_FITS
 from text2image.formats.tables import Row
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
 
 A_ROW, CAPTION_LINES = 6, 3
 AUDIT_A_ROW, AUDIT_ROWS, AUDIT_CAPTION_LINES = 5, 5, 6
 FINDINGS = {
-    OTHER_FITS: "another image fits it as well as right ones usually do",
-    NONE_FITS: "no image fits it so well as right ones usually do",
-    MODELS_DIFFER: "models differ on whether another image fits it",
+    "other_image_fits": "another image fits it as well as right ones usually do",
+    "no_image_fits": "no image fits it so well as right ones usually do",
+    "models_differ": "models differ on whether another image fits it",
 }
 """What the column ``finding`` of data/audit/SOURCE.csv says, in words."""
 
