@@ -79,6 +79,8 @@ class Artifacts:
     card = Each("data/models/{}.json")  # what the model consists of: its files' hashes, its size
     image_vectors = Each("data/embeddings/{}/images.npy")
     query_vectors = Each("data/embeddings/{}/{}.npy")  # by model and source
+    readings = Each("data/readings/{}/{}.csv")  # by model and source: queries that are not read as they are
+    reading_metrics = Each("metrics/readings/{}/{}.json")
     throughput = One("report/throughput.csv")  # measured speeds, on request; no stage knows them
     # fine-tuning, by run
     split = Each("data/splits/{}.csv")

@@ -7,6 +7,7 @@ import pytest
 from tests.support.workplace import Workplace
 from text2image.base.store import Store, spaces
 from text2image.commands.store import main
+from text2image.encoders.readings import reading_determinants
 from text2image.encoders.vectors import image_determinants
 from text2image.formats.files import write_json
 from text2image.labels.imagenet.source import Source as ImagenetSource
@@ -27,9 +28,11 @@ def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workpla
     used += [
         ("labels/openai", OpenaiSource(params.label.openai).determinants()),
         ("labels/imagenet", ImagenetSource(params.label.imagenet).determinants()),
+        ("readings", reading_determinants(card)),
     ]
     unused = [
         ("embeddings", image_determinants(card | {"files": {"w": "2"}}, "fp32")),
+        ("readings", reading_determinants(card | {"files": {"w": "2"}})),
         ("labels/openai", used[1][1] | {"prompt": "An older prompt."}),
         ("labels/ocr", {"rapidocr": "0"}),
     ]
@@ -49,17 +52,17 @@ def test_prune_deletes_what_no_current_model_uses(
     before = kinds(stocked)
     main([])
     shown = capsys.readouterr().out
-    assert (shown.count(": in use,"), shown.count(": not in use,")) == (3, 3)
-    assert "prompt An older prompt." in shown and "6 spaces" in shown
+    assert (shown.count(": in use,"), shown.count(": not in use,")) == (4, 4)
+    assert "prompt An older prompt." in shown and "8 spaces" in shown
     main(["prune"])
     said = capsys.readouterr()
     assert kinds(stocked) == before
-    assert "2 spaces with" in said.out and "--yes" in said.out
+    assert "3 spaces with" in said.out and "--yes" in said.out
     assert "was paid for and stays (1 answers" in said.err
     main(["prune", "--yes"])
-    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai", "labels/openai"]
+    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai", "labels/openai", "readings"]
     main(["prune", "--yes", "--paid"])
-    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai"]
+    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai", "readings"]
 
 
 def test_prune_leaves_what_it_cannot_tell_and_what_is_open(

@@ -239,3 +239,25 @@ def headings(*revisions: Revision) -> dict[str, list[str]]:
         for block in conclusions(revisions)
         if isinstance(block, Sentences)
     }
+
+
+def test_what_is_to_be_known_of_the_texts_stands_with_the_labels() -> None:
+    one, other = revision("one", {"q": 1}, mrr=0.5), revision("other", {"q": 1}, mrr=0.5)
+    assert labels_said(one) == []
+    one.remarks = {"s": ["12 of 3,000 rows name no image (first: line 17, 0/Zürich.jpg)"]}
+    one.readings = {
+        Key("clip", "s"): {"queries": 240, "context_length": 77, "cut": 12, "groups_of_one_vector": 3}
+    }
+    rows_lost = "s: 12 of 3,000 rows name no image (first: line 17, 0/Zürich.jpg)."
+    cut = (
+        "s: 12 of 240 queries are read by clip to their 77th token only; 3 groups of different texts have one vector by "
+        "clip (0 queries)."
+    )
+    assert labels_said(one) == [rows_lost, cut]
+    assert labels_said(other, one) == [f"one, {rows_lost}", f"one, {cut}"]
+
+
+def labels_said(*revisions: Revision) -> list[str]:
+    sections = {section.title: section.blocks for section in build(revisions, [], []).sections}
+    blocks = sections.get("Labels", [])
+    return [one for block in blocks if isinstance(block, Sentences) for one in block.sentences]

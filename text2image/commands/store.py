@@ -16,6 +16,8 @@ from text2image.base.console import InputError, Parser, one_line, say
 from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
 from text2image.collection.facts import determinants as catalog_determinants
 from text2image.collection.locations import location
+from text2image.encoders.readings import KIND as READINGS
+from text2image.encoders.readings import reading_determinants
 from text2image.encoders.vectors import image_determinants, load_card, text_determinants
 from text2image.labels.protocol.answers import all_determinants, store_kind
 from text2image.labels.protocol.source import SOURCES, PaidSource, StoredSource, load_source, source_class
@@ -56,10 +58,12 @@ def current_use(params: Params) -> Use:
         try:
             card = load_card(ARTIFACTS.card(name))
         except FileNotFoundError:
-            use.doubts["embeddings"] = f"model '{name}' has no card yet; run `dvc repro`"
+            doubt = f"model '{name}' has no card yet; run `dvc repro`"
+            use.doubts.update({"embeddings": doubt, READINGS: doubt})
             continue
         use.add("embeddings", partial(image_determinants, card, params.embed.precision))
         use.add("embeddings", partial(text_determinants, card, params.embed.precision))
+        use.add(READINGS, partial(reading_determinants, card))
     for name in params.label.sources:
         source = load_source(name, params.label.settings(name))
         if isinstance(source, StoredSource):

@@ -347,6 +347,15 @@ def test_a_context_length_beyond_the_model_is_one_sentence(plain_clip: Path) -> 
         load_local_dir(plain_clip, context_length=17)
 
 
+def test_a_directory_without_its_tokenizer_files_embeds_no_text(directory: Path, tmp_path: Path) -> None:
+    for path in directory.iterdir():
+        if path.name not in ("tokenizer.json", "vocab.txt"):
+            (tmp_path / path.name).symlink_to(path)
+    _, _, tokenize = load_local_dir(tmp_path)
+    with pytest.raises(InputError, match="expected a tokenizer that tells texts apart"):
+        tokenize(["a red shoe"])
+
+
 def test_the_trunk_keeps_its_classifier() -> None:
     trunk = lite.ConseTrunk()
     trunk.reset_classifier(0, global_pool="avg")

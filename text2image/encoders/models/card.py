@@ -14,7 +14,7 @@ import yaml
 from huggingface_hub import hf_hub_download
 
 from text2image.base.console import InputError, one_line
-from text2image.encoders.models.local_dir import CONFIG
+from text2image.encoders.models.local_dir import CONFIG, load_local_tokenizer
 from text2image.encoders.models.size import measure_size
 from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
 from text2image.formats.files import sha256
@@ -32,10 +32,13 @@ def describe(name: str, model: Model) -> dict[str, Any]:
     architecture cannot be built, the size is that of the largest file, which holds the weights.
 
     Raises:
-        InputError: the model cannot be had, or its origins.json cannot be read.
+        InputError: the model cannot be had, its origins.json cannot be read, or a checkpoint directory's tokenizer
+            gives unlike texts the same tokens.
     """
     directory = checkpoint_directory(model.name)
     files = _files_of_directory(name, directory) if directory else [_download(name, model)]
+    if directory:
+        load_local_tokenizer(directory, model.context_length)
     size, hashes = measure_size(model), {path.name: sha256(path) for path in files}
     made_of = read_origins(directory / ORIGINS) if directory else {}
     return {

@@ -12,6 +12,7 @@ from text2image.base.store import fingerprint
 from text2image.encoders.device import pick_device, pick_dtype
 from text2image.encoders.linear import use_onednn
 from text2image.encoders.models.size import require_memory
+from text2image.encoders.models.tokenizers import check_tokenizer
 from text2image.encoders.preprocessing import Transform
 from text2image.encoders.settings import checkpoint_directory
 from text2image.encoders.vectors import Card, image_determinants
@@ -76,11 +77,36 @@ def _load(name: str, card: Card, device: torch.device) -> tuple[torch.nn.Module,
         network, transform = open_clip.create_model_from_pretrained(  # others go on with random weights
             card["name"], pretrained=card["pretrained"], device=device
         )
-        tokenizer: Any = open_clip.get_tokenizer(card["name"], context_length=card["context_length"])
     except Exception as error:
-        raise InputError(
-            f"model '{name}' ({card['name']}, pretrained {card['pretrained']}) cannot be loaded ({one_line(error)}); "
-            f"point models.{name}.name in params.yaml to local-dir:PATH of a copy, or HF_HOME to a folder that "
-            "has its weights and tokenizer, or set embed.models to [builtin], which needs no download"
-        ) from None
+        raise _unusable(name, card, error) from None
+    tokenizer = load_tokenizer(name, card)
     return network.eval(), transform, lambda texts: tokenizer(list(texts))
+
+
+def load_tokenizer(name: str, card: Card) -> Any:
+    """Load the tokenizer of a card as open_clip makes it, without the network: texts to ``(n_texts, length)`` int64.
+
+    Raises:
+        InputError: it cannot be loaded, or gives unlike texts the same tokens.
+    """
+    import open_clip
+
+    from text2image.encoders.models.local_dir import load_local_tokenizer
+
+    logging.getLogger().setLevel(logging.ERROR)
+    if directory := checkpoint_directory(card["name"]):
+        return load_local_tokenizer(directory, card["context_length"])
+    try:
+        tokenizer = open_clip.get_tokenizer(card["name"], context_length=card["context_length"])
+    except Exception as error:
+        raise _unusable(name, card, error) from None
+    check_tokenizer(tokenizer, f"model '{name}' ({card['name']})")
+    return tokenizer
+
+
+def _unusable(name: str, card: Card, error: Exception) -> InputError:
+    return InputError(
+        f"model '{name}' ({card['name']}, pretrained {card['pretrained']}) cannot be loaded ({one_line(error)}); "
+        f"point models.{name}.name in params.yaml to local-dir:PATH of a copy, or HF_HOME to a folder that "
+        "has its weights and tokenizer, or set embed.models to [builtin], which needs no download"
+    )

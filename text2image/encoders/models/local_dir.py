@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 import text2image.encoders.builtin.efficientnet_lite  # noqa: F401  registers the built-in model's image tower with timm
 from text2image.base.console import InputError, one_line
+from text2image.encoders.models.tokenizers import check_tokenizer
 
 CONFIG = "open_clip_config.json"
 UNUSABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, UnpicklingError)
@@ -52,16 +53,27 @@ def load_local_dir(
             f"expected a context_length of at most {model.context_length} for {name}, found {context_length}"
         )
 
-    tokenizer = cache(partial(_tokenizer, name, directory, context_length, model))
+    tokenizer = cache(partial(_tokenizer, directory, context_length, model))
     return model.eval(), preprocess, lambda texts: tokenizer()(texts)
 
 
-def _tokenizer(name: str, directory: Path, context_length: int | None, model: nn.Module) -> Tokenizer:
-    """Make the tokenizer: half a second that embedding images does not need."""
+def load_local_tokenizer(directory: Path, context_length: int | None) -> Any:
+    """Load the tokenizer of a checkpoint directory as open_clip makes it.
+
+    Raises:
+        InputError: it cannot be loaded, or gives unlike texts the same tokens, as it does without its files.
+    """
     try:
-        tokenizer: Tokenizer = open_clip.get_tokenizer(name, context_length=context_length)
+        tokenizer = open_clip.get_tokenizer(f"local-dir:{directory}", context_length=context_length)
     except UNUSABLE as error:
         raise _unusable(directory, error) from error
+    check_tokenizer(tokenizer, f"the open_clip checkpoint in {directory}")
+    return tokenizer
+
+
+def _tokenizer(directory: Path, context_length: int | None, model: nn.Module) -> Tokenizer:
+    """Make the tokenizer: half a second that embedding images does not need."""
+    tokenizer: Tokenizer = load_local_tokenizer(directory, context_length)
     if isinstance(getattr(model, "text", None), HFTextEncoder):
         return without_padding_columns(tokenizer, model.text.config.pad_token_id)
     return tokenizer

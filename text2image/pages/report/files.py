@@ -19,11 +19,14 @@ class Files:
     def __init__(self, fs: Any, folder: Path) -> None:
         self.fs, self.folder, self.missing = fs, folder, list[str]()
 
-    def path(self, file: Path) -> Path | None:
-        """Return where the file lies that the project has at a relative path; None, and a word in ``missing``, if not."""
+    def path(self, file: Path, optional: bool = False) -> Path | None:
+        """Return where the file lies that the project has at a relative path; None if it has none.
+
+        Unless it is ``optional``, a word in ``missing`` then says so.
+        """
         name, path = file.as_posix(), self.folder / file
         reason = self._copy(name, path) if self.fs else "" if path.is_file() else "not there"
-        if reason:
+        if reason and not optional:
             self.missing.append(f"{name} ({reason})")
         return None if reason else path
 
@@ -41,9 +44,9 @@ class Files:
             return "not there" if gone else "not in DVC's cache"
         return ""
 
-    def json(self, file: Path) -> dict[str, Any]:
-        """Return a JSON object; empty if the file is missing."""
-        path = self.path(file)
+    def json(self, file: Path, optional: bool = False) -> dict[str, Any]:
+        """Return a JSON object; empty if the file is missing, without a word if it is ``optional``."""
+        path = self.path(file, optional)
         if path is None:
             return {}
         try:
@@ -54,10 +57,7 @@ class Files:
 
     def csv(self, file: Path, columns: Sequence[str], optional: bool = False) -> list[Row]:
         """Return the rows of a CSV; none if the file is missing, without a word if it is ``optional``."""
-        lacking = list(self.missing)
-        path = self.path(file)
-        if optional:
-            self.missing = lacking
+        path = self.path(file, optional)
         return [] if path is None else read_csv(path, columns)
 
 

@@ -37,7 +37,9 @@ class Revision:
         dataset, metrics, labels, comparison, sources, judgements: of the folder metrics.
         results: a row a query for each model and source, as in data/results.
         left_out_sources: ``{source: why nothing is asked of it}``; of revisions before there was such a file, none.
+        readings: for each model and source, how many queries the model does not read as they are.
         without_label, left_out: for each source, ``{reason: images}`` and ``{reason: queries}``.
+        remarks: for each source, sentences on what to know of its texts.
     """
 
     name: str
@@ -51,7 +53,9 @@ class Revision:
     judgements: dict[str, Any] = field(default_factory=dict)
     results: dict[Key, list[Row]] = field(default_factory=dict)
     left_out_sources: dict[str, str] = field(default_factory=dict)
+    readings: dict[Key, dict[str, Any]] = field(default_factory=dict)
     without_label: dict[str, dict[str, int]] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
@@ -169,13 +173,16 @@ def _read(revision: Revision, files: Files) -> Revision:
     columns = ["query_id", "text", "best_rank", "cluster"]
     for key in filter(_is_named, revision.keys):
         revision.results[key] = files.csv(ARTIFACTS.results(*key), columns)
+        revision.readings[key] = files.json(ARTIFACTS.reading_metrics(*key), optional=True)
     unasked = files.csv(ARTIFACTS.left_out_sources, LeftOutSource._fields, optional=True)
     revision.left_out_sources = {
         row["source"]: row["reason"] for row in unasked if NAME_PATTERN.fullmatch(row["source"])
     }
     for source in dict.fromkeys([*(key.source for key in revision.results), *revision.left_out_sources]):
-        without = files.json(ARTIFACTS.label_metrics(source)).get("without_label", {})
+        about = files.json(ARTIFACTS.label_metrics(source))
+        without, remarks = about.get("without_label"), about.get("remarks")
         revision.without_label[source] = without if isinstance(without, dict) else {}
+        revision.remarks[source] = [str(one) for one in remarks] if isinstance(remarks, list) else []
         reasons = files.csv(ARTIFACTS.left_out(source), ["reason"])
         revision.left_out[source] = dict(Counter(row["reason"] for row in reasons))
     revision.missing = files.missing

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+from text2image.encoders.readings import reading_sentence
 from text2image.pages.report.blocks import Chart, Report, Section, Sentences, SheetBlock, Table
 from text2image.pages.report.conclusions import conclusions
 from text2image.pages.report.figures import figure, number, percent
@@ -34,7 +35,7 @@ def build(revisions: Sequence[Revision], charts: Sequence[Chart], sheets: Sequen
         Section("Conclusions", conclusions(revisions)),
         Section("Measures", measures, HOW_TO_READ if measures else ""),
         Section("Charts", charts),
-        Section("Labels", label_tables(revisions)),
+        Section("Labels", [*_remarks(revisions), *label_tables(revisions)]),
         _judgements(revisions),
         *_sheet_sections(sheets),
         *parameter_sections(revisions),
@@ -45,6 +46,25 @@ def build(revisions: Sequence[Revision], charts: Sequence[Chart], sheets: Sequen
         f"Which model finds the right picture, how well, and why not · {names}",
         [section for section in sections if section.blocks or section.intro],
     )
+
+
+def _remarks(revisions: Sequence[Revision]) -> list[Sentences]:
+    """Return what is to be known of texts: rows that name no image, and queries that models do not read as they are."""
+    said = [
+        (revision.name, source, remark)
+        for revision in revisions
+        for source, remarks in revision.remarks.items()
+        for remark in remarks
+    ]
+    said += [
+        (revision.name, key.source, sentence)
+        for revision in revisions
+        for key, figures in revision.readings.items()
+        if (sentence := reading_sentence(key.model, figures))
+    ]
+    names = [f"{name}, {source}" if len(revisions) > 1 else source for name, source, _ in said]
+    sentences = [f"{name}: {sentence}." for name, (*_, sentence) in zip(names, said, strict=True)]
+    return [Sentences(sentences, "What to know of the texts")] if sentences else []
 
 
 def _overview(revisions: Sequence[Revision]) -> Table:
