@@ -5,6 +5,7 @@ gets one: for ``human``, what the CSV at ``label.human.path`` says, read in what
 sources that need nothing but the images, an empty table. An edit of the CSV thus reruns ``label@human`` alone.
 """
 
+import subprocess
 from pathlib import Path
 
 from stages import run
@@ -23,9 +24,28 @@ def main(params: Params) -> None:
         if source == "human":
             captions = read_captions(Path(params.label.human.path))
             rows = [(*row, below_folder(row.path, params.data.images)) for row in captions.rows]
-            for remark in captions.remarks:
+            for remark in [*captions.remarks, *git_remark(Path(params.label.human.path))]:
                 say(f"label_inputs: {remark}")
         write_csv(ARTIFACTS.label_inputs(source), COLUMNS, rows)
+
+
+def git_remark(path: Path) -> list[str]:
+    """Say that git does not have the file, which an experiment in a copy of the repository then lacks.
+
+    DVC would end it with "[Errno 2] No such file or directory" before the stage runs. A file that git ignores is
+    one of DVC's, or left out on purpose.
+    """
+    command = ["git", "ls-files", "--others", "--exclude-standard", "--", str(path)]
+    try:
+        listed = subprocess.run(command, capture_output=True, check=False).stdout  # noqa: S603
+    except OSError:  # there is no git on this machine
+        return []
+    if not listed:
+        return []
+    return [
+        f"git does not have {path} (params key label.human.path): `git add {path}`, or `dvc exp run --temp` and "
+        "`--queue`, which work in a copy of what git has, end with '[Errno 2] No such file or directory'"
+    ]
 
 
 if __name__ == "__main__":

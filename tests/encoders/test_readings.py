@@ -1,7 +1,9 @@
 """What models read of texts: cut captions, unknown tokens and texts that get one vector are counted and listed."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +38,9 @@ WORD = "shoe "
 
 
 @pytest.mark.parametrize("make", [minilm, clip])
-def test_a_text_is_cut_from_one_token_too_many_on(tmp_path: Path, make: type[minilm]) -> None:
+def test_a_text_is_cut_from_one_token_too_many_on(
+    tmp_path: Path, make: Callable[..., dict[str, Any]]
+) -> None:
     """Two of the context's tokens are the model's own."""
     tokenizer = load_tokenizer("some", make(tmp_path / "some", context_length=16))
     short, full, long = read_texts(tokenizer, ["a red shoe", WORD * 14, WORD * 15])
@@ -121,7 +125,13 @@ def test_the_stage_lists_counts_and_says_it(
     raw["models"]["tiny"] = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
     Path("params.yaml").write_text(yaml.safe_dump(raw))
     tiny_model(Path("tiny"))
-    card = {"name": "local-dir:tiny", "pretrained": None, "context_length": None, "files": {}, "origins": {}}
+    card: dict[str, Any] = {
+        "name": "local-dir:tiny",
+        "pretrained": None,
+        "context_length": None,
+        "files": {},
+        "origins": {},
+    }
     write_json(ARTIFACTS.card("tiny"), card)
     texts = ["a red shoe", "two dogs", WORD * 20 + "red", WORD * 20 + "blue"]
     write_queries(ARTIFACTS.queries("human"), [Query(f"q{n}", text, ()) for n, text in enumerate(texts)])

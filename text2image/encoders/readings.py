@@ -82,7 +82,7 @@ def read_texts(tokenizer: Any, texts: Sequence[str]) -> Iterator[Reading]:
     for start in range(0, len(texts), BATCH):
         some = texts[start : start + BATCH]
         for row, longer in zip(rows(some, limit), rows(some, limit + 1), strict=True):
-            strange = 0 if unknown in ends else row.count(unknown)
+            strange = 0 if unknown is None or unknown in ends else row.count(unknown)
             yield Reading(limit, row != longer, len(row) - own, strange)
 
 

@@ -1,6 +1,7 @@
 """The label source ``human``: rows find their images by path or by id, and none is lost without a word."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,24 @@ def test_a_file_for_other_images_is_one_sentence(tmp_path: Path, params: Params)
         r"mean 0/y\.jpg\?\); paths are relative to data\.images",
     ):
         label(tmp_path, *rows, params=params)
+
+
+def test_a_file_that_git_does_not_have_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dvc exp run --temp` ends without a clear word where it is missing."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("mine.csv")
+    path.write_text("path,text\n0/x.jpg,hat\n")
+    assert label_inputs.git_remark(path) == [], "no repository"
+    subprocess.run(["git", "init", "-q"], check=True)
+    (remark,) = label_inputs.git_remark(path)
+    assert remark.startswith(
+        "git does not have mine.csv (params key label.human.path): `git add mine.csv`, or"
+    )
+    subprocess.run(["git", "add", "mine.csv"], check=True)
+    assert label_inputs.git_remark(path) == []
+    Path(".gitignore").write_text("/theirs.csv\n")
+    path.rename("theirs.csv")
+    assert label_inputs.git_remark(Path("theirs.csv")) == []
 
 
 def test_the_stages_say_it_in_the_console_and_in_the_metrics(
