@@ -60,6 +60,33 @@ def test_the_leaderboards_axis_is_in_millions_and_fits_one_model_as_well_as_many
     assert not {"1", "2", "1,000"} & many, "a model of unknown size is left out, not drawn at nothing"
 
 
+@pytest.mark.parametrize(
+    ("template", "x", "y", "row", "marks"),
+    [
+        ("intervals", "measure", "value", {"measure": "mrr", "value": "0.5"}, 2),
+        ("hit_rate", "k", "hit_rate", {"series": "m · s", "k": "5", "hit_rate": "0.5"}, 1),
+    ],
+)
+def test_a_measure_without_an_interval_is_drawn_without_one(
+    template: str, x: str, y: str, row: dict[str, str], marks: int
+) -> None:
+    """Empty cells of a table: a point at the measure, and no bar or band from 0."""
+    base = {"rev": "workspace", "model": "m", "source": "s", "chance": "0.1"} | row
+    drawn = []
+    for low, high in (("0.25", "0.75"), ("", "")):
+        text = json.dumps(TEMPLATES[template]())
+        for anchor, value in {"X": x, "Y": y, "X_LABEL": "x", "Y_LABEL": "y", "TITLE": "t"}.items():
+            text = text.replace(f'"<DVC_METRIC_{anchor}>"', json.dumps(value))
+        rows = [
+            base | {"low": low, "high": high},
+            base | {"k": "10", "measure": "hit_rate@5", "low": low, "high": high},
+        ]
+        svg = draw(json.loads(text.replace('"<DVC_METRIC_DATA>"', json.dumps(rows))), template)
+        drawn.append(len(re.findall(r'aria-roledescription="(?:rule|area) mark"[^>]* (?:d="M|y2=)', svg)))
+        assert len(re.findall(r'aria-roledescription="point"', svg)) == 2
+    assert drawn == [marks, 0]
+
+
 @pytest.mark.slow
 def test_all_is_written_into_dvcs_folder_and_ones_own_page_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -15,7 +15,7 @@ REPETITIONS = 1000
 MEDIANS = 300
 """Repetitions for medians, one at a time."""
 
-CLUSTERS = (3, 5, 10, 30, 100)
+CLUSTERS = (3, 5, 10, 30, pytest.param(100, marks=pytest.mark.slow))
 MEASURES = {"mrr": reciprocal_rank, "hit_rate": hit}
 
 

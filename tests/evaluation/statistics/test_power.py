@@ -40,7 +40,9 @@ def detected(n_comparisons: int) -> float:
     return high
 
 
-@pytest.mark.parametrize("n_comparisons", [4, 12, 72, 180])
+@pytest.mark.parametrize(
+    "n_comparisons", [4, 180, *(pytest.param(n, marks=pytest.mark.slow) for n in (12, 72))]
+)
 def test_a_detectable_difference_is_claimed_in_four_of_five(n_comparisons: int) -> None:
     """One comparison among others of models that are alike, claimed as sentences claim."""
     sums, sizes, _ = differences(detected(n_comparisons), REPETITIONS, 7)

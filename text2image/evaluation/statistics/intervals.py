@@ -96,9 +96,11 @@ def mean_intervals(
     if len(sums) < MIN_CLUSTERS:
         return _no_interval(sums)
     estimates = sums.sum(axis=0) / counts.sum(axis=0) * UNIT
-    low, _ = _bca(*with_pseudo_clusters(sums, counts, bounds[0]), resamples, seed)
-    _, high = _bca(*with_pseudo_clusters(sums, counts, bounds[1]), resamples, seed)
-    ends = np.minimum(low, estimates), np.maximum(high, estimates)
+    sides = [with_pseudo_clusters(sums, counts, bound) for bound in bounds]
+    both_sums, both_counts = (np.concatenate(parts, axis=1) for parts in zip(*sides, strict=True))
+    low, high = _bca(both_sums, both_counts, resamples, seed)  # at once, to share the draws
+    n = len(estimates)
+    ends = np.minimum(low[:n], estimates), np.maximum(high[n:], estimates)
     return _where_constant(sums, counts, bounds, ends)
 
 

@@ -13,8 +13,9 @@ from text2image.pages.report.tables import judgement_table, label_tables, measur
 
 HOW_TO_READ = (
     "HitRate@k is the share of queries with any right image among the first k, MRR the mean of one over the "
-    "rank of the first right image. In brackets the 95 % interval, then the level of chance. Scores on "
-    "different label sources answer different questions and do not compare with each other."
+    "rank of the first right image. In brackets the 95 % interval, if there are at least 5 independent queries, then "
+    "the level of chance. Scores on different label sources answer different questions and do not compare with each "
+    "other."
 )
 IMAGES, LABELS, DIFFERENCES, QUERIES, SUSPICIOUS, FURTHER = (
     "The images",

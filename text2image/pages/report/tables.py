@@ -30,8 +30,8 @@ def _cell(row: Mapping[str, Any], measure: str) -> Cell:
         return UNKNOWN
     if measure != "median_rank":
         return score
-    low, high, chance = (UNKNOWN if x is None else f"{x:g}" for x in score[1:])
-    return f"{score.value:g} [{low}, {high}] ({chance})"
+    interval = "" if score.low is None or score.high is None else f" [{score.low:g}, {score.high:g}]"
+    return f"{score.value:g}{interval} ({UNKNOWN if score.chance is None else f'{score.chance:g}'})"
 
 
 def _table(revisions: Sequence[Revision], table: Table) -> Table:
