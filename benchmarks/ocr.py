@@ -17,7 +17,8 @@ from pathlib import Path
 from PIL import Image
 
 from text2image.collection.images import UnusableImage, decode, read_bytes
-from text2image.labels.ocr.engine import Engine, load_engine, model_files, read_lines
+from text2image.labels.ocr.engine import Engine, load_engine, read_lines
+from text2image.labels.ocr.models import find_models
 from text2image.params import load_params
 
 LARGE = 1280  # pixels
@@ -70,7 +71,7 @@ def main(arguments: Iterable[str]) -> None:
     folder = Path(next(iter(arguments), "data/sample"))
     max_side = load_params().label.ocr.max_side
     files = usable(folder)
-    engine = load_engine(model_files())
+    engine = load_engine(find_models())
     seconds(files[:2], engine, max_side)  # the first ones warm up
     report("as they are", files, engine, max_side)
     with tempfile.TemporaryDirectory() as name:

@@ -1,8 +1,8 @@
 """How right the labels of ``ocr`` are, by ``label.ocr.min_confidence``: ``python -m benchmarks.ocr_confidence``.
 
-Advertisements of the sample, whose headlines are known, upright and turned by 90°, 180° and 270°; and headlines in
-scripts that the models of the package do not read, for which any label is wrong. Each image is read once, with the
-parameters of params.yaml. Takes two minutes.
+Advertisements of the sample, whose headlines are known: upright, turned by 90°, 180° and 270°, and as thumbnails of 160
+pixels; and headlines in scripts that the models of the package do not read, for which any label is wrong. Each
+image is read once, with the parameters of params.yaml. Takes two minutes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw
 
 from text2image.collection.images import decode, read_bytes
-from text2image.labels.ocr.engine import load_engine, model_files, read_lines
+from text2image.labels.ocr.engine import load_engine, read_lines
+from text2image.labels.ocr.models import find_models
 from text2image.labels.ocr.source import Settings, choose
 from text2image.labels.protocol.source import Answer, Label
 from text2image.params import load_params
@@ -25,6 +26,7 @@ from text2image.sample.compose import write_sample
 from text2image.sample.text import Face, load_font
 
 CAMPAIGNS, SEED = 60, 7
+THUMBNAIL = 160  # pixels
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 FOREIGN = {
     "Cyrillic": ["Летняя распродажа", "Новая коллекция обуви", "Скидки каждый день", "Горячий кофе с собой"],
@@ -51,6 +53,8 @@ def creatives(folder: Path) -> Iterator[tuple[str, Image.Image, str | None]]:
         image = decode(read_bytes(folder / row.path))
         yield "upright", image, row.headline
         yield "turned", image.rotate(degrees, expand=True), row.headline
+        image.thumbnail((THUMBNAIL, THUMBNAIL))
+        yield "thumbnail", image, row.headline
     for script, texts in FOREIGN.items():
         for number, text in enumerate(4 * texts):
             px = (28, 36, 44, 56)[number // 4]
@@ -78,7 +82,7 @@ def report(kind: str, found: list[Read], settings: Settings) -> None:
 
 def main() -> None:
     settings = load_params().label.ocr
-    engine = load_engine(model_files())
+    engine = load_engine(find_models())
     with tempfile.TemporaryDirectory() as name:
         found = [
             Read(kind, read_lines(image, engine, settings.max_side).answer(), headline)

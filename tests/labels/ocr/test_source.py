@@ -1,6 +1,5 @@
 """Label source ocr: the real models on sample creatives, and what becomes of their answers."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -12,11 +11,10 @@ from PIL import Image, ImageDraw
 from tests.labels.ocr.test_reading import line
 from tests.support.pictures import image_file
 from tests.support.workplace import REPOSITORY
-from text2image.base.console import InputError
 from text2image.base.settings import Runtime
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
-from text2image.labels.ocr.engine import model_files
+from text2image.labels.ocr.models import Models
 from text2image.labels.ocr.reading import Line
 from text2image.labels.ocr.source import Settings, Source
 from text2image.labels.protocol.source import Label, NoLabel
@@ -25,6 +23,7 @@ from text2image.sample.text import Face, load_font
 
 CAMPAIGNS = 24
 READABLE_PX = 24
+SCRIPTS = "Latin letters, Chinese or Japanese (label.ocr.language)"
 
 
 def settings(**changed: Any) -> Settings:
@@ -196,7 +195,7 @@ def test_choice_follows_the_parameters_without_asking_again() -> None:
         ({"min_confidence": 0.8}, Label("id", "Small but certain words here", 0.95)),
         ({"min_characters": 8}, Label("id", "Small but certain words here", 0.95)),
         ({"min_confidence": 0.8, "max_words": 2}, Label("id", "Small but", 0.95)),
-        ({"min_confidence": 0.99}, NoLabel("id", "confidence below label.ocr.min_confidence")),
+        ({"min_confidence": 0.99}, NoLabel("id", f"no text of label.ocr.min_confidence found in {SCRIPTS}")),
     ):
         assert read(given, **changed) == expected
         assert Source(settings(**changed)).determinants() == stored_under
@@ -204,7 +203,11 @@ def test_choice_follows_the_parameters_without_asking_again() -> None:
 
 
 def test_reasons() -> None:
-    assert read(answer()) == NoLabel("id", "no text found")
+    assert read(answer()) == NoLabel("id", f"no text found in {SCRIPTS}")
+    assert read(answer(), language="th") == NoLabel("id", "no text found in 'th' (label.ocr.language)")
+    assert read(answer(), model="own.onnx") == NoLabel(
+        "id", "no text found that own.onnx reads (label.ocr.model)"
+    )
     assert isinstance(read(answer(("-30%", 40, 0.99))), NoLabel)
     failure = "text recognition failed (error)"
     assert read({"failure": failure}) == NoLabel("id", failure)
@@ -232,7 +235,7 @@ def test_words_are_counted() -> None:
 def test_one_image_does_not_end_the_run(
     runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(models: dict[str, Path]) -> Any:
+    def broken(models: Models) -> Any:
         def engine(pixels: Any, **steps: bool) -> Any:
             raise RuntimeError("an error in the engine")
 
@@ -241,13 +244,3 @@ def test_one_image_does_not_end_the_run(
     monkeypatch.setattr("text2image.labels.ocr.engine.load_engine", broken)
     ((_, given),) = ask([drawn(tmp_path / "one.png", [])], runtime)
     assert given == {"failure": "text recognition failed (RuntimeError)", "transient": True}
-
-
-@pytest.mark.parametrize("package", ["rapidocr", "onnxruntime"])
-def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = importlib.util.find_spec
-    monkeypatch.setattr(
-        "text2image.labels.ocr.engine.find_spec", lambda name: None if name == package else there(name)
-    )
-    with pytest.raises(InputError, match=rf"no {package}; .*\[ocr\]"):
-        model_files()

@@ -1,9 +1,6 @@
-"""RapidOCR: its models, and the lines of text that they find on an image."""
+"""RapidOCR: the lines of text that its models find on an image."""
 
 from collections.abc import Iterator, Sequence
-from importlib.metadata import files, version
-from importlib.util import find_spec
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from text2image.base.console import InputError
 from text2image.base.parallel import in_threads
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
+from text2image.labels.ocr.models import Models
 from text2image.labels.ocr.orientation import Reading, from_top_left, in_doubt, is_upright, turned
 from text2image.labels.ocr.reading import CONFIDENCE_DIGITS, Line, reading_order
 from text2image.labels.protocol.source import Answer, Ask, ImageAnswer
@@ -36,32 +33,7 @@ class Lines(NamedTuple):
         return {"lines": [line._asdict() for line in self.lines], "both_ways": self.both_ways}
 
 
-def model_files() -> dict[str, Path]:
-    """Return ``{"Det": path, "Rec": path}`` of the models in the installed ``rapidocr``.
-
-    Raises:
-        InputError: it or ``onnxruntime`` is not installed, or brings no such models.
-    """
-    for package in ("onnxruntime", "rapidocr"):
-        if find_spec(package) is None:
-            raise InputError(
-                f"expected the packages of the label source 'ocr' (params key label.sources), found no {package}; "
-                "run pip install 'text2image-retrieval[ocr]', or in this repository: pip install -e '.[ocr]'"
-            )
-    shipped = [Path(str(file.locate())) for file in files("rapidocr") or () if file.suffix == ".onnx"]
-    models = {}
-    for task in ("Det", "Rec"):
-        fitting = [path for path in shipped if f"_{task.lower()}_" in path.name and path.is_file()]
-        if len(fitting) != 1:
-            raise InputError(
-                f"expected one {task} model in the package rapidocr {version('rapidocr')} for the label source "
-                f"'ocr', found {len(fitting)}; install the version that constraints.txt names"
-            )
-        models[task] = fitting[0]
-    return models
-
-
-def recogniser(models: dict[str, Path], max_side: int, workers: int | None) -> Ask:
+def recogniser(models: Models, max_side: int, workers: int | None) -> Ask:
     """Return what yields the lines of each image, in order; every thread has an engine on one core to itself."""
     idle: SimpleQueue[Engine] = SimpleQueue()
 
@@ -86,7 +58,7 @@ def recogniser(models: dict[str, Path], max_side: int, workers: int | None) -> A
     return ask
 
 
-def load_engine(models: dict[str, Path]) -> Engine:
+def load_engine(models: Models) -> Engine:
     """Return RapidOCR on one thread, silent, returning every line and leaving the image's size as it is."""
     import cv2
     from rapidocr import RapidOCR
@@ -103,10 +75,12 @@ def load_engine(models: dict[str, Path]) -> Engine:
             "Global.width_height_ratio": -1,
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-            "Det.model_path": str(models["Det"]),
+            "Det.model_path": str(models.detector),
             "Det.limit_type": "max",
             "Det.limit_side_len": UNLIMITED,
-            "Rec.model_path": str(models["Rec"]),
+            "Rec.model_path": str(models.recogniser),
+            "Rec.rec_keys_path": None if models.characters is None else str(models.characters),
+            "Rec.lang_type": models.language,
             "Rec.rec_batch_num": 1,  # a line's text does not depend on the lines beside it
         }
     )

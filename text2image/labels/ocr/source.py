@@ -5,7 +5,7 @@ of the image, so that another ``min_confidence``, ``min_characters`` or ``max_wo
 The query is one phrase, not the whole page, chosen by its layout (:mod:`text2image.labels.ocr.reading`).
 
 Text that is turned by 90°, 180° or 270° is read, too (:mod:`text2image.labels.ocr.orientation`). The models
-come with the ``rapidocr`` package, and nothing is ever downloaded.
+come with the ``rapidocr`` package; other languages need another recogniser (:mod:`text2image.labels.ocr.models`).
 """
 
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from text2image.base.console import one_line
 from text2image.base.settings import Count, Runtime, Section, Share
-from text2image.formats.files import sha256
 from text2image.formats.origins import Origins, weight_origins
 from text2image.formats.texts import count_words, word_ends
 from text2image.labels.ocr.orientation import Reading, in_doubt, is_upright
@@ -29,6 +29,8 @@ ALMOST_UPRIGHT = 1.3  # height / width: corners in stored answers are rounded
 class Settings(Section):
     """The section ``label.ocr`` of params.yaml."""
 
+    language: str | None = None
+    model: str | None = None
     min_confidence: Share
     min_characters: Count
     max_words: Count
@@ -36,17 +38,32 @@ class Settings(Section):
 
 
 class Source(ComputedSource):
-    """The models of the installed ``rapidocr``."""
+    """The detector of the installed ``rapidocr``, and a recogniser."""
 
     settings: Settings
     task_size = (32, None)
 
+    def fetch(self) -> None:
+        """Download the recogniser for a language, where one is asked for that the package does not have."""
+        from text2image.labels.ocr.models import fetch_recogniser, require_packages
+
+        language = self.settings.language
+        require_packages(language)
+        if language is not None and self.settings.model is None:
+            fetch_recogniser(language)
+
     def determinants(self) -> dict[str, Any]:
         """Return the package's version, the hashes of its models and the size that images are scaled to."""
-        from text2image.labels.ocr.engine import model_files
+        from text2image.labels.ocr.models import RIGHT_TO_LEFT, find_models
 
-        models = {path.name: sha256(path) for path in model_files().values()}
-        return {"rapidocr": version("rapidocr"), "models": models, "max_side": self.settings.max_side}
+        models = find_models(self.settings.language, self.settings.model)
+        turned = {"python-bidi": version("python-bidi")} if models.language in RIGHT_TO_LEFT else {}
+        named = {
+            "rapidocr": version("rapidocr"),
+            "models": models.hashes(),
+            "max_side": self.settings.max_side,
+        }
+        return named | turned
 
     def origins(self) -> Origins:
         """Return the models' weights."""
@@ -62,9 +79,13 @@ class Source(ComputedSource):
 
     def load(self, runtime: Runtime) -> Ask:
         """Find the models; each thread loads them when it needs them."""
-        from text2image.labels.ocr.engine import model_files, recogniser
+        from text2image.labels.ocr.engine import recogniser
+        from text2image.labels.ocr.models import check_recogniser, find_models
 
-        return recogniser(model_files(), self.settings.max_side, runtime.workers)
+        models = find_models(self.settings.language, self.settings.model)
+        if self.settings.model is not None:
+            check_recogniser(models)
+        return recogniser(models, self.settings.max_side, runtime.workers)
 
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         """Return the phrase that stands out."""
@@ -81,16 +102,24 @@ def choose(image_id: str, answer: Answer, settings: Settings) -> Label | NoLabel
     if "failure" in answer:
         return NoLabel(image_id, answer["failure"])
     if not answer["lines"]:
-        return NoLabel(image_id, "no text found")
+        return NoLabel(image_id, f"no text found {legible(settings)}")
     lines = confident_lines(answer, settings.min_confidence)
     if not lines:
-        return NoLabel(image_id, "confidence below label.ocr.min_confidence")
+        return NoLabel(image_id, f"no text of label.ocr.min_confidence found {legible(settings)}")
     phrase = most_prominent(phrases(lines), settings.min_characters)
     if phrase is None:
         return NoLabel(image_id, "no phrase of label.ocr.min_characters besides prices and percentages")
     ends = word_ends(phrase.text)
     text = phrase.text[: ends[: settings.max_words][-1]]
     return Label(image_id, text, round(phrase.confidence, CONFIDENCE_DIGITS))
+
+
+def legible(settings: Settings) -> str:
+    """Say which text can be read: a reader of another script must not look for the fault in the images."""
+    if settings.model is not None:
+        return f"that {one_line(settings.model)} reads (label.ocr.model)"
+    language = "Latin letters, Chinese or Japanese" if settings.language is None else f"'{settings.language}'"
+    return f"in {language} (label.ocr.language)"
 
 
 def confident_lines(answer: Answer, min_confidence: float) -> list[Line]:
