@@ -17,6 +17,7 @@ from PIL import Image
 from benchmarks.table import Row, between, multiple, read, renew_guide
 from docs.commands import commands, with_outputs
 from text2image.evaluation.curves import marked
+from text2image.lockfile.checks import check_current
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -111,6 +112,7 @@ def renew_outputs() -> None:
 
 
 if __name__ == "__main__":
+    check_current(METRICS.relative_to(ROOT))
     metrics = json.loads(METRICS.read_text(encoding="utf-8"))
     README.write_text(with_tables(README.read_text(encoding="utf-8"), metrics, read()), encoding="utf-8")
     renew_guide(read())

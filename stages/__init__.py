@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from operator import attrgetter
 
-from text2image.artifacts import forget_unlisted
 from text2image.base import console, library
 from text2image.base.console import InputError, Parser, one_line, say
+from text2image.lockfile.tidying import tidy
 from text2image.params import load_params
 
 ITEMS = {"model": "embed.models", "source": "label.sources", "name": "finetune.models"}
@@ -39,7 +39,7 @@ def run(main: Callable[..., None], *items: str) -> None:
                 f"the installed text2image is not the one that library/ records ({', '.join(changed)}); "
                 "`t2i init --update` reruns what depends on that"
             )
-        forget_unlisted(params)
+        tidy("@".join(filter(None, [name.removeprefix("stages."), "-".join(vars(options).values())])))
         main(params, *vars(options).values())
 
     console.run(checked)

@@ -5,20 +5,11 @@ Only stages, pages and commands import this module; the rest of the library is g
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
-from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from text2image.base.console import InputError
-
-if TYPE_CHECKING:
-    from text2image.params import Params
 
 
 class One:
@@ -117,49 +108,3 @@ def existing(path: Path) -> Path:
     if not path.is_file():
         raise InputError(f"expected {path}, found no such file; run `dvc repro`")
     return path
-
-
-def forget_unlisted(params: Params, root: Path = ARTIFACTS.root) -> None:
-    """Remove what stages wrote for models and sources that params.yaml no longer lists, as dvc.lock remembers it.
-
-    Stages over all of them depend on whole folders, where leftovers would make them look changed. Every stage
-    does this before anything else, so that none tidies up for another. Nothing else is touched: what is removed is
-    an output that DVC recorded and that no stage writes any more. List the name again and DVC brings it back.
-    Models that fine-tuning made stay, since they may have taken days.
-    """
-    try:
-        pipeline, lock = (_read(root / name)["stages"].items() for name in ("dvc.yaml", "dvc.lock"))
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError):
-        return  # nothing ran yet, or DVC is writing
-    defined = {name: outs for stage, entry in pipeline for name, outs in _instances(stage, entry, params)}
-    written = {Path(out) for outs in defined.values() for out in outs}
-    for name, entry in lock:
-        if "@" in name and name not in defined and not name.startswith("finetune@"):
-            for path in (Path(out["path"]) for out in entry.get("outs", ())):
-                if not any(path == out or path in out.parents or out in path.parents for out in written):
-                    _remove(root / path)
-
-
-def _read(path: Path) -> Any:
-    return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-
-
-def _instances(stage: str, entry: dict[str, Any], params: Params) -> Iterator[tuple[str, list[str]]]:
-    """Yield ``(name, outputs)`` of a stage of dvc.yaml, or of each that it makes of the names in params.yaml."""
-    lists = {"item": entry["foreach"]} if "foreach" in entry else entry.get("matrix", {})
-    keys = ["item" if key == "item" else f"item.{key}" for key in lists]
-    for names in product(*(attrgetter(names.strip("${}"))(params) for names in lists.values())):
-        definition, outs = entry.get("do", entry), []
-        for kind in ("outs", "metrics", "plots"):
-            for out in definition.get(kind, ()):
-                path = out if isinstance(out, str) else next(iter(out))
-                for key, name in zip(keys, names, strict=True):
-                    path = path.replace(f"${{{key}}}", name)
-                outs.append(path)
-        yield "@".join(filter(None, [stage, "-".join(names)])), outs
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    path.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ CANNOT_CHANGE_A_RESULT = {
     "text2image/artifacts.py": "where files lie: dvc.yaml declares it too, and a stage that wrote elsewhere would fail",
     "text2image/base": "says things, keeps results, shares work; what is kept is keyed by all that determines it",
     "text2image/cluster": "runs the same functions on other machines, as runtime.engine says",
+    "text2image/lockfile": "takes away what belongs to other results; what a stage writes does not depend on it",
     "text2image/params.py": "bounds decide whether a run starts; the values that a stage reads are params of its own",
     "text2image/encoders/settings.py": "the form of params.yaml, as params.py",
     "text2image/finetuning/settings.py": "the form of params.yaml, as params.py",

@@ -24,6 +24,7 @@ LAYERS = (
     ("finetuning", "cluster"),
     ("params",),
     ("artifacts",),
+    ("lockfile",),
     ("pages",),
     ("commands",),
     ("cli",),

@@ -8,7 +8,7 @@ import gc
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from text2image.base.console import InputError, Parser
+from text2image.base.console import InputError, Parser, say
 from text2image.commands.judge import MODEL, person
 from text2image.params import load_params
 
@@ -34,6 +34,8 @@ def main(argv: Sequence[str]) -> None:
     named = params.judge.by if options.by is None and params.judge.by != MODEL else options.by
     gc.disable()  # a collection walks over all that is known of the gallery: 0.7 s at 100,000 images
     service = SearchService(params, person(named))
+    for sentence in service.outdated:
+        say(f"app: {sentence}")
     gc.freeze()
     gc.enable()
     serve(service, options.host, options.port)

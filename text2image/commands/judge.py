@@ -18,6 +18,7 @@ from text2image.collection.manifest import read_gallery
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries, read_run
+from text2image.lockfile.checks import check_current
 from text2image.params import Params, load_params
 from text2image.queries.agreement import judge_agreement
 from text2image.queries.asked import read_left_out_sources
@@ -41,7 +42,9 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
         raise InputError(f"expected queries of '{source}' to judge, found none: {why}")
     texts = read_queries(existing(ARTIFACTS.queries(source)))
     depth = params.judge.depth
-    runs = [read_run(existing(ARTIFACTS.run(model, source)), depth=depth) for model in params.embed.models]
+    rankings = [ARTIFACTS.run(model, source) for model in params.embed.models]
+    check_current(ARTIFACTS.qrels(source), *rankings, apart_from=[ARTIFACTS.judgements])
+    runs = [read_run(existing(path), depth=depth) for path in rankings]
     labelled = {query.query_id: query.relevant for query in read_label_queries(ARTIFACTS.labels(source))}
     asked = {query: text for query, text in texts.items() if query in qrels}
     pooled = pool(asked, [qrels, labelled], runs, depth)

@@ -46,6 +46,8 @@ def main(argv: Sequence[str]) -> None:
     write_text(summary_path, summary.text)
     say(f"report: {page_path} ({len(page.encode()) / 1e6:.1f} MB) and {summary_path}")
     for revision in revisions:
+        for outdated in revision.outdated:
+            say(f"report: {revision.name}: {outdated}")
         for missing in revision.missing:
             say(f"report: {revision.name} lacks {missing}")
 

@@ -9,26 +9,39 @@ from typing import Any
 
 from text2image.base.console import InputError, one_line
 from text2image.formats.tables import Row, read_csv
+from text2image.lockfile.checks import Outdated
 
 WORKSPACE = "workspace"
 
 
 class Files:
-    """The files of one revision, copied to ``folder`` when they are asked for."""
+    """The files of one revision, copied to ``folder`` when they are asked for.
+
+    Attributes:
+        missing: the files that were asked for and are not there.
+        outdated: what does not belong to the revision's images, queries and parameters, and is held back.
+    """
 
     def __init__(self, fs: Any, folder: Path) -> None:
         self.fs, self.folder, self.missing = fs, folder, list[str]()
+        self.outdated = Outdated(lambda file: None if self._reason(file) else self.folder / file)
 
     def path(self, file: Path, optional: bool = False) -> Path | None:
-        """Return where the file lies that the project has at a relative path; None if it has none.
+        """Return where the file lies that the project has at a relative path; None if it is out of date or not there.
 
-        Unless it is ``optional``, a word in ``missing`` then says so.
+        Unless it is ``optional``, a word in ``missing`` then says that it is not there.
         """
-        name, path = file.as_posix(), self.folder / file
-        reason = self._copy(name, path) if self.fs else "" if path.is_file() else "not there"
+        if self.outdated.why(file):
+            return None
+        reason = self._reason(file)
         if reason and not optional:
-            self.missing.append(f"{name} ({reason})")
-        return None if reason else path
+            self.missing.append(f"{file.as_posix()} ({reason})")
+        return None if reason else self.folder / file
+
+    def _reason(self, file: Path) -> str:
+        """Return why a file cannot be had; "" if it lies in the folder."""
+        path = self.folder / file
+        return self._copy(file.as_posix(), path) if self.fs else "" if path.is_file() else "not there"
 
     def _copy(self, name: str, path: Path) -> str:
         """Copy a file of the revision to ``path``; return why that cannot be."""

@@ -13,6 +13,7 @@ from PIL import Image
 from text2image.base.console import InputError, one_line
 from text2image.pages.charts.files import write_templates
 from text2image.pages.report.blocks import Chart, Picture, SheetBlock
+from text2image.pages.report.files import open_files
 from text2image.pages.report.rendering.drawing import CannotDrawError, draw
 
 
@@ -34,6 +35,8 @@ def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[SheetBlock]]:
     try:
         with Repo(".") as repo:
             data = repo.plots.show(revs=list(names))
+            for name in names:
+                _hold_back(name, data.get(name, {}))
             charts, renderers = _renderers(data, Path(repo.plots.templates_dir))
     except (DvcException, DvcRenderError) as error:
         raise InputError(f"expected plots that DVC can read, found: {one_line(error)}") from None
@@ -49,6 +52,19 @@ def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[SheetBlock]]:
         else:
             charts.append(_chart(renderer, problems))
     return charts, sheets
+
+
+def _hold_back(name: str, of_revision: Any) -> None:
+    """Put an error in the place of tables and pictures that are out of date, among what DVC read of a revision."""
+    with open_files(name) as files:
+        for path, source in of_revision.get("sources", {}).get("data", {}).items():
+            if why := files.outdated.why(Path(path)):
+                source.pop("data", None)
+                source["error"] = OutdatedError(f"out of date, since {why}")
+
+
+class OutdatedError(Exception):
+    """A table or picture that belongs to other images, queries or parameters."""
 
 
 def _renderers(data: Any, templates: Path) -> tuple[list[Chart], Any]:
@@ -86,6 +102,9 @@ def _take_unknown(of_revision: Any, templates: str) -> Iterator[Chart]:
 def _missing(errors: Mapping[str, Mapping[str, Exception]]) -> Iterator[str]:
     for name, sources in errors.items():
         for source, error in sources.items():
+            if isinstance(error, OutdatedError):
+                yield f"{name}: {Path(source).as_posix()} is {one_line(error)}"
+                continue
             gone = isinstance(error, FileNotFoundError) or not Path(source).suffix  # a folder of pictures
             reason = "is not in DVC's cache" if gone else f"cannot be read: {one_line(error)}"
             yield f"{name}: {Path(source).as_posix()} {reason}"

@@ -36,6 +36,7 @@ class Revision:
         params: params.yaml as it is; another revision may hold other sections than this code knows.
         dataset, metrics, labels, comparison, sources, judgements: of the folder metrics.
         results: a row a query for each model and source, as in data/results.
+        outdated: what it has that belongs to other images, queries or parameters and is not shown, a sentence each.
         left_out_sources: ``{source: why nothing is asked of it}``; of revisions before there was such a file, none.
         readings: for each model and source, how many queries the model does not read as they are.
         without_label, left_out: for each source, ``{reason: images}`` and ``{reason: queries}``.
@@ -52,6 +53,7 @@ class Revision:
     sources: dict[str, Any] = field(default_factory=dict)
     judgements: dict[str, Any] = field(default_factory=dict)
     results: dict[Key, list[Row]] = field(default_factory=dict)
+    outdated: list[str] = field(default_factory=list)
     left_out_sources: dict[str, str] = field(default_factory=dict)
     readings: dict[Key, dict[str, Any]] = field(default_factory=dict)
     without_label: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -121,7 +123,8 @@ def read_revisions(names: Sequence[str]) -> list[Revision]:
         with open_files(name) as files:
             revision = _read(Revision(name, commit), files)
         if not revision.dataset and not revision.metrics:
-            raise InputError(f"expected results in {name}, found neither of {HELD} (run `dvc repro` first)")
+            why = "; ".join(revision.outdated) or f"neither of {HELD} (run `dvc repro` first)"
+            raise InputError(f"expected results in {name}, found: {why}")
         revisions.append(revision)
     return revisions
 
@@ -159,6 +162,7 @@ def _commit(scm: Any, name: str) -> str:
 
 
 def _read(revision: Revision, files: Files) -> Revision:
+    revision.outdated = files.outdated.sentences()
     path = files.path(PARAMS_FILE)
     try:
         params = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}

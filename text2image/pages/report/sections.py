@@ -32,6 +32,7 @@ def build(revisions: Sequence[Revision], charts: Sequence[Chart], sheets: Sequen
     """Return the report of one revision, or of two side by side (the first is the older)."""
     names, measures = " → ".join(revision.name for revision in revisions), measure_tables(revisions)
     sections = [
+        _outdated(revisions),
         Section("What was run", [_overview(revisions)]),
         Section("Conclusions", conclusions(revisions)),
         Section("Measures", measures, HOW_TO_READ if measures else ""),
@@ -141,6 +142,16 @@ def _group(path: PurePosixPath) -> str:
         case ("plots", "audit", _):
             return SUSPICIOUS
     return FURTHER
+
+
+def _outdated(revisions: Sequence[Revision]) -> Section:
+    said = [f"{revision.name}: {sentence}" for revision in revisions for sentence in revision.outdated]
+    intro = (
+        "It belongs to other images, queries or parameters than the present ones, and is not shown."
+        if said
+        else ""
+    )
+    return Section("Out of date", [Sentences(said)] if said else [], intro)
 
 
 def _missing(revisions: Sequence[Revision]) -> Section:

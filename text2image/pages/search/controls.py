@@ -82,7 +82,9 @@ def controls(actions: Actions) -> Any:
 
     with gr.Blocks(title="Search", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(
-            str(VIEW.header(len(service.files), models, sources, service.findings)), js_on_load=None, **plain
+            str(VIEW.header(len(service.files), models, sources, service.findings, service.outdated)),
+            js_on_load=None,
+            **plain,
         )
         with gr.Row(elem_classes="bar"):
             text = gr.Textbox(

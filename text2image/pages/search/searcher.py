@@ -16,6 +16,7 @@ from text2image.collection.images import identify
 from text2image.collection.locations import location
 from text2image.collection.manifest import ImageFile, ManifestEntry, read_manifest
 from text2image.encoders.vectors import load_card
+from text2image.lockfile.checks import check_current
 from text2image.pages.search.encoder import QueryEncoder
 from text2image.params import Params
 from text2image.retrieval.index import Index
@@ -38,7 +39,7 @@ class Searcher:
         model: one of ``embed.models``; None for the first.
 
     Raises:
-        InputError: the model is not in use, or the pipeline has not embedded the gallery with it.
+        InputError: the model is not in use, or the pipeline has not embedded the present gallery with it.
     """
 
     def __init__(self, params: Params, model: str | None = None) -> None:
@@ -51,6 +52,7 @@ class Searcher:
             )
         files = ARTIFACTS.manifest, ARTIFACTS.card(self.name), ARTIFACTS.image_vectors(self.name)
         manifest, card, vectors = map(existing, files)
+        check_current(manifest, vectors)
         self._encoder = QueryEncoder(self.name, load_card(card), params)
         self.root = location(params.data.images)
         self._entries: dict[str, ManifestEntry] = {}

@@ -18,6 +18,7 @@ from text2image.encoders.vectors import load_card
 from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.encode import jpeg
+from text2image.lockfile.checks import Outdated
 from text2image.pages.search.annotations import (
     SEARCH,
     Annotations,
@@ -82,6 +83,7 @@ class SearchService:
             {model: load_card(card).get("origins", {}) for model, card in cards.items() if card.is_file()},
             {source: read_origins(ARTIFACTS.origins(source)) for source in params.label.sources},
         )
+        self.outdated = Outdated(apart_from=[ARTIFACTS.judgements]).sentences()
 
     @property
     def findings(self) -> list[str]:

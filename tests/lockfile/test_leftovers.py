@@ -6,8 +6,7 @@ import pytest
 import yaml
 
 from tests.support.pipeline import REPOSITORY
-from text2image.artifacts import forget_unlisted
-from text2image.params import Params, load_params
+from text2image.lockfile.tidying import tidy
 
 LEFT = {
     "embed_images@gone": "data/embeddings/gone/images.npy",
@@ -32,13 +31,9 @@ OWN = (
 )
 
 
-@pytest.fixture
-def params() -> Params:
-    return load_params(REPOSITORY / "params.yaml")
-
-
 def project(root: Path) -> Path:
-    (root / "dvc.yaml").write_bytes((REPOSITORY / "dvc.yaml").read_bytes())
+    for name in ("dvc.yaml", "params.yaml"):
+        (root / name).write_bytes((REPOSITORY / name).read_bytes())
     for path in (*LEFT.values(), *KEPT.values(), *OWN):
         place = root / path
         if not place.suffix:
@@ -50,18 +45,18 @@ def project(root: Path) -> Path:
     return root
 
 
-def test_outputs_for_unlisted_names_go_and_all_else_stays(tmp_path: Path, params: Params) -> None:
+def test_outputs_for_unlisted_names_go_and_all_else_stays(tmp_path: Path) -> None:
     root = project(tmp_path)
-    forget_unlisted(params, root)
+    tidy("evaluate", root)
     assert {path for path in LEFT.values() if (root / path).exists()} == set()
     assert {path for path in (*KEPT.values(), *OWN) if not (root / path).exists()} == set()
 
 
 @pytest.mark.parametrize("lock", [None, "", "stages:", "half: ["])
-def test_without_a_sound_lock_nothing_goes(tmp_path: Path, params: Params, lock: str | None) -> None:
+def test_without_a_sound_lock_nothing_goes(tmp_path: Path, lock: str | None) -> None:
     root = project(tmp_path)
     (root / "dvc.lock").unlink()
     if lock is not None:
         (root / "dvc.lock").write_text(lock)
-    forget_unlisted(params, root)
+    tidy("evaluate", root)
     assert all((root / path).exists() for path in LEFT.values())
