@@ -81,11 +81,8 @@ def controls(actions: Actions) -> Any:
         return actions.judge(call.get("query"), call.get("image"), call.get("grade"))
 
     with gr.Blocks(title="Search", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(
-            str(VIEW.header(len(service.files), models, sources, service.findings, service.outdated)),
-            js_on_load=None,
-            **plain,
-        )
+        header = VIEW.header(len(service.files), models, sources, service.findings, service.outdated)
+        gr.HTML(str(header), js_on_load=None, **plain)
         with gr.Row(elem_classes="bar"):
             text = gr.Textbox(
                 next(iter(service.annotations.examples(1)), ""), label="query", show_label=False, container=False, max_lines=1, scale=5,
