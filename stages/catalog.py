@@ -4,12 +4,24 @@ The only stage that depends on the image folder; the others read the manifest. F
 an earlier run are not read again; `t2i catalog --verify` reads them all the same.
 """
 
+from collections.abc import Sequence
+
 from stages import run
 from text2image.artifacts import ARTIFACTS
-from text2image.base.console import say
+from text2image.base.console import one_line, say
 from text2image.base.store import Store
-from text2image.collection.catalog import Entry, Reject, check_usable, group_entries, read_folder, summary
+from text2image.collection.catalog import (
+    COLUMNS,
+    Entry,
+    Reject,
+    check_usable,
+    group_entries,
+    read_folder,
+    summary,
+)
 from text2image.collection.facts import determinants
+from text2image.collection.groups import NEAREST
+from text2image.collection.groups import determinants as verdict_determinants
 from text2image.collection.locations import location
 from text2image.collection.manifest import ManifestEntry
 from text2image.collection.scan import check_pin, scan
@@ -25,10 +37,11 @@ def main(params: Params) -> None:
     with Store("catalog", determinants(root, settings.max_pixels)) as store:
         entries, rejects = read_folder(root, settings.max_pixels, files, store)
     check_usable(root, entries, rejects, settings.max_rejected)
-    groups = group_entries(entries, settings.near_duplicate_bits)
+    bits, levels = settings.near_duplicate_bits, settings.near_duplicate_levels
+    with Store("near_duplicates", verdict_determinants(levels)) as store:
+        groups, bounded = group_entries(root, entries, bits, levels, store)
 
-    rows = [(*entry, group) for entry, group in zip(entries, groups, strict=True)]
-    write_csv(ARTIFACTS.catalog, (*Entry._fields, "near_group"), rows)
+    write_csv(ARTIFACTS.catalog, (*COLUMNS, "near_group"), catalog_rows(entries, groups))
     write_csv(ARTIFACTS.rejects, Reject._fields, rejects)
     manifest = sorted(ManifestEntry(entry.image_id, entry.path, entry.rendering) for entry in entries)
     write_csv(ARTIFACTS.manifest, ManifestEntry._fields, manifest)
@@ -36,6 +49,29 @@ def main(params: Params) -> None:
     write_csv(ARTIFACTS.plot("image_sizes"), ("width", "height", "folder", "format"), sizes)
     write_json(ARTIFACTS.metrics("dataset"), summary(entries, rejects, groups))
     say(f"catalog: {len(entries)} usable files, {len(rejects)} rejected ({ARTIFACTS.rejects})")
+    say_notes(entries, bounded)
+
+
+def catalog_rows(entries: Sequence[Entry], groups: Sequence[int]) -> list[tuple[object, ...]]:
+    """Return the rows of data/catalog.csv; ``blank`` is 1 or 0."""
+    return [
+        (*entry[: len(COLUMNS) - 1], int(entry.blank), group)
+        for entry, group in zip(entries, groups, strict=True)
+    ]
+
+
+def say_notes(entries: Sequence[Entry], bounded: int) -> None:
+    """Say which images are blank, and how many could have been compared with more others."""
+    if blank := [entry.path for entry in entries if entry.blank]:
+        say(
+            f"catalog: {len(blank)} files are blank (one colour), such as {one_line(blank[0])}; they are listed in "
+            f"{ARTIFACTS.catalog} (column blank) and are near-duplicates of nothing"
+        )
+    if bounded:
+        say(
+            f"catalog: {bounded} images look like more than {NEAREST} others, as ads of one template do; "
+            "each was compared with those most like it"
+        )
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ class Catalog(Section):
     max_rejected: Share
     max_pixels: Count
     near_duplicate_bits: Annotated[int, Field(ge=0, le=31)]
+    near_duplicate_levels: Annotated[float, Field(ge=0.0, le=255.0)]
 
 
 class LabelSection(Section):

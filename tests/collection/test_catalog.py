@@ -61,7 +61,7 @@ def test_a_hostile_folder_is_read_without_loss(hostile: Path) -> None:
         "pipe.jpg": "not a regular file",
     }
     assert len({entry.image_id for entry in entries if entry.width == 50}) == 1  # a copy and a link
-    figures = summary(entries, rejects, group_entries(entries, 0))
+    figures = summary(entries, rejects, group_entries(hostile, entries, 0, 24.0)[0])
     assert figures["files"] == len(entries) + len(rejects)
     assert figures["exact_duplicate_files"] == 2
 
@@ -82,19 +82,8 @@ def test_a_scan_is_sorted_and_repeatable(hostile: Path) -> None:
     assert scan(hostile) == scan(hostile)
 
 
-def entry(path: str, phash: int, image_id: str | None = None) -> Entry:
-    return Entry(path, image_id or path, path.split("/")[0], 10, 10, "PNG", 1, f"{phash:016x}", "")
-
-
-def test_near_duplicates_share_a_group() -> None:
-    entries = [
-        entry("0/a", 0, "x"),
-        entry("0/b", 1),
-        entry("1/a", 0, "x"),
-        entry("1/c", 3),
-        entry("1/d", 2**64 - 1),
-    ]
-    assert group_entries(entries, 2) == [0, 0, 0, 0, 1]
+def entry(path: str, phash: int) -> Entry:
+    return Entry(path, path, path.split("/")[0], 10, 10, "PNG", 1, f"{phash:016x}", "", False, "0" * 64)
 
 
 def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from text2image.base.console import InputError, one_line
 from text2image.base.store import Store
-from text2image.collection.duplicates import near_groups
 from text2image.collection.facts import Facts, verdicts
+from text2image.collection.groups import Candidate, near_duplicate_groups
 from text2image.collection.locations import KEY, Location
+from text2image.collection.manifest import ImageFile
 from text2image.collection.scan import ListedFile
 
 
@@ -27,6 +26,12 @@ class Entry(NamedTuple):
     bytes: int
     phash: str
     rendering: str
+    blank: bool
+    phash256: str
+
+
+COLUMNS = Entry._fields[:-1]
+"""What data/catalog.csv says of a file: all but the long hash; ``blank``, the last, as 1 or 0."""
 
 
 class Reject(NamedTuple):
@@ -69,10 +74,28 @@ def check_usable(
         )
 
 
-def group_entries(entries: Sequence[Entry], bits: int) -> list[int]:
-    """Return each file's near-duplicate group, by perceptual hash."""
-    hashes = np.array([int(entry.phash, 16) for entry in entries], dtype=np.uint64)
-    return [int(group) for group in near_groups(hashes, bits)]
+def group_entries(
+    root: Location, entries: Sequence[Entry], bits: int, levels: float, store: Store | None = None
+) -> tuple[list[int], int]:
+    """Return each file's near-duplicate group, numbered by first appearance, and how many images were bounded.
+
+    Blank images are near-duplicates of nothing. The other arguments and what "bounded" means:
+    :func:`text2image.collection.groups.near_duplicate_groups`.
+    """
+    candidates = {
+        entry.image_id: Candidate(
+            ImageFile(entry.image_id, root / entry.path, entry.rendering),
+            entry.width * entry.height,
+            entry.phash,
+            entry.phash256,
+        )
+        for entry in reversed(entries)
+        if not entry.blank
+    }
+    found, bounded = near_duplicate_groups(candidates.values(), bits, levels, store)
+    names = [found.get(entry.image_id, entry.image_id) for entry in entries]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return [numbers[name] for name in names], bounded
 
 
 def summary(entries: Sequence[Entry], rejects: Sequence[Reject], groups: Sequence[int]) -> dict[str, Any]:
@@ -84,6 +107,7 @@ def summary(entries: Sequence[Entry], rejects: Sequence[Reject], groups: Sequenc
         "files": len(entries) + len(rejects),
         "images": len(group_of),
         "exact_duplicate_files": len(entries) - len(group_of),
+        "blank_images": len({entry.image_id for entry in entries if entry.blank}),
         "near_duplicate_groups": sum(size > 1 for size in sizes.values()),
         "near_duplicate_images": sum(size for size in sizes.values() if size > 1),
         "rejects": dict(sorted(Counter(reject.reason for reject in rejects).items())),

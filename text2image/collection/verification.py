@@ -1,0 +1,196 @@
+"""Whether two images show the same picture: decided by their pixels, once they lie upon each other.
+
+A perceptual hash cannot tell the advertisements of one template apart: a price, a headline or the colour of a
+product changes fewer of its bits than a crop does. So hashes only nominate pairs, and this module decides.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from text2image.base.arrays import Floats
+
+VERIFICATION = 1
+"""Version of how pairs are decided. Raise it with every change that can change a verdict."""
+
+AREA = 65_536
+"""Pixels of the thumbnails that decide: of the area, not of a side, so that a wide banner keeps its words."""
+
+COARSE_AREA = 4_096
+"""Pixels of the thumbnails that can only tell pictures apart, some twenty times faster."""
+
+ALIGNED_AREA = 16_384
+"""Pixels at which images are aligned: more give no better match."""
+
+ITERATIONS = 40
+WINDOW = 7
+VARIANCE = 2_000.0
+WORST_SHARE = 0.0005
+WORST_PIXELS = 9
+GAIN = (0.75, 1.33)
+LEAST_OVERLAP = 0.7
+ASPECT = 0.1
+MAX_STRUCTURE = 0.22
+COARSE_STRUCTURE = 0.3
+COARSE_LEVELS = 1.25
+
+Pixels = npt.NDArray[np.uint8]
+Gray = npt.NDArray[np.float32]
+
+
+class Differences(NamedTuple):
+    """How far two aligned images differ where they differ most: the mean of the worst thousandth of the pixels.
+
+    ``structure`` is 1 less the local correlation of the colours (Wang et al., "Image quality assessment: from
+    error visibility to structural similarity", 2004, without the term of brightness), in [0, 2]; ``levels`` the
+    difference of local mean colours, in [0, 255].
+    """
+
+    structure: float
+    levels: float
+
+
+UNLIKE = Differences(2.0, 255.0)
+"""What is said of images that cannot be laid upon each other."""
+
+
+def thumbnail(image: Image.Image, area: int = AREA) -> Pixels:
+    """Return an image's pixels, scaled down to at most ``area`` of them: ``(height, width, 3)`` uint8.
+
+    With an antialiasing filter of some width: a box moves edges by up to half a pixel, which the
+    comparison sees.
+    """
+    scale = min(1.0, (area / (image.width * image.height)) ** 0.5)
+    size = tuple(max(8, round(side * scale)) for side in image.size)
+    return np.asarray(image if size == image.size else image.resize(size, Image.Resampling.BICUBIC))
+
+
+def same_picture(first: Pixels, second: Pixels, levels: float) -> bool:
+    """Say whether two thumbnails show one picture, cropped a little, scaled, brightened or compressed anew.
+
+    Args:
+        first, second: of :func:`thumbnail`, of any size.
+        levels: the largest difference of local colours that still counts as the same, in [0, 255].
+    """
+    return not differ_clearly(shrunk(first), shrunk(second), levels) and agree(first, second, levels)
+
+
+def agree(first: Pixels, second: Pixels, levels: float) -> bool:
+    """Say the same of thumbnails that :func:`differ_clearly` does not tell apart."""
+    found = differences(first, second)
+    return found.structure <= MAX_STRUCTURE and found.levels <= levels
+
+
+def differ_clearly(first: Pixels, second: Pixels, levels: float) -> bool:
+    """Say whether two thumbnails of :func:`shrunk` show different pictures; False decides nothing."""
+    found = differences(first, second)
+    return found.structure > COARSE_STRUCTURE or found.levels > COARSE_LEVELS * levels
+
+
+def shrunk(pixels: Pixels, area: int = COARSE_AREA) -> Pixels:
+    """Return the thumbnail of a thumbnail."""
+    return thumbnail(Image.fromarray(pixels), area)
+
+
+def differences(first: Pixels, second: Pixels) -> Differences:
+    """Return how far two thumbnails differ, after alignment, at the size of the smaller one.
+
+    Symmetric. Contents that only one of them shows, at the edges, do not count.
+    """
+    first, second = sorted((first, second), key=lambda pixels: (pixels.size, pixels.tobytes()))
+    ratios = [pixels.shape[1] / pixels.shape[0] for pixels in (first, second)]
+    if abs(np.log(ratios[0] / ratios[1])) > ASPECT:
+        return UNLIKE
+    height, width = first.shape[:2]
+    if second.shape != first.shape:
+        second = np.asarray(Image.fromarray(second).resize((width, height), Image.Resampling.BICUBIC))
+    matrix = alignment(first, second)
+    moved = _warp(second, matrix, (width, height)).astype(np.float32)
+    inside = _warp(np.full((height, width), 255, np.uint8), matrix, (width, height), outside=0) == 255
+    if inside.mean() < LEAST_OVERLAP:
+        return UNLIKE
+    still = first.astype(np.float32)
+    moved = np.minimum(moved * _gain(still[inside], moved[inside]), 255.0)
+    return _differences(still, moved, inside)
+
+
+def alignment(first: Pixels, second: Pixels) -> Floats:
+    """Return the affine map from ``first``'s pixels to ``second``'s, both of one size: ``(2, 3)`` float.
+
+    It maximises the enhanced correlation coefficient (Evangelidis and Psarakis, "Parametric image alignment
+    using enhanced correlation coefficient maximization", 2008) of their gradients, coarse to fine; where that
+    does not converge, the map of the coarser step stays.
+    """
+    matrix = np.eye(3)
+    height, width = first.shape[:2]
+    for area in (COARSE_AREA, ALIGNED_AREA):
+        a, b = (_gradients(pixels, area) for pixels in (first, second))
+        scale = np.diag([a.shape[1] / width, a.shape[0] / height, 1.0])
+        start = (scale @ matrix @ np.linalg.inv(scale))[:2].astype(np.float32)
+        whole = np.full(a.shape, 255, np.uint8)
+        criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, 1e-4)
+        try:
+            _, fitted = cv2.findTransformECC(
+                a, b, start, cv2.MOTION_AFFINE, criteria, inputMask=whole, gaussFiltSize=5
+            )
+        except cv2.error:
+            continue
+        matrix = np.linalg.inv(scale) @ np.vstack([fitted, [0.0, 0.0, 1.0]]) @ scale
+        if width * height <= area:
+            break
+    return matrix[:2]
+
+
+def _gradients(pixels: Pixels, area: int) -> Gray:
+    """Return the length of the gradient of the grey image, ``(height, width)`` float32, at most at ``area`` pixels."""
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    scale = min(1.0, (area / gray.size) ** 0.5)
+    if scale < 1.0:
+        size = (max(8, round(gray.shape[1] * scale)), max(8, round(gray.shape[0] * scale)))
+        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+    across, down = (cv2.Sobel(gray, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
+    return np.asarray(cv2.magnitude(across, down))
+
+
+def _warp(pixels: Pixels, matrix: Floats, size: tuple[int, int], outside: int | None = None) -> Pixels:
+    """Return ``pixels`` as seen through the map; beyond them, their edge or the level ``outside``."""
+    border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(pixels, matrix, size, flags=flags, borderMode=border, borderValue=outside or 0)
+    )
+
+
+def _gain(still: Gray, moved: Gray) -> float:
+    """Return the factor of brightness that brings ``moved`` nearest to ``still``, within ``GAIN``."""
+    return float(np.clip(float(np.vdot(moved, still)) / max(1.0, float(np.vdot(moved, moved))), *GAIN))
+
+
+def _differences(still: Gray, moved: Gray, inside: npt.NDArray[np.bool_]) -> Differences:
+    """Return the differences of aligned images, each ``(height, width, 3)``, in windows that lie inside."""
+    means = _local(still), _local(moved)
+    variances = [
+        np.maximum(_local(image * image) - mean * mean, 0.0).sum(axis=2)
+        for image, mean in zip((still, moved), means, strict=True)
+    ]
+    covariance = (_local(still * moved) - means[0] * means[1]).sum(axis=2)
+    structure = 1.0 - (covariance + VARIANCE) / (np.sqrt(variances[0] * variances[1]) + VARIANCE)
+    window = np.ones((WINDOW, WINDOW), np.uint8)
+    whole = cv2.erode(inside.astype(np.uint8), window, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    where = whole if whole.mean() > 0.4 else inside
+    levels = np.abs(means[0] - means[1]).max(axis=2)
+    return Differences(_worst(structure[where]), _worst(levels[where]))
+
+
+def _local(image: Gray) -> Gray:
+    """Return the mean of the window around each pixel."""
+    return np.asarray(cv2.blur(image, (WINDOW, WINDOW)))
+
+
+def _worst(values: Gray) -> float:
+    """Return the mean of the largest values."""
+    count = min(len(values), max(WORST_PIXELS, int(len(values) * WORST_SHARE)))
+    return float(np.partition(values, -count)[-count:].mean())
