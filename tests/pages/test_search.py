@@ -185,3 +185,13 @@ def test_a_picture_must_be_usable(tmp_path: Path) -> None:
     assert identify(tmp_path / "red.png", 800).image_id == image_id((tmp_path / "red.png").read_bytes())
     with pytest.raises(InputError, match=r"usable image at .*red\.png, found: too many pixels"):
         identify(tmp_path / "red.png", 799)
+
+
+def test_the_header_says_what_the_labels_cannot_test() -> None:
+    plain = str(VIEW.header(3, ["m"], ["human"], []))
+    assert "reservation" not in plain
+    weak = str(
+        VIEW.header(3, ["m"], ["human"], ["human: 3 <queries> are few", "imagenet does not test m: why"])
+    )
+    assert "2 reservations about the labels as a test" in weak
+    assert "<li>human: 3 &lt;queries&gt; are few</li>" in weak

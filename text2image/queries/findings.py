@@ -45,7 +45,6 @@ def query_findings(texts: Sequence[str], generic: Sequence[str], n_clusters: int
         "n_clusters": n_clusters,
         "n_fragments": len(fragments),
         "n_generic": len(generic),
-        "languages": spoken,
         "findings": findings,
     }
 

@@ -7,33 +7,38 @@ Sources: Kendall, A New Measure of Rank Correlation, 1938 (tau-b, 1945, for ties
 Judgments and the Measurement of Retrieval Effectiveness, 2000 (for orders of systems).
 """
 
+import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import kendalltau
 
-from text2image.base.arrays import Floats
+from text2image.base.arrays import Floats, Integers
 from text2image.evaluation.measures import MRR
 from text2image.evaluation.results import AllResults, Results
 from text2image.evaluation.statistics.intervals import BLOCK_DRAWS, LEVEL, MIN_CLUSTERS, cluster_weights
 from text2image.evaluation.summary import Resampling
 from text2image.queries.clusters import UNIT, cluster_sums
 
+CERTAIN = math.sqrt(LEVEL)
+"""The confidence with which each of two sources orders systems, so that both do with ``LEVEL``."""
 
-class Orders(NamedTuple):
-    """The MRR of the same systems by one source.
+
+class Order(NamedTuple):
+    """How one source orders the same systems by MRR.
 
     Attributes:
-        values: ``(n_systems,)`` float64.
-        resampled: ``(resamples, n_systems)`` float64, over clusters drawn with replacement.
-        n_clusters: how many there are.
+        values: ``(n_systems,)`` float64, their MRR.
+        signs: ``(n_pairs,)`` int64, for each pair of systems in the order of ``np.triu_indices``: 1 where the first is
+            surely better, -1 where it is surely worse, 0 where the queries do not tell; all of them right in at least
+            ``CERTAIN`` of repetitions.
+        n_clusters: how many independent groups of queries there are.
     """
 
     values: Floats
-    resampled: Floats
+    signs: Integers
     n_clusters: int
 
 
@@ -41,8 +46,8 @@ def rank_correlations(results: AllResults, resampling: Resampling) -> dict[str, 
     """Return for each pair of sources how alike they order the systems by MRR: ``{"A ~ B": figures}``.
 
     The figures are ``n_models``, ``tau`` in [-1, 1] (None where all systems tie on one of the sources), the ends
-    ``tau_low`` and ``tau_high`` of its 95 % interval (None for fewer than ``MIN_CLUSTERS`` independent groups of
-    queries), and ``summary``, a sentence. Pairs that have fewer than two systems in common are left out.
+    ``tau_low`` and ``tau_high`` of its 95 % interval (:func:`tau_interval`), and ``summary``, a sentence. Pairs of
+    sources that have fewer than two systems in common are left out.
 
     Args:
         results: of the pairs ``(model, source)`` that are no circular ones.
@@ -56,15 +61,15 @@ def rank_correlations(results: AllResults, resampling: Resampling) -> dict[str, 
         models = sorted(by_source[first].keys() & by_source[second].keys())
         if len(models) > 1:
             orders = {
-                source: orders_of(source, by_source[source], models, resampling) for source in (first, second)
+                source: order_of(source, by_source[source], models, resampling) for source in (first, second)
             }
             correlations[f"{first} ~ {second}"] = _correlate(models, orders)
     return correlations
 
 
-def orders_of(
-    source: str, results: Mapping[str, Results], models: list[str], resampling: Resampling
-) -> Orders:
+def order_of(
+    source: str, results: Mapping[str, Results], models: Sequence[str], resampling: Resampling
+) -> Order:
     """Return the order of ``models`` by one source, whose clusters of queries are drawn whole, for all systems alike.
 
     Each source has draws of its own; neither the order of queries nor the labels of clusters matter.
@@ -77,56 +82,83 @@ def orders_of(
     blocks = cluster_weights(len(columns), resampling.resamples, seed, BLOCK_DRAWS)
     totals = np.concatenate([weights @ columns for weights in blocks])
     whole = columns.sum(axis=0)
-    values, resampled = whole[:-1] / whole[-1], totals[:, :-1] / totals[:, -1:]
-    return Orders(values * UNIT, resampled * UNIT, len(columns))
+    means, resampled = whole[:-1] / whole[-1] * UNIT, totals[:, :-1] / totals[:, -1:] * UNIT
+    return Order(means, sure_signs(means, resampled, len(columns)), len(columns))
 
 
-def tau_interval(first: Orders, second: Orders) -> tuple[float, float] | None:
-    """Return the 95 % percentile interval of tau-b; None for fewer than ``MIN_CLUSTERS`` clusters in either.
+def sure_signs(means: Floats, resampled: Floats, n_clusters: int) -> Integers:
+    """Return which of each two systems is surely the better one, by simultaneous intervals of all differences.
 
-    A resample in which all systems tie on a source says nothing of the order, and counts as 0.
+    A difference is sure where it is more than c standard errors, c being the quantile ``CERTAIN`` of the largest
+    deviation, in standard errors, among the differences of a resample (the bootstrap's version of Tukey's test;
+    Beran, 1988). A difference that is the same in every cluster has no standard error, and is sure by a sign test.
+
+    Args:
+        means: ``(n_systems,)`` float64.
+        resampled: ``(resamples, n_systems)`` float64, the same over clusters drawn with replacement.
+        n_clusters: how many were drawn.
     """
-    if min(first.n_clusters, second.n_clusters) < MIN_CLUSTERS:
-        return None
-    taus = np.sort(np.nan_to_num(kendalltau(first.resampled, second.resampled, axis=1).statistic))
-    tail = round((1.0 - LEVEL) / 2.0 * len(taus))
-    return float(taus[tail]), float(taus[len(taus) - 1 - tail])
+    first, second = np.triu_indices(len(means), 1)
+    signs = np.zeros(len(first), dtype=np.int64)
+    if n_clusters < MIN_CLUSTERS:
+        return signs
+    differences = means[first] - means[second]
+    deviations = np.abs(resampled[:, first] - resampled[:, second] - differences)
+    widened = n_clusters / (
+        n_clusters - 1
+    )  # a bootstrap of g clusters spreads by sqrt((g - 1) / g) too little
+    errors = np.sqrt((deviations**2).mean(axis=0) * widened)
+    varies = errors > UNIT
+    constant = 2.0 ** (1 - n_clusters) * len(first) <= 1.0 - CERTAIN
+    sure = np.where(varies, False, constant)
+    if varies.any():
+        largest = (deviations[:, varies] / errors[varies]).max(axis=1) * math.sqrt(widened)
+        critical = np.sort(largest)[math.ceil(CERTAIN * len(largest)) - 1]
+        sure[varies] = np.abs(differences[varies]) > critical * errors[varies]
+    signs[sure] = np.sign(differences[sure])
+    return signs
 
 
-def _correlate(models: list[str], orders: Mapping[str, Orders]) -> dict[str, Any]:
+def tau_interval(first: Order, second: Order) -> tuple[float, float]:
+    """Return the 95 % interval of tau: that of all pairs of orders that the queries of the two sources allow.
+
+    A pair of systems whose order both sources are sure of counts 1 or -1, any other from -1 to 1. Percentiles of
+    resampled taus would not do: noise in two orders makes them look less alike than they are, and such an interval of
+    five systems held the true tau in 67 % of repetitions with 10 clusters, this one in 99 %.
+    """
+    products = first.signs * second.signs
+    low, high = (float(np.where(products == 0, free, products).mean()) for free in (-1, 1))
+    return low, high
+
+
+def _correlate(models: Sequence[str], orders: Mapping[str, Order]) -> dict[str, Any]:
+    from scipy.stats import kendalltau  # half a second
+
     first, second = orders.values()
     tau = float(kendalltau(first.values, second.values).statistic)
-    interval = None if np.isnan(tau) else tau_interval(first, second)
-    low, high = interval or (None, None)
+    low, high = tau_interval(first, second)
     best = {source: models[int(np.argmax(one.values))] for source, one in orders.items()}
     return {
         "n_models": len(models),
         "tau": None if np.isnan(tau) else tau,
         "tau_low": low,
         "tau_high": high,
-        "summary": _sentence(len(models), tau, interval, best),
+        "summary": _sentence(len(models), tau, (low, high), best),
     }
 
 
-def _sentence(n: int, tau: float, interval: tuple[float, float] | None, best: Mapping[str, str]) -> str:
+def _sentence(n: int, tau: float, interval: tuple[float, float], best: Mapping[str, str]) -> str:
     names = " and ".join(best)
     if np.isnan(tau):
         return (
             f"whether {names} order the {n} models alike cannot be said: all models are equal on one of them"
         )
-    figures = f"Kendall's tau {tau:.2f}"
-    if interval is None:
-        said = (
-            f"whether {names} order the {n} models alike cannot be told from fewer than {MIN_CLUSTERS} independent "
-            f"groups of queries ({figures})"
-        )
+    figures = f"Kendall's tau {tau:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+    if interval[0] > 0.0:
+        said = f"{names} order the {n} models alike: {figures}"
+    elif interval[1] < 0.0:
+        said = f"{names} order the {n} models in opposite ways: {figures}"
     else:
-        figures += f" [{interval[0]:.2f}, {interval[1]:.2f}]"
-        if interval[0] > 0.0:
-            said = f"{names} order the {n} models alike: {figures}"
-        elif interval[1] < 0.0:
-            said = f"{names} order the {n} models in opposite ways: {figures}"
-        else:
-            said = f"whether {names} order the {n} models alike cannot be told: {figures}"
+        said = f"whether {names} order the {n} models alike cannot be told: {figures}"
     winners = " and ".join(f"{model} by {source}" for source, model in best.items())
     return said if len(set(best.values())) == 1 else f"{said}; the best is {winners}"
