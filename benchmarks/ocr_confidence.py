@@ -25,7 +25,7 @@ from text2image.params import load_params
 from text2image.sample.compose import write_sample
 from text2image.sample.text import Face, load_font
 
-CAMPAIGNS, SEED = 60, 7
+CAMPAIGNS, SEED = 60, 23  # a sample that nothing was tuned on
 THUMBNAIL = 160  # pixels
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 FOREIGN = {

@@ -17,6 +17,7 @@ from tests.support.pictures import golden_picture
 from text2image.labels.caption.batches import scaled
 from text2image.labels.imagenet.classifier import builtin_transform
 from text2image.labels.ocr.engine import read_lines
+from text2image.labels.ocr.orientation import SURE, UPRIGHT
 from text2image.labels.openai.encode import ENCODING, QUALITY, reduced
 from text2image.labels.protocol.answers import all_determinants
 from text2image.labels.protocol.source import SOURCES, ComputedSource, load_source, source_class
@@ -85,6 +86,11 @@ def test_inputs_belong_to_their_version(name: str, size: str) -> None:
     assert (source.preprocessing, found) == (GOLDEN_VERSIONS[name], GOLDEN_INPUTS.get(f"{name}: {size}")), (
         f"pixels changed: raise `preprocessing` in text2image/labels/{name}/source.py and update the golden value"
     )
+
+
+def test_what_is_read_both_ways_belongs_to_its_version() -> None:
+    source: Any = source_class("ocr")
+    assert (source.preprocessing, SURE, UPRIGHT) == (1, 0.95, 1.5), "raise `preprocessing` in ocr/source.py"
 
 
 @pytest.mark.parametrize("size", SIZES)

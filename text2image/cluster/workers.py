@@ -136,9 +136,9 @@ def shared(name: str) -> str:
 
 
 def shared_settings(settings: Section) -> Section:
-    """Return a source's settings in which a model that is a folder has the path that every machine uses."""
+    """Return a source's settings in which a model that is a folder or file has the path that every machine uses."""
     model = getattr(settings, "model", None)
     if model is None:
         return settings
-    path = str(Path(model).absolute()) if Path(model).is_dir() else shared(model)
+    path = str(Path(model).absolute()) if Path(model).exists() else shared(model)
     return settings.model_copy(update={"model": path})

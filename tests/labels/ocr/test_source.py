@@ -18,6 +18,7 @@ from text2image.labels.ocr.models import Models
 from text2image.labels.ocr.reading import Line
 from text2image.labels.ocr.source import Settings, Source
 from text2image.labels.protocol.source import Label, NoLabel
+from text2image.params import Params
 from text2image.sample.compose import Truth, write_sample
 from text2image.sample.text import Face, load_font
 
@@ -111,7 +112,7 @@ def test_boxes_are_in_pixels_of_the_image(runtime: Runtime, tmp_path: Path) -> N
     assert 0.9 < word["confidence"] <= 1
 
 
-HEADLINES = ("SUMMER SALE TODAY", "Own the game", "Little joys, big smiles", "Now in store")
+HEADLINES = ("SUMMER SALE TODAY", "Little joys, big smiles")
 
 
 @pytest.mark.slow
@@ -139,6 +140,20 @@ def test_turned_text_is_read_the_right_way_up(degrees: int, runtime: Runtime, tm
         assert isinstance(label, Label) and letters(label.text) == letters(headline)
         assert {Line(**item).quarters for item in given["lines"]} == {(-degrees % 360) // 90}
         assert given["both_ways"] is True
+
+
+@pytest.mark.slow
+def test_scripts_that_are_not_read_make_no_label(runtime: Runtime, defaults: Params, tmp_path: Path) -> None:
+    """With the parameters of params.yaml; the reason names the scripts that are read."""
+    texts = ("Καλοκαιρινές εκπτώσεις", "Προσφορές κάθε μέρα", "Летняя распродажа", "مجموعة جديدة")
+    images = [
+        drawn(tmp_path / f"{number}.png", [(text, 20, 40, 40)], (800, 140))
+        for number, text in enumerate(texts)
+    ]
+    source = Source(defaults.label.settings("ocr"))
+    for _, given in source.load(runtime)(images):
+        (item,) = source.read("id", given)
+        assert isinstance(item, NoLabel) and item.reason.endswith(SCRIPTS), item
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+# A change of these makes other answers: raise Source.preprocessing.
 SURE = 0.95  # confidence; upside down, one line of 200 was read with more
 UPRIGHT = 1.5  # height / width from which RapidOCR turns a line by 90° anticlockwise before it reads it
 
