@@ -11,7 +11,7 @@ from text2image.params import Params
 
 def main(params: Params) -> None:
     root = location(params.data.images)
-    columns = ["path", "image_id", "folder", "width", "height", "near_group", "rendering"]
+    columns = ["path", "image_id", "folder", "width", "height", "near_group", "rendering", "blank"]
     files = read_csv(ARTIFACTS.catalog, columns)
     save_sheet(ARTIFACTS.sheet("dataset_examples"), dataset_sheet(root, files))
     save_sheet(ARTIFACTS.sheet("near_identical"), near_identical_sheet(root, files))

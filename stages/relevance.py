@@ -31,7 +31,7 @@ from text2image.queries.query import read_label_queries
 from text2image.queries.relevance import LeftOut, join_groups
 from text2image.queries.settings import Queries
 from text2image.queries.split import read_split
-from text2image.retrieval.alike import cosine_groups
+from text2image.retrieval.alike import alike_pairs
 
 
 def similar_groups(settings: Queries, group_of: dict[str, int]) -> dict[str, int]:
@@ -40,8 +40,7 @@ def similar_groups(settings: Queries, group_of: dict[str, int]) -> dict[str, int
     if model is None or settings.relevance == "strict":
         return group_of
     vectors = np.load(ARTIFACTS.image_vectors(model), mmap_mode="r")
-    by_model = zip(sorted(group_of), cosine_groups(vectors, settings.cosine.threshold).tolist(), strict=True)
-    return join_groups(group_of, dict(by_model))
+    return join_groups(group_of, alike_pairs(vectors, settings.cosine.threshold))
 
 
 def reasons_without_label(source: str) -> Counter[str]:

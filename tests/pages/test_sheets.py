@@ -14,7 +14,7 @@ from text2image.evaluation.labels import audit
 from text2image.formats.tables import Row
 from text2image.pages import theme
 from text2image.pages.sheets import dataset, labels
-from text2image.pages.sheets.dataset import group_strips, near_identical_sheet
+from text2image.pages.sheets.dataset import dataset_sheet, group_strips, near_identical_sheet
 from text2image.pages.sheets.examples import ALIKE, COLUMNS, examples_sheets
 from text2image.pages.sheets.labels import audit_sheet, labels_sheet, one_an_image, spread
 from text2image.pages.sheets.sheet import CELL, FRAME, MARGIN, Cell, Sheet, Strip, draw_sheet, save_sheet
@@ -103,10 +103,18 @@ def catalog(images: dict[str, ImageFile], **group_of: str) -> list[Row]:
             "rendering": "",
             "width": "40",
             "height": "20",
+            "blank": "0",
         }
         | dict(zip(("folder", "near_group"), value.split(), strict=True))
         for name, value in group_of.items()
     ]
+
+
+def test_blank_images_are_counted_on_the_sheet(images: dict[str, ImageFile], tmp_path: Path) -> None:
+    files = catalog(images, a="0 g", b="1 h", c="0 i")
+    assert "blank" not in dataset_sheet(tmp_path, files).subtitle
+    files[1]["blank"] = files[2]["blank"] = "1"
+    assert "2 images are blank (one colour), see data/catalog.csv" in dataset_sheet(tmp_path, files).subtitle
 
 
 def test_every_group_of_near_duplicates_is_shown(images: dict[str, ImageFile], tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ from text2image.queries.relevance import (
     GENERIC,
     NOTHING_LEFT,
     TOO_MANY,
+    TOO_MANY_ALIKE,
     join_groups,
     judge_queries,
     near_duplicates_of,
 )
-from text2image.retrieval.alike import cosine_groups
+from text2image.retrieval.alike import alike_pairs
 
 GROUPS = {"a": 0, "b": 0, "c": 1, "d": 2, "e": 3}
 NEAR = near_duplicates_of(GROUPS)
@@ -69,14 +70,38 @@ def test_generic(text: str, generic: bool) -> None:
     assert is_generic(text, ["the", "photo"]) is generic
 
 
-def test_groups_of_two_kinds_join() -> None:
-    joined = join_groups({"a": 0, "b": 0, "c": 1, "d": 2, "e": 3}, {"c": 7, "d": 7, "b": 8, "e": 8})
-    assert joined == {"a": 0, "b": 0, "c": 1, "d": 1, "e": 0}
-    assert join_groups({"a": 4, "b": 5}, {}) == {"a": 0, "b": 1}
+def test_near_duplicates_count_towards_too_many() -> None:
+    """One image carries the text, and four of ten show its picture: more than a fifth of the gallery answers."""
+    near = near_duplicates_of({image: 0 if image in "abcd" else ord(image) for image in "abcdefghij"})
+    found, left = judged([("a", "shoe"), ("e", "hat")], near, share=0.2)
+    assert found == {"hat": {"e": 2}}
+    assert left == {"shoe": TOO_MANY_ALIKE}
+    assert judged([("a", "shoe")], near, share=0.4)[1] == {}
 
 
-def test_cosine_groups_by_hand() -> None:
+def test_groups_that_a_model_holds_for_the_same_join() -> None:
+    groups = {"a": 0, "b": 0, "c": 1, "d": 2, "e": 3}
+    assert join_groups(groups, pairs("ac bc de")) == {"a": 0, "b": 0, "c": 0, "d": 1, "e": 1}
+    assert join_groups({"a": 4, "b": 5}, pairs("")) == {"a": 0, "b": 1}
+
+
+def test_groups_that_a_model_joins_have_no_chains() -> None:
+    """b is alike to c, and c to d; but a is not alike to c, nor c to e."""
+    groups = {"a": 0, "b": 0, "c": 1, "d": 2, "e": 2}
+    assert join_groups(groups, pairs("bc cd")) == {"a": 0, "b": 0, "c": 1, "d": 2, "e": 2}
+    chain = {image: number for number, image in enumerate("abcd")}
+    assert join_groups(chain, pairs("ab bc cd")) == {"a": 0, "b": 0, "c": 1, "d": 1}
+
+
+def pairs(names: str) -> np.ndarray:
+    """Return the positions of images that are named by letters, such as "ac bc"."""
+    return np.array(["abcde".index(letter) for letter in names if letter != " "], dtype=np.int64).reshape(
+        -1, 2
+    )
+
+
+def test_alike_pairs_by_hand() -> None:
     angles = np.array([0.0, 0.1, 1.0, 0.2, 3.0])
     images = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    assert cosine_groups(images, 0.99).tolist() == [0, 0, 1, 0, 2]
-    assert cosine_groups(images, -1.0).tolist() == [0] * 5
+    assert alike_pairs(images, 0.99).tolist() == [[0, 1], [1, 3]]
+    assert len(alike_pairs(images, -1.0)) == 10

@@ -37,7 +37,11 @@ def parameters(tuned: bool = False, **cosine: Any) -> Params:
     """Return the sample's parameters, with a fine-tuned model in use or a model that says what is similar."""
     params = load_params(REPOSITORY / "params.yaml")
     queries = params.queries.model_copy(
-        update={"relevance": "near_duplicates", "cosine": params.queries.cosine.model_copy(update=cosine)}
+        update={
+            "max_relevant_share": 1.0,
+            "relevance": "near_duplicates",
+            "cosine": params.queries.cosine.model_copy(update=cosine),
+        }
     )
     embed = params.embed.model_copy(update={"models": ["builtin", *(["builtin-tuned"] if tuned else [])]})
     label = params.label.model_copy(update={"sources": ["human"]})

@@ -4,9 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from text2image.collection.duplicates import connected_components
+from text2image.base.arrays import Integers
 from text2image.formats.texts import Query
 from text2image.formats.trec import Qrels
 from text2image.queries.generic import is_generic
@@ -15,6 +13,7 @@ LABELLED = 2
 """The grade of an image that is relevant by its label, on the scale of judgements (0 to 3)."""
 
 TOO_MANY = "fits too many images"
+TOO_MANY_ALIKE = "fits too many images, their near-duplicates counted"
 GENERIC = "too generic to search for"
 NOTHING_LEFT = "no relevant image left after judgements"
 
@@ -27,23 +26,39 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-def join_groups(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
-    """Return groups of images that share a group of either kind, directly or through others.
+def join_groups(group_of: Mapping[str, int], alike: Integers) -> dict[str, int]:
+    """Return groups of images, joined where every image of one is alike to every image of the other.
+
+    There are no chains: what a group is alike to in some of its images only stays apart. Groups come in the order of
+    their first images, and each joins the first that it can.
 
     Args:
-        first: ``{image_id: group}`` of the whole gallery.
-        second: the same of some of its images.
+        group_of: ``{image_id: near-duplicate group}`` of the whole gallery; groups stay whole.
+        alike: ``(n_pairs, 2)`` int64, positions in the sorted gallery of images that a model holds for the same.
+
+    Returns:
+        ``{image_id: group}``, numbered by first appearance in the sorted gallery.
     """
-    images = sorted(first)
-    members: dict[tuple[str, int], int] = {}
-    pairs = [
-        (members.setdefault((kind, group_of[image]), index), index)
-        for kind, group_of in (("first", first), ("second", second))
-        for index, image in enumerate(images)
-        if image in group_of
-    ]
-    joined = connected_components(len(images), np.array(pairs, dtype=np.int64).reshape(-1, 2))
-    return dict(zip(images, joined.tolist(), strict=True))
+    images = sorted(group_of)
+    neighbours: dict[int, set[int]] = defaultdict(set)
+    for left, right in alike.tolist():
+        neighbours[left].add(right)
+        neighbours[right].add(left)
+    units: dict[int, list[int]] = defaultdict(list)
+    for position, image in enumerate(images):
+        units[group_of[image]].append(position)
+    joined: list[list[int]] = []
+    at: dict[int, int] = {}
+    for unit in units.values():
+        near = sorted({at[other] for other in neighbours[unit[0]] if other in at})
+        number = next(
+            (n for n in near if all(neighbours[image].issuperset(joined[n]) for image in unit)), len(joined)
+        )
+        if number == len(joined):
+            joined.append([])
+        joined[number].extend(unit)
+        at.update(dict.fromkeys(unit, number))
+    return {image: at[position] for position, image in enumerate(images)}
 
 
 def near_duplicates_of(group_of: Mapping[str, int]) -> dict[str, list[str]]:
@@ -68,8 +83,8 @@ def judge_queries(
         queries: with the images that carry each text.
         near: ``{image_id: images that count as the same}``; every image of the gallery is a key.
         judged: ``{query_id: {image_id: grade}}``, which overrides what follows from the labels, image by image.
-        max_relevant_share: a text that more than this share of the gallery carries is left out
-            (never one that a single image carries).
+        max_relevant_share: a text is left out that more than this share of the gallery answers, near-duplicates
+            of the images that carry it included (never one that a single image answers).
         generic_words: a text of these words alone is left out, and so are calls to action in many languages
             (:func:`text2image.queries.generic.is_generic`).
 
@@ -86,6 +101,7 @@ def judge_queries(
         reasons = {
             GENERIC: is_generic(query.text, generic_words),
             TOO_MANY: len(query.relevant) > limit,
+            TOO_MANY_ALIKE: len(by_label) > limit,
             NOTHING_LEFT: not grades,
         }
         reason = next((reason for reason, holds in reasons.items() if holds), None)

@@ -89,7 +89,7 @@ def _overview_of(revision: Revision) -> dict[str, str]:
     return {
         "revision": revision.commit or revision.name,
         "images": f"{figure(data.get('images'))} different ones in {figure(data.get('files'))} files "
-        f"of {revision.param('data.images', '–')}, median size {medians} pixels",
+        f"of {revision.param('data.images', '–')}, median size {medians} pixels{_blank(data.get('blank_images'))}",
         "folders": _counted(folders, "files"),
         "near-duplicates": f"{figure(near)} images ({share}) in {figure(data.get('near_duplicate_groups'))} groups; "
         f"{figure(data.get('exact_duplicate_files'))} exact copies of files",
@@ -97,6 +97,11 @@ def _overview_of(revision: Revision) -> dict[str, str]:
         "models": "; ".join(f"{model}: {_model(revision, model)}" for model in models) or "–",
         "label sources": ", ".join(sources) or "–",
     }
+
+
+def _blank(value: object) -> str:
+    """Return how many images are blank, if any is."""
+    return f"; {figure(value)} blank (one colour)" if number(value) else ""
 
 
 def _counted(value: object, unit: str) -> str:

@@ -29,7 +29,10 @@ def dataset_sheet(root: Location, files: Sequence[Row]) -> Sheet:
         chosen = inside[:: max(1, len(inside) // EXAMPLES_A_FOLDER)][:EXAMPLES_A_FOLDER]
         cells = [Cell(open_image(listed(root, f)), f"{f['width']} × {f['height']}") for f in chosen]
         strips.append(Strip(f"folder {folder}", f"{count} files", cells))
+    blank = len({file["image_id"] for file in files if file["blank"] == "1"})
     how = "examples spread over each sub-folder · width × height in pixels"
+    if blank:
+        how += f" · {blank:,} images are blank (one colour), see data/catalog.csv"
     return Sheet("What is in the folder", how, strips)
 
 
