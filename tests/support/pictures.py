@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def golden_picture(width: int, height: int) -> Image.Image:
     pixels = numbers.astype(np.uint8).reshape(height, width, 3)
     pixels[: height // 2, : width // 3] = (255, 0, 40)
     return Image.fromarray(pixels)
+
+
+def deep_png(values: np.ndarray) -> bytes:
+    """Return a PNG of 16 bits a channel, which Pillow does not write; ``values``: ``(height, width, 3)``."""
+    height, width, _ = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return content
 
 
 def bomb() -> bytes:

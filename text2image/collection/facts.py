@@ -37,7 +37,7 @@ from text2image.collection.images import (
 from text2image.collection.locations import Location, Remote
 from text2image.collection.scan import ListedFile
 
-FACTS = 3  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
+FACTS = 4  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
 BLANK_LEVELS = 4  # of 255: compressed areas of one colour differ by 0 to 3, the faintest lettering by more
 GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
 FEW = 512  # files that are not worth the start of processes

@@ -7,24 +7,34 @@ was replaced since the catalog was made never passes for the image that it was.
 
 import hashlib
 import io
+import re
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile as OpenedFile
 
 from text2image.base.console import InputError, one_line
 from text2image.collection.locations import Location, Remote
 from text2image.collection.manifest import ImageFile
+from text2image.collection.rendering import DEEP, FRAME, NoNumbers, Rendered, is_visible, join, to_rgb
+from text2image.collection.signatures import formats, reason
 
 DECODING = 1
-"""Version of how a file's bytes become upright RGB pixels. Raise it with every change of them:
+"""Version of how a file's bytes become upright RGB pixels. Raise it with every change of plain ones; the ways of
+rendering that :mod:`text2image.collection.rendering` names have versions of their own, in their names.
 tests/collection/test_golden_pixels.py holds the pixels of each kind of file."""
 
 Made = TypeVar("Made")
 
-WHITE = (255, 255, 255, 255)
+FRAMES = 10  # of an animation that are looked at
+SIXTEEN = re.compile(
+    r";16([BLN])"
+)  # in Pillow's names of how numbers are stored: big-endian, little-endian, native
+OTHER_ORDER = {"B": ";16L", "L": ";16B", "N": ";16B" if sys.byteorder == "little" else ";16L"}
 
 
 def decoding_determinants() -> dict[str, int]:
@@ -56,63 +66,99 @@ def read_bytes(path: Location) -> bytes:
     return content
 
 
-class Rendered(NamedTuple):
-    """An image's upright RGB pixels, and the name of how they were made of its bytes.
-
-    The name is "" for what every reader of images does; see :func:`render`. It is part of an image's key in the
-    store (:attr:`text2image.collection.manifest.ImageFile.key`).
-    """
-
-    image: Image.Image
-    rendering: str
-
-
 def decode(content: bytes, max_pixels: int | None = None) -> Image.Image:
     """Return the pixels of :func:`render` alone."""
     return render(content, max_pixels).image
 
 
 def render(content: bytes, max_pixels: int | None = None) -> Rendered:
-    """Decode the first frame of an image to upright RGB on white.
+    """Decode an image to upright RGB, and say how (:mod:`text2image.collection.rendering`).
 
-    EXIF orientation is applied, alpha composited on white; CMYK, palette, grey and 16-bit images
-    are converted.
+    EXIF orientation is applied; CMYK, palette, grey, deep and float pixels are converted, alpha is composited. Of an
+    animation it is the first frame, or the first of ``FRAMES`` on which something can be seen.
 
     Args:
-        content: a file's bytes, in any format that Pillow reads.
+        content: a file's bytes, in any of the formats of :mod:`text2image.collection.signatures`.
         max_pixels: larger images are refused before they are decoded; None for no limit.
 
     Raises:
-        UnusableImage: not an image, damaged, or too large.
+        UnusableImage: not an image, of another format, damaged, or too large; the message names which.
     """
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
+        with warnings.catch_warnings(), open_pillow(content) as image:
             warnings.simplefilter("ignore")
-            if max_pixels is not None and image.width * image.height > max_pixels:
-                raise Image.DecompressionBombError
-            image.load()
-            upright: Image.Image = image
-            with suppress(Exception):  # broken EXIF data is no reason to lose an image that decodes
-                upright = ImageOps.exif_transpose(image)
-            return Rendered(to_rgb(upright), "")
+            first = _render_frame(image, content, max_pixels)
+            if getattr(image, "is_animated", False) and not is_visible(first.image):
+                return _first_visible(image, content, max_pixels) or first
+            return first
     except UnidentifiedImageError:
-        raise UnusableImage("not an image") from None
+        raise UnusableImage(reason(content)) from None
     except Image.DecompressionBombError:
         raise UnusableImage("too many pixels") from None
+    except NoNumbers:
+        raise UnusableImage("float image without a finite number") from None
     except MemoryError:
         raise Unreadable("too large for the memory") from None
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise UnusableImage(f"damaged image ({type(error).__name__})") from error
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Return any Pillow image as RGB, composited on white where it is transparent."""
-    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
-        image = image.point(lambda value: value / 256).convert("L")  # 16 bits to 8
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, WHITE), layer).convert("RGB")
-    return image.convert("RGB")
+def open_pillow(content: bytes) -> OpenedFile:
+    """Open an image file that is not decoded yet, of no format but those that are meant to be."""
+    return Image.open(io.BytesIO(content), formats=formats())
+
+
+def _render_frame(image: OpenedFile, content: bytes, max_pixels: int | None) -> Rendered:
+    """Render the frame at which an open file stands."""
+    if max_pixels is not None and image.width * image.height > max_pixels:
+        raise Image.DecompressionBombError
+    rest = _low_bytes(image, content)
+    image.load()
+    return to_rgb(_upright(image), rest)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    with suppress(Exception):  # broken EXIF data is no reason to lose an image that decodes
+        return ImageOps.exif_transpose(image)
+    return image
+
+
+def _low_bytes(image: OpenedFile, content: bytes) -> Callable[[], Image.Image] | None:
+    """Return what reads the low bytes of a file with 16 bits a channel; None for other files.
+
+    Pillow keeps the high byte of each number. Told that the numbers are stored the other way round, it keeps the low.
+    """
+    if image.mode in DEEP or not any(SIXTEEN.search(str(tile.args)) for tile in image.tile):
+        return None
+
+    def swapped(value: Any) -> Any:
+        return SIXTEEN.sub(lambda found: OTHER_ORDER[found[1]], value) if isinstance(value, str) else value
+
+    def read() -> Image.Image:
+        with open_pillow(content) as again:
+            again.tile = [
+                tile._replace(
+                    args=tuple(map(swapped, tile.args))
+                    if isinstance(tile.args, tuple)
+                    else swapped(tile.args)
+                )
+                for tile in again.tile
+            ]
+            again.load()
+            return _upright(again)
+
+    return read
+
+
+def _first_visible(image: OpenedFile, content: bytes, max_pixels: int | None) -> Rendered | None:
+    """Return the first of the first frames after a blank one on which something can be seen; None without one."""
+    with suppress(Exception):  # there are no more, or they are damaged: the first one is not
+        for number in range(1, FRAMES):
+            image.seek(number)
+            frame = _render_frame(image, content, max_pixels)
+            if is_visible(frame.image):
+                return frame._replace(rendering=join(frame.rendering, FRAME))
+    return None
 
 
 def image_id(content: bytes) -> str:
@@ -122,7 +168,7 @@ def image_id(content: bytes) -> str:
 
 def image_format(content: bytes) -> str:
     """Return Pillow's name of a file's format (``JPEG``, ``PNG`` …), by content."""
-    with Image.open(io.BytesIO(content)) as image:
+    with open_pillow(content) as image:
         return image.format or "unknown"
 
 
