@@ -15,7 +15,8 @@ from text2image.base.store import Store
 from text2image.collection import facts
 from text2image.collection.catalog import Entry, Reject, read_folder
 from text2image.collection.facts import ReadFile
-from text2image.collection.images import Rendered, render
+from text2image.collection.images import render
+from text2image.collection.rendering import Rendered
 from text2image.collection.scan import scan
 from text2image.commands import catalog as catalog_command
 from text2image.params import load_params
