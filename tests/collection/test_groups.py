@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
-from tests.support.pictures import golden_picture
 from tests.support.templated import ALTERATIONS, CHANGES, Ad, ads
 from text2image.base.store import Store
 from text2image.collection import groups
@@ -122,10 +121,9 @@ def test_float_images_are_no_near_duplicates_of_each_other(tmp_path: Path) -> No
 
 
 def test_blank_images_are_counted_and_near_duplicates_of_nothing(tmp_path: Path) -> None:
-    frame = golden_picture(300, 250)
     for number, colour in enumerate(("white", "white", "black", "#eee")):
         blank = Image.new("RGB", (300, 250 + number), colour)
-        blank.save(tmp_path / f"{number}.gif", save_all=True, append_images=[frame], duration=500)
+        blank.save(tmp_path / f"{number}.gif", save_all=True, append_images=[blank], duration=500)
         blank.save(tmp_path / f"{number}.jpg", quality=50 + number)
     faint = Image.new("RGB", (300, 250), "white")
     ImageDraw.Draw(faint).text((20, 20), "terms apply", fill="#f6f6f6")

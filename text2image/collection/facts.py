@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import imagehash
-import numpy as np
 from PIL import Image
 
 from text2image.base.console import InputError, one_line, progress
@@ -35,10 +34,10 @@ from text2image.collection.images import (
     render,
 )
 from text2image.collection.locations import Location, Remote
+from text2image.collection.rendering import is_blank
 from text2image.collection.scan import ListedFile
 
 FACTS = 4  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
-BLANK_LEVELS = 4  # of 255: compressed areas of one colour differ by 0 to 3, the faintest lettering by more
 GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
 FEW = 512  # files that are not worth the start of processes
 CHUNK = 16  # files that a process is given at a time
@@ -47,10 +46,10 @@ KEPT_AT_ONCE = 512  # files that a killed run may have to read again
 
 
 class Facts(NamedTuple):
-    """What the bytes of an image say; ``blank`` says whether it has one colour (:func:`is_blank`).
+    """What the bytes of an image say; ``blank`` says whether it has one colour (:func:`text2image.collection.rendering.is_blank`).
 
     ``phash`` and ``phash256`` are perceptual hashes of its upright RGB pixels, of 64 and of 256 bits, in hexadecimal;
-    ``rendering`` names how the pixels were made (:class:`text2image.collection.images.Rendered`).
+    ``rendering`` names how the pixels were made (:class:`text2image.collection.rendering.Rendered`).
     """
 
     image_id: str
@@ -111,13 +110,6 @@ def looks(image: Image.Image) -> tuple[str, bool, str]:
     """Return an RGB image's ``phash``, ``blank`` and ``phash256``, see :class:`Facts`."""
     gray = image.convert("L")
     return str(imagehash.phash(gray)), is_blank(image), str(imagehash.phash(gray, hash_size=16))
-
-
-def is_blank(image: Image.Image) -> bool:
-    """Say whether an image has one colour: each channel's levels differ by at most ``BLANK_LEVELS``."""
-    pixels = np.asarray(image)
-    ranges = pixels.max(axis=(0, 1)).astype(int) - pixels.min(axis=(0, 1))
-    return bool(ranges.max() <= BLANK_LEVELS)
 
 
 def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | None]) -> Iterator[ReadFile]:

@@ -20,7 +20,7 @@ from PIL.ImageFile import ImageFile as OpenedFile
 from text2image.base.console import InputError, one_line
 from text2image.collection.locations import Location, Remote
 from text2image.collection.manifest import ImageFile
-from text2image.collection.rendering import DEEP, FRAME, NoNumbers, Rendered, is_visible, join, to_rgb
+from text2image.collection.rendering import DEEP, FRAME, NoNumbers, Rendered, is_blank, join, to_rgb
 from text2image.collection.signatures import formats, reason
 
 DECODING = 1
@@ -88,7 +88,7 @@ def render(content: bytes, max_pixels: int | None = None) -> Rendered:
         with warnings.catch_warnings(), open_pillow(content) as image:
             warnings.simplefilter("ignore")
             first = _render_frame(image, content, max_pixels)
-            if getattr(image, "is_animated", False) and not is_visible(first.image):
+            if getattr(image, "is_animated", False) and is_blank(first.image):
                 return _first_visible(image, content, max_pixels) or first
             return first
     except UnidentifiedImageError:
@@ -156,7 +156,7 @@ def _first_visible(image: OpenedFile, content: bytes, max_pixels: int | None) ->
         for number in range(1, FRAMES):
             image.seek(number)
             frame = _render_frame(image, content, max_pixels)
-            if is_visible(frame.image):
+            if not is_blank(frame.image):
                 return frame._replace(rendering=join(frame.rendering, FRAME))
     return None
 

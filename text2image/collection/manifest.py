@@ -8,13 +8,13 @@ from text2image.collection.locations import Location, location
 from text2image.formats.tables import read_csv
 
 COLOURS = "icc"
-"""How the names of renderings begin that change colours alone, see :mod:`text2image.collection.images`."""
+"""How the names of renderings begin that change colours alone, see :mod:`text2image.collection.rendering`."""
 
 
 class ManifestEntry(NamedTuple):
     """A usable file, its path relative to data.images; files with the same bytes share the image.
 
-    ``rendering`` says how its bytes become pixels, "" for most (:class:`text2image.collection.images.Rendered`).
+    ``rendering`` says how its bytes become pixels, "" for most (:class:`text2image.collection.rendering.Rendered`).
     """
 
     image_id: str

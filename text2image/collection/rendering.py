@@ -28,7 +28,7 @@ BITS, FLOAT, COLOURS, GROUND, FRAME = "bits1", "float1", "icc1", "ground1", "fra
 WHITE, BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
 DEPTHS = (8, 10, 12, 14, 16)  # bits that whole numbers in 16 bits are taken to use
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
-VISIBLE = 8  # levels that a channel has to span at least, for something to be seen
+BLANK_LEVELS = 4  # of 255: compressed areas of one colour differ by 0 to 3, the faintest lettering by more
 
 Levels = npt.NDArray[np.uint8]
 
@@ -75,10 +75,10 @@ def to_rgb(image: Image.Image, low_bytes: Callable[[], Image.Image] | None = Non
     return Rendered(on_ground, join(depth, colours, ground))
 
 
-def is_visible(image: Image.Image) -> bool:
-    """Say whether there is more on an RGB image than one colour."""
+def is_blank(image: Image.Image) -> bool:
+    """Say whether an RGB image has one colour: each channel's levels differ by at most ``BLANK_LEVELS``."""
     extrema: Any = image.getextrema()
-    return any(int(high - low) >= VISIBLE for low, high in extrema)
+    return all(int(high - low) <= BLANK_LEVELS for low, high in extrema)
 
 
 def _on_ground(layer: Image.Image) -> tuple[Image.Image, str]:
@@ -88,7 +88,7 @@ def _on_ground(layer: Image.Image) -> tuple[Image.Image, str]:
         return Image.alpha_composite(Image.new("RGBA", layer.size, ground), layer).convert("RGB")
 
     on_white = on(WHITE)
-    if not is_visible(on_white) and is_visible(on_black := on(BLACK)):
+    if is_blank(on_white) and not is_blank(on_black := on(BLACK)):
         return on_black, GROUND
     return on_white, ""
 
