@@ -11,7 +11,7 @@ import yaml
 
 from stages import embed_queries
 from tests.support.pipeline import REPOSITORY, tiny_model
-from tests.support.tokenizers import clip, minilm
+from tests.support.tokenizers import clip, minilm, siglip_like
 from text2image.artifacts import ARTIFACTS
 from text2image.encoders.models.load import load_tokenizer
 from text2image.encoders.readings import (
@@ -47,6 +47,16 @@ def test_a_text_is_cut_from_one_token_too_many_on(
     assert short == Reading(limit=16, cut=False, tokens=3, unknown=0)
     assert full == Reading(limit=16, cut=False, tokens=14, unknown=0)
     assert long == Reading(limit=16, cut=True, tokens=14, unknown=0)
+
+
+def test_a_tokenizer_that_ends_and_fills_texts_with_one_token(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer("some", siglip_like(tmp_path / "some", context_length=8))
+    assert list(read_texts(tokenizer, ["a red 🎸", WORD * 7, WORD * 8, ""])) == [
+        Reading(limit=8, cut=False, tokens=3, unknown=1),
+        Reading(limit=8, cut=False, tokens=7, unknown=0),
+        Reading(limit=8, cut=True, tokens=7, unknown=0),
+        Reading(limit=8, cut=False, tokens=0, unknown=0),
+    ]
 
 
 def test_emoji_and_scripts_that_a_tokenizer_does_not_know(tmp_path: Path) -> None:

