@@ -98,15 +98,21 @@ def judge_queries(
         by_label = {image: LABELLED for carrier in query.relevant for image in near[carrier]}
         graded = {**by_label, **judged.get(query.query_id, {})}
         grades = {image: grade for image, grade in graded.items() if grade > 0 and image in near}
-        reasons = {
-            GENERIC: is_generic(query.text, generic_words),
-            TOO_MANY: len(query.relevant) > limit,
-            TOO_MANY_ALIKE: len(by_label) > limit,
-            NOTHING_LEFT: not grades,
-        }
-        reason = next((reason for reason, holds in reasons.items() if holds), None)
+        reason = (
+            GENERIC
+            if is_generic(query.text, generic_words)
+            else why_unanswerable(len(query.relevant), len(by_label), len(grades), limit)
+        )
         if reason:
             left_out.append(LeftOut(query.query_id, query.text, reason))
         else:
             relevance[query.query_id] = grades
     return relevance, left_out
+
+
+def why_unanswerable(carrying: int, alike: int, left: int, limit: float) -> str | None:
+    """Return why a query is left out: by the images that carry its text, those and their near-duplicates, and what is
+    left after judgements; None if it is asked.
+    """
+    reasons = {TOO_MANY: carrying > limit, TOO_MANY_ALIKE: alike > limit, NOTHING_LEFT: not left}
+    return next((reason for reason, holds in reasons.items() if holds), None)
