@@ -111,6 +111,10 @@ def test_the_sentence() -> None:
         "1 group of different texts has one vector by clip-b32 (15 queries)"
     )
     assert reading_sentence("clip-b32", {"queries": 2400, "context_length": 77, "cut": 0}) == ""
+    one = {"queries": 9, "context_length": 64, "cut": 1, "with_unknown_tokens": 1}
+    assert reading_sentence("m", one) == (
+        "1 of 9 queries is read by m to its 64th token only; 1 of 9 queries has tokens that m does not know"
+    )
 
 
 def test_texts_that_were_read_before_need_no_tokenizer(tmp_path: Path) -> None:

@@ -149,11 +149,15 @@ def reading_sentence(model: str, figures: Mapping[str, Any]) -> str:
         return value if isinstance(value, int) else 0
 
     parts = {
-        f"are read by {model} to their {ordinal(number('context_length'))} token only": number("cut"),
-        f"have tokens that {model} does not know": number("with_unknown_tokens"),
-        f"have no token that {model} reads": number("without_token"),
+        "cut": ("is", "are", f"read by {model} to {{}} {ordinal(number('context_length'))} token only"),
+        "with_unknown_tokens": ("has", "have", f"tokens that {model} does not know"),
+        "without_token": ("has", "have", f"no token that {model} reads"),
     }
-    said = [f"{n:,} of {number('queries'):,} queries {what}" for what, n in parts.items() if n]
+    said = [
+        f"{n:,} of {number('queries'):,} queries {one if n == 1 else many} {what.format('its' if n == 1 else 'their')}"
+        for key, (one, many, what) in parts.items()
+        if (n := number(key))
+    ]
     if groups := number("groups_of_one_vector"):
         said.append(
             f"{groups:,} {'group of different texts has' if groups == 1 else 'groups of different texts have'} one "
