@@ -19,6 +19,7 @@ from scipy.stats import rankdata
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.arrays import Floats, Integers, Vectors
+from text2image.collection.manifest import read_groups
 from text2image.evaluation.labels.audit import NONE_FITS, OTHER_FITS, audit, find_signs
 from text2image.evaluation.labels.sources import label_pairs
 from text2image.formats.tables import read_csv
@@ -48,13 +49,11 @@ class Project(NamedTuple):
 
 def read_project(source: str) -> tuple[Project, pd.DataFrame]:
     """Return what the pipeline left of a source, and its labels."""
-    near = {
-        row["image_id"]: row["near_group"] for row in read_csv(ARTIFACTS.catalog, ["image_id", "near_group"])
-    }
+    near = read_groups(ARTIFACTS.catalog)
     image_ids, models = sorted(near), load_params().embed.models
     project = Project(
         image_ids,
-        np.unique([near[image] or image for image in image_ids], return_inverse=True)[1],
+        np.array([near[image] for image in image_ids]),
         {model: np.load(ARTIFACTS.image_vectors(model)) for model in models},
         {model: np.load(ARTIFACTS.query_vectors(model, source)) for model in models},
         list(read_queries(ARTIFACTS.queries(source))),

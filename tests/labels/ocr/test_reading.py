@@ -136,6 +136,10 @@ def test_lines_that_stand_another_way_up_are_another_phrase() -> None:
     assert texts(lines) == ["Walk on the wild", "Terms apply"]
 
 
+def test_parts_of_a_line_from_right_to_left_are_joined_so() -> None:
+    assert texts([line("כל", 100, 0, 40), line("יום", 170, 3, 40)]) == ["יום כל"]
+
+
 def test_lines_of_scripts_without_spaces_are_joined_without() -> None:
     assert texts([line("夏の", 0, 0, 40), line("セール", 0, 48, 40)]) == ["夏のセール"]
     assert texts([line("夏の", 0, 0, 40), line("SALE", 0, 48, 40)]) == ["夏の SALE"]

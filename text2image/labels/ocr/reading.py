@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import dist, sqrt
 from statistics import fmean
 from typing import NamedTuple
+from unicodedata import bidirectional
 
 from text2image.formats.texts import count_words, letters_a_word
 
@@ -173,7 +174,7 @@ def _belong_together(first: Line, second: Line) -> bool:
 
 
 def _in_rows(lines: Sequence[Line]) -> list[Line]:
-    """Sort the lines of a phrase: rows from top to bottom, the parts of a row from left to right."""
+    """Sort the lines of a phrase: rows from top to bottom, the parts of a row in the direction of their script."""
 
     def middle(line: Line) -> float:
         return (line.edges[1] + line.edges[3]) / 2
@@ -184,4 +185,11 @@ def _in_rows(lines: Sequence[Line]) -> list[Line]:
             rows[-1].append(line)
         else:
             rows.append([line])
-    return [line for row in rows for line in sorted(row, key=lambda line: line.edges[0])]
+    return [line for row in rows for line in sorted(row, key=_begin)]
+
+
+def _begin(line: Line) -> float:
+    """Return where a part of a row begins, in the direction of its script."""
+    left, _, right, _ = line.edges
+    strong = (bidirectional(char) for char in line.text)
+    return -right if next((way for way in strong if way in ("L", "R", "AL")), "L") != "L" else left
