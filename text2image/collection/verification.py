@@ -13,7 +13,7 @@ from PIL import Image
 
 from text2image.base.arrays import Floats
 
-VERIFICATION = 1
+VERIFICATION = 2
 """Version of how pairs are decided. Raise it with every change that can change a verdict."""
 
 AREA = 65_536
@@ -22,10 +22,16 @@ AREA = 65_536
 COARSE_AREA = 4_096
 """Pixels of the thumbnails that can only tell pictures apart, some twenty times faster."""
 
-ALIGNED_AREA = 16_384
-"""Pixels at which images are aligned: more give no better match."""
+ALIGNED_AREAS = (COARSE_AREA, 16_384, AREA)
+"""Pixels at which images are aligned, one step after the other: half a pixel off, a small price differs from itself."""
 
-ITERATIONS = 40
+RING = 0.04
+"""Share of each side, at its edges, that alignment leaves out of the second image: frames and what a crop leaves."""
+
+LEAST_GAIN = 1e-5
+"""Of the correlation in an iteration; below it, an alignment step ends."""
+
+ITERATIONS = 50
 WINDOW = 7
 VARIANCE = 2_000.0
 WORST_SHARE = 0.0005
@@ -126,15 +132,14 @@ def alignment(first: Pixels, second: Pixels) -> Floats:
     """
     matrix = np.eye(3)
     height, width = first.shape[:2]
-    for area in (COARSE_AREA, ALIGNED_AREA):
+    for area in ALIGNED_AREAS:
         a, b = (_gradients(pixels, area) for pixels in (first, second))
         scale = np.diag([a.shape[1] / width, a.shape[0] / height, 1.0])
         start = (scale @ matrix @ np.linalg.inv(scale))[:2].astype(np.float32)
-        whole = np.full(a.shape, 255, np.uint8)
-        criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, 1e-4)
+        criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, LEAST_GAIN)
         try:
             _, fitted = cv2.findTransformECC(
-                a, b, start, cv2.MOTION_AFFINE, criteria, inputMask=whole, gaussFiltSize=5
+                a, b, start, cv2.MOTION_AFFINE, criteria, inputMask=_inner(b.shape), gaussFiltSize=5
             )
         except cv2.error:
             continue
@@ -142,6 +147,14 @@ def alignment(first: Pixels, second: Pixels) -> Floats:
         if width * height <= area:
             break
     return matrix[:2]
+
+
+def _inner(shape: tuple[int, ...]) -> Pixels:
+    """Return a mask, ``(height, width)`` uint8, without the ring at the edges, where a frame would hold the fit."""
+    mask = np.zeros(shape, np.uint8)
+    down, across = (max(1, round(RING * side)) for side in shape)
+    mask[down:-down, across:-across] = 255
+    return mask
 
 
 def _gradients(pixels: Pixels, area: int) -> Gray:
