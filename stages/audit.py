@@ -14,10 +14,11 @@ from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.collection.manifest import read_manifest
-from text2image.evaluation.labels.audit import FINDINGS, audit, find_signs
+from text2image.evaluation.labels.audit import FINDINGS, audit, find_signs, witnesses
 from text2image.evaluation.labels.sources import Source, chart_tables, compare_sources, label_pairs
 from text2image.evaluation.results import decimals, read_ranks, write_table
 from text2image.formats.files import write_json
+from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.tables import read_csv
 from text2image.formats.trec import read_queries
 from text2image.params import Params
@@ -42,10 +43,15 @@ def main(params: Params) -> None:
     write_json(ARTIFACTS.metrics("labels"), figures)
     for name, table in chart_tables(figures, sources).items():
         write_table(ARTIFACTS.plot(name), table)
+    circular = circular_pairs(
+        {model: json.loads(ARTIFACTS.card(model).read_text("utf-8"))["origins"] for model in models},
+        {name: read_origins(ARTIFACTS.origins(name)) for name in sources},
+    )
     for name, (pairs, texts, _, _) in sources.items():
+        chosen, remark = witnesses(models, name, circular)
         signs = [
             find_signs(pairs, images[model], texts[model], read_ranks(ARTIFACTS.ranks(model, name)))
-            for model in models
+            for model in chosen
         ]
         table = audit(pairs, signs, len(image_ids))
         write_table(ARTIFACTS.audit(name), decimals(table, 4))
@@ -53,6 +59,7 @@ def main(params: Params) -> None:
         say(
             f"audit {name}: {len(table)} labels, the most suspicious first; of those whose image is not found, {other} have "
             f"a text that another image fits, {none} one that no image fits, and over {differ} the models differ"
+            f"{f' ({remark})' if remark else ''}"
         )
 
 

@@ -15,7 +15,7 @@ from text2image.formats.tables import Row
 from text2image.pages import theme
 from text2image.pages.sheets import dataset, labels
 from text2image.pages.sheets.dataset import dataset_sheet, group_strips, near_identical_sheet
-from text2image.pages.sheets.examples import ALIKE, COLUMNS, examples_sheets
+from text2image.pages.sheets.examples import ALIKE, COLUMNS, NONE_TO_COMPARE, examples_sheets
 from text2image.pages.sheets.labels import audit_sheet, labels_sheet, one_an_image, spread
 from text2image.pages.sheets.sheet import CELL, FRAME, MARGIN, Cell, Sheet, Strip, draw_sheet, save_sheet
 
@@ -29,14 +29,18 @@ def images(tmp_path: Path) -> dict[str, ImageFile]:
     return {name: image_file(path) for name, path in paths.items()}
 
 
-def pictures(sheet: str, model: str, text: str, own: int = 6, labelled: str = "1") -> list[Row]:
+def pictures(
+    sheet: str, model: str, text: str, own: int = 6, labelled: str = "1", circular: str = "0"
+) -> list[Row]:
     """The rows of one query: the image that it was made from, at rank ``own``, then the first five."""
     places = enumerate("a" + "abcde")
     return [
         dict(zip(COLUMNS, (sheet, model, f"q{text}", text, "2", "3", "7", "-0.05049", *rest), strict=True))
         for place, image in places
         for score in ["" if place == 0 else f"{1 - place / 10}"]
-        for rest in [(str(place), image, str(place or own), score, str(int(image in "ab")), labelled)]
+        for rest in [
+            (str(place), image, str(place or own), score, str(int(image in "ab")), labelled, circular)
+        ]
     ]
 
 
@@ -219,3 +223,14 @@ def test_the_columns_are_those_that_evaluate_writes() -> None:
 def test_every_finding_of_the_audit_has_its_words() -> None:
     """The sheets name them themselves: the stages that draw depend on no evaluation."""
     assert labels.FINDINGS.keys() == set(audit.FINDINGS)
+
+
+def test_sheets_of_a_circular_pair_say_so(images: dict[str, ImageFile]) -> None:
+    rows = [*pictures("best", "m", "shoe", circular="1"), *pictures("best", "n", "shoe")]
+    sheets = dict(examples_sheets("imagenet", rows, images))
+    assert sheets["m-best"].title == "Best queries: m (circular) on imagenet labels"
+    assert "even wrong labels are found first" in sheets["m-best"].subtitle
+    assert sheets["n-best"].title == "Best queries: n on imagenet labels"
+    assert [strip.heading for strip in sheets["instructive"].strips] == [NONE_TO_COMPARE], (
+        "there is one model to compare"
+    )

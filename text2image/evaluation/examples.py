@@ -31,6 +31,7 @@ class Picture(NamedTuple):
         relevant: 1 if it answers the query, else 0.
         labelled: 1 if a label gives it the query's text, else 0. At place 0 it is 0 where none of the images that carry
             the text is searched and relevant: there stands the best relevant image.
+        circular: 1 if the labels are no test of the model, else 0.
     """
 
     sheet: str
@@ -47,6 +48,7 @@ class Picture(NamedTuple):
     score: str
     relevant: int
     labelled: int
+    circular: int
 
 
 class RankedImage(NamedTuple):
@@ -147,7 +149,8 @@ def choose_examples(
             about = *of_query, rankings[model].results.ranked.n_images, f"{query.margin:.6f}"
             best_relevant = RankedImage(query.best_image, query.best_rank, query.best_relevant)
             for place, image in enumerate(shown_images(rankings[model], query.query_id, best_relevant)):
-                marks = (int(image.image_id in of[query.query_id]) for of in (qrels, carriers))
+                relevant, labelled = (int(image.image_id in of[query.query_id]) for of in (qrels, carriers))
+                marks = relevant, labelled, int(rankings[model].circular)
                 ranked = image.image_id, image.rank, f"{image.score:.9g}"
                 yield Picture(sheet, model, *about, place, *ranked, *marks)
 

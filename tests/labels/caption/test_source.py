@@ -10,6 +10,7 @@ from PIL import Image
 from tests.support.pictures import image_file
 from tests.support.tiny_captioners import Describe, settings
 from text2image.collection.manifest import ImageFile
+from text2image.formats.files import sha256
 from text2image.labels.caption.captioner import Captioner, load
 from text2image.labels.caption.source import Source
 from text2image.labels.protocol.source import Label, NoLabel
@@ -91,4 +92,6 @@ def test_determinants_hold_what_changes_the_answers(folders: dict[str, Path], tm
     moved = tmp_path / "moved"
     moved.symlink_to(folders["llava"])
     assert key(moved) == first
+    weights = sha256(folders["llava"] / "model.safetensors")
+    assert Source(settings(folders["llava"])).origins() == {f"sha256:{weights}": str(folders["llava"])}
     assert key(folders["encoder-decoder"]) != first

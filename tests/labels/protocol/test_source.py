@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import text2image.labels
 from tests.support.earlier import OPENAI_SETTINGS
 from tests.support.workplace import REPOSITORY
 from text2image.base.store import fingerprint
+from text2image.labels.imagenet.source import BUILTIN_PACKAGE
 from text2image.labels.protocol.answers import all_determinants
 from text2image.labels.protocol.source import (
     SOURCES,
@@ -83,6 +85,22 @@ def test_another_decoding_makes_new_answers(
     before = all_determinants(source)
     monkeypatch.setattr("text2image.collection.images.DECODING", 2)
     assert all_determinants(source) == before | {"decoding": 2}
+
+
+def test_every_source_says_what_wrote_its_texts(defaults: Params) -> None:
+    written_by = {
+        name: load_source(name, defaults.label.settings(name)).origins()
+        for name in SOURCES
+        if name != "caption"
+    }
+    assert written_by.pop("human") == {}, "people are no network"
+    assert {name: set(origins.values()) for name, origins in written_by.items()} == {
+        "imagenet": {f"{BUILTIN_PACKAGE} {version(BUILTIN_PACKAGE)}"},
+        "ocr": {"rapidocr"},
+        "openai": {f"{defaults.label.openai.model} of OpenAI"},
+    }
+    hashes = [identity for name in ("imagenet", "ocr") for identity in written_by[name]]
+    assert all(identity.startswith("sha256:") for identity in hashes)
 
 
 def test_determinants_are_json(defaults: Params) -> None:

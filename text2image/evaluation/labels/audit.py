@@ -16,7 +16,7 @@ model does not understand look the same from here, so nobody is blamed (``python
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,31 @@ FOUND = 10
 SIGNS = ("image_rank", "text_rank", "text_alike", "image_alike")
 OTHER_FITS, NONE_FITS, MODELS_DIFFER = FINDINGS = ("other_image_fits", "no_image_fits", "models_differ")
 """What is found of a label whose image is not among the first ``FOUND``; "" where it is."""
+
+
+def witnesses(
+    models: Sequence[str], source: str, circular: Container[tuple[str, str]]
+) -> tuple[list[str], str]:
+    """Return the models by which to look for wrong labels of a source, and what people have to know of the choice.
+
+    A model that goes back to what wrote the labels finds its own errors right, and is asked only where there is no other.
+
+    >>> witnesses(["a", "b"], "s", {("a", "s")})
+    (['b'], 'without a, which goes back to what wrote these labels')
+    >>> witnesses(["a"], "s", {("a", "s")})
+    (['a'], 'a goes back to what wrote these labels, and so finds few of their errors')
+    >>> witnesses(["a"], "s", {})
+    (['a'], '')
+    """
+    partial = [model for model in models if (model, source) in circular]
+    independent = [model for model in models if model not in partial]
+    names, many = " and ".join(partial), len(partial) > 1
+    if not partial:
+        return independent, ""
+    goes, finds = ("go", "find") if many else ("goes", "finds")
+    if independent:
+        return independent, f"without {names}, which {goes} back to what wrote these labels"
+    return partial, f"{names} {goes} back to what wrote these labels, and so {finds} few of their errors"
 
 
 def find_signs(pairs: pd.DataFrame, images: Vectors, texts: Vectors, ranks: pd.DataFrame) -> pd.DataFrame:

@@ -13,11 +13,13 @@ from text2image.pages.sheets.sheet import Cell, Sheet, Strip
 
 COLUMNS = (
     "sheet", "model", "query_id", "text", "n_relevant", "best_rank", "n_images", "margin",
-    "place", "image_id", "rank", "score", "relevant", "labelled",
+    "place", "image_id", "rank", "score", "relevant", "labelled", "circular",
 )  # fmt: skip
 """The columns of data/examples/SOURCE.csv; at place 0 stands the image that the query was made from."""
 
 HOW_TO_READ = "left: the image that the query was made from, with its rank · right: the first five found, relevant ones framed"
+NO_TEST = "The labels and the model go back to the same weights: even wrong labels are found first"
+NONE_TO_COMPARE = "Fewer than two models that these labels test: there is nothing to compare"
 ALIKE = "The models put the first relevant image at the same rank for every query"
 
 
@@ -38,19 +40,23 @@ def examples_sheets(
             "none",
             Sheet(f"Queries: {source} labels", "nothing is asked of this source; see the report", []),
         )
-    models = dict.fromkeys(row["model"] for row in rows if row["sheet"] != "instructive")
-    for model in models:
+    circular = {row["model"]: row["circular"] == "1" for row in rows if row["sheet"] != "instructive"}
+    for model, is_circular in circular.items():
         for kind in ("best", "worst"):
             shown = [row for row in rows if (row["sheet"], row["model"]) == (kind, model)]
             strips = [query_strip(query, images) for query in by_query(shown)]
-            title = f"{kind.capitalize()} queries: {model} on {source} labels"
-            yield f"{model}-{kind}", Sheet(title, HOW_TO_READ, strips)
-    if len(models) > 1:
+            title = f"{kind.capitalize()} queries: {model}{' (circular)' * is_circular} on {source} labels"
+            yield f"{model}-{kind}", Sheet(title, NO_TEST if is_circular else HOW_TO_READ, strips)
+    if len(circular) > 1:
         shown = [row for row in rows if row["sheet"] == "instructive"]
         strips = [query_strip(query, images, name_model=True) for query in by_query(shown)]
         title = f"Where the models differ most: {source} labels"
         how = HOW_TO_READ if strips else ""
-        yield "instructive", Sheet(title, how, strips or [Strip(ALIKE, "", [])])
+        tested = sum(not is_circular for is_circular in circular.values())
+        yield (
+            "instructive",
+            Sheet(title, how, strips or [Strip(ALIKE if tested > 1 else NONE_TO_COMPARE, "", [])]),
+        )
 
 
 def by_query(rows: Iterable[Row]) -> list[list[Row]]:
