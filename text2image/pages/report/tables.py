@@ -143,7 +143,9 @@ def _coverage(row: Mapping[str, Any]) -> list[str]:
 
 
 def _reasons(revision: Revision, source: str) -> str:
-    images = [f"{n} images: {reason}" for reason, n in revision.without_label.get(source, {}).items()]
+    images = [
+        f"{n} images or texts: {reason}" for reason, n in revision.without_label.get(source, {}).items()
+    ]
     queries = [f"{n} queries: {reason}" for reason, n in revision.left_out.get(source, {}).items()]
     return "; ".join([*images, *queries]) or "none"
 
