@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from text2image.collection.duplicates import connected_components, near_groups, near_pairs, pair_quality
+from text2image.collection.duplicates import connected_components, near_groups, near_pairs
 
 
 def hashes_with_neighbours(seed: int) -> np.ndarray:
@@ -46,9 +46,3 @@ def test_connected_components_equal_a_naive_union(seed: int) -> None:
 def test_groups_are_numbered_by_first_appearance() -> None:
     hashes = np.array([7 * 2**60, 0, 7 * 2**60 + 1, 2**20 - 1, 0], dtype=np.uint64)
     assert near_groups(hashes, 1).tolist() == [0, 1, 0, 2, 1]
-
-
-def test_pair_quality_by_hand() -> None:
-    given, true = np.array([0, 0, 0, 1, 2]), np.array([5, 5, 6, 6, 7])
-    assert pair_quality(given, true) == pytest.approx((2, 1 / 3, 0.5))
-    assert pair_quality(np.arange(3), np.arange(3)) == (0, None, None)

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
-from tests.support.templated import ALTERATIONS, CHANGES, Ad, ads
+from tests.support.templated import ALTERATIONS, CHANGES, Ad, ads, pair_quality
 from text2image.base.store import Store
 from text2image.collection import groups
 from text2image.collection.catalog import Entry, group_entries, read_folder, summary
-from text2image.collection.duplicates import pair_quality
 from text2image.collection.manifest import ImageFile
 from text2image.collection.scan import scan
 from text2image.collection.verification import same_picture

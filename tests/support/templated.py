@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
+from sklearn.metrics.cluster import pair_confusion_matrix
 
 from tests.support.pipeline import REPOSITORY
 
@@ -154,3 +156,20 @@ def altered(image: Image.Image, kind: str, rng: np.random.Generator) -> Image.Im
     if kind in ("brightness", "mix"):
         image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.88, 1.12))
     return saved(image, int(rng.integers(35, 60) if kind == "jpeg" else rng.integers(60, 90)))
+
+
+def pair_quality(
+    given: npt.NDArray[np.int64], true: npt.NDArray[np.int64]
+) -> tuple[int, float | None, float | None]:
+    """Return how well groups agree with the true ones, counted in pairs of items of one group.
+
+    Args:
+        given, true: ``(n,)`` int64, the group of each item.
+
+    Returns:
+        The number of true pairs; the precision: the share of given pairs that are true; the recall:
+        the share of true pairs that are given. None where there is no pair to divide by.
+    """
+    (_, wrong), (missed, both) = pair_confusion_matrix(true, given).tolist()  # which counts every pair twice
+    n_given, n_true = both + wrong, both + missed
+    return n_true // 2, both / n_given if n_given else None, both / n_true if n_true else None

@@ -74,20 +74,3 @@ def _by_first_appearance(labels: Integers) -> Integers:
     """Number labels 0, 1, … in the order in which each first appears."""
     _, first, label = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[label].astype(np.int64)
-
-
-def pair_quality(given: Integers, true: Integers) -> tuple[int, float | None, float | None]:
-    """Return how well groups agree with the true ones, counted in pairs of items of one group.
-
-    Args:
-        given, true: ``(n,)`` int64, the group of each item.
-
-    Returns:
-        The number of true pairs; the precision: the share of given pairs that are true; the recall:
-        the share of true pairs that are given. None where there is no pair to divide by.
-    """
-    from sklearn.metrics.cluster import pair_confusion_matrix
-
-    (_, wrong), (missed, both) = pair_confusion_matrix(true, given).tolist()  # which counts every pair twice
-    n_given, n_true = both + wrong, both + missed
-    return n_true // 2, both / n_given if n_given else None, both / n_true if n_true else None
