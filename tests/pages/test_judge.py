@@ -11,10 +11,13 @@ import pytest
 from PIL import Image
 
 from tests.support.judging import EVIL, HAT, HEADER, SHOE, session, three_images
+from tests.support.pictures import encoded
 from text2image.base.console import InputError
 from text2image.collection.manifest import ImageFile
+from text2image.labels.openai.encode import jpeg
 from text2image.pages.judge.page import MAX_BODY, MAX_SIDE, Page
 from text2image.pages.judge.terminal import judge_in_terminal
+from text2image.pages.placeholder import placeholder
 from text2image.queries.judgements import read_judgements
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -93,8 +96,14 @@ def test_the_page_serves_images_of_the_gallery_only(page: Page, tmp_path: Path) 
     )  # fmt: skip
     assert {ask(page, "GET", target)[0] for target in outside} == {404}
     assert {ask(page, "GET", target)[0] for target in ("/page.css", "/page.js")} == {200}
-    (tmp_path / "b.png").write_bytes(b"no longer an image")
-    assert ask(page, "GET", "/image/b")[0] == 404
+
+
+@pytest.mark.parametrize("content", [b"no longer an image", encoded(Image.new("RGB", (40, 30), "blue"))])
+def test_a_placeholder_stands_for_a_file_that_changed(page: Page, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "b.png").write_bytes(content)
+    status, headers, shown = ask(page, "GET", "/image/b")
+    assert (status, headers["Cache-Control"]) == (200, "no-store")
+    assert shown == jpeg(placeholder(), MAX_SIDE)
 
 
 def test_the_page_takes_nothing_from_elsewhere(page: Page, path: Path) -> None:

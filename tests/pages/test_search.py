@@ -11,6 +11,8 @@ from text2image.collection.images import identify, image_id
 from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import write_csv
 from text2image.formats.texts import query_id
+from text2image.labels.openai.encode import jpeg
+from text2image.pages.placeholder import placeholder
 from text2image.pages.search.annotations import SEARCH, Annotations, judgements_of, new_judgements
 from text2image.pages.search.explanation import SHOWN, Explainer, rank_group
 from text2image.pages.search.pictures import SMALL, UPLOADS, Thumbnails, Uploads
@@ -33,7 +35,9 @@ def test_only_files_are_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert image_path("nul\0/l.jpg") is None
 
 
-def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(tmp_path: Path) -> None:
+def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     paths = [tmp_path / name for name in ("a.png", "b.png", "c.png", "gone.png")]
     for path in paths[:3]:
         Image.new("RGB", (40, 20), "red").save(path)
@@ -42,7 +46,15 @@ def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(tmp_path: Path) -
     paths[2].write_text("root:x:0:0")
     for path, shown in zip(paths, (True, False, False, False), strict=True):
         thumbnails = Thumbnails({identity: ImageFile(identity, path)})
-        assert (thumbnails.get(identity, SMALL) is not None) == shown, path
+        for _ in range(2):
+            thumbnail = thumbnails.get(identity, SMALL)
+            assert thumbnail is not None and thumbnail.right == shown, path
+            place = jpeg(placeholder(), SMALL)
+            assert (thumbnail.content == place) != shown, (
+                "a picture that says what happened stands in its place"
+            )
+        assert capsys.readouterr().err.count("run `dvc repro`") == (not shown), "it is said once"
+        assert thumbnails.get("another", SMALL) is None
     assert Thumbnails({identity: ImageFile(identity, paths[0])}).get(identity, 100_000) is None, (
         "a size of nobody's wish"
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
+from PIL import Image
 
 from tests.support.chat_server import KEY, ChatServer
 from tests.support.earlier import JUDGE_PROMPT, OPENAI_SETTINGS
@@ -19,7 +20,7 @@ from text2image.base.store import fingerprint
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.settings import Settings
 from text2image.params import load_params
-from text2image.queries.judgements import JudgementRow, read_judgements
+from text2image.queries.judgements import JudgementRow, read_if_any, read_judgements
 from text2image.queries.judging.model import judge_by_model, judge_determinants, judge_settings, model_judge
 from text2image.queries.judging.session import Session
 
@@ -164,3 +165,18 @@ def test_no_grade_that_was_paid_for_is_asked_for_again(monkeypatch: pytest.Monke
     assert fingerprint(judge_determinants(settings)) == "4c1ea83ea9e57bd0025bffaf"
     monkeypatch.setattr("text2image.collection.images.DECODING", 2)
     assert judge_determinants(settings)["decoding"] == 2
+
+
+def test_no_grade_is_paid_for_a_file_that_is_not_the_images_any_more(
+    tmp_path: Path, path: Path, files: dict[str, ImageFile], server: ChatServer
+) -> None:
+    model = model_of(tmp_path, server)
+    judge = session(path, by=model.name)
+    kept = Path(str(files["b"].path)).read_bytes()
+    Image.new("RGB", (40, 30), "blue").save(files["b"].path)
+    with pytest.raises(InputError, match=r"b\.png as data/catalog\.csv lists it"):
+        model.judge(judge, files)
+    assert not [row for row in read_if_any(path) if row.image_id == "b"]
+    Path(str(files["b"].path)).write_bytes(kept)
+    model.judge(judge, files)
+    assert len(read_judgements(path)) == 4 and len(server.log) == 4, "what came before was kept"

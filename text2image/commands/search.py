@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from text2image.base.console import InputError, Parser, one_line, say
-from text2image.collection.images import open_image
+from text2image.pages.placeholder import open_or_placeholder
 from text2image.pages.search.searcher import RankedImage, Searcher
 from text2image.pages.sheets.sheet import Cell, Sheet, draw_sheet, in_rows
 from text2image.params import load_params
@@ -20,12 +20,17 @@ COLUMNS = 5  # pictures a row of a sheet
 
 
 def draw(query: str, results: Sequence[RankedImage], searcher: Searcher, path: Path) -> None:
-    """Write a sheet with the images that were found.
+    """Write a sheet with the images that were found, and a placeholder for each whose file changed.
 
     Raises:
         InputError: no picture can be written at ``path``.
     """
-    cells = [Cell(open_image(searcher.image(r.image_id)), f"{r.rank} · {r.score:.3f}") for r in results]
+    cells = []
+    for result in results:
+        picture, problem = open_or_placeholder(searcher.image(result.image_id))
+        cells.append(Cell(picture, f"{result.rank} · {result.score:.3f}"))
+        if problem:
+            say(f"error: {problem}")
     subtitle = (
         f"{searcher.name}: the first {len(results)} of {len(searcher.image_ids)} images, with their scores"
     )

@@ -7,12 +7,17 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.support.networks import picture, write_pictures
 from tests.support.pictures import image_file
 from tests.support.tiny_captioners import Describe, settings
+from text2image.base.console import InputError
+from text2image.base.settings import Runtime
+from text2image.base.store import Store
 from text2image.collection.manifest import ImageFile
 from text2image.formats.files import sha256
 from text2image.labels.caption.captioner import Captioner, load
 from text2image.labels.caption.source import Source
+from text2image.labels.protocol.answers import all_determinants, collect_answers, store_kind
 from text2image.labels.protocol.source import Label, NoLabel
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("offline")]
@@ -95,3 +100,19 @@ def test_determinants_hold_what_changes_the_answers(folders: dict[str, Path], tm
     weights = sha256(folders["llava"] / "model.safetensors")
     assert Source(settings(folders["llava"])).origins() == {f"sha256:{weights}": str(folders["llava"])}
     assert key(folders["encoder-decoder"]) != first
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_what_a_replaced_file_shows_is_not_the_images(
+    folders: dict[str, Path], tmp_path: Path, runtime: Runtime, batch_size: int
+) -> None:
+    images = write_pictures(tmp_path, 4)
+    picture(61, 70, 99).save(images[1].path)
+    source = Source(settings(folders["qwen2-vl"]))
+    with pytest.raises(InputError, match=r"1\.png as data/catalog\.csv lists it"):
+        collect_answers("caption", source, images, runtime.model_copy(update={"batch_size": batch_size}))
+    with Store(store_kind("caption"), all_determinants(source)) as store:
+        kept = {key for key, _ in store.get(image.key for image in images)}
+    right = [images[0]] if batch_size == 1 else [images[0], *images[2:]]
+    assert kept == {image.key for image in right}, "and those beside it are kept"

@@ -11,12 +11,15 @@ from PIL import Image, ImageDraw
 from tests.labels.ocr.test_reading import line
 from tests.support.pictures import image_file
 from tests.support.workplace import REPOSITORY
+from text2image.base.console import InputError
 from text2image.base.settings import Runtime
+from text2image.base.store import Store
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.labels.ocr.models import Models
 from text2image.labels.ocr.reading import Line
 from text2image.labels.ocr.source import Settings, Source
+from text2image.labels.protocol.answers import all_determinants, collect_answers, store_kind
 from text2image.labels.protocol.source import Label, NoLabel
 from text2image.params import Params
 from text2image.sample.compose import Truth, write_sample
@@ -259,3 +262,14 @@ def test_one_image_does_not_end_the_run(
     monkeypatch.setattr("text2image.labels.ocr.engine.load_engine", broken)
     ((_, given),) = ask([drawn(tmp_path / "one.png", [])], runtime)
     assert given == {"failure": "text recognition failed (RuntimeError)", "transient": True}
+
+
+@pytest.mark.usefixtures("own_cache", "offline")
+def test_what_a_replaced_file_says_is_not_the_images(runtime: Runtime, tmp_path: Path) -> None:
+    images = [drawn(tmp_path / f"{word}.png", [(word, 20, 40, 60)]) for word in ("GARDEN", "BICYCLE")]
+    drawn(tmp_path / "BICYCLE.png", [("CAMERA", 20, 40, 60)])
+    source = Source(settings())
+    with pytest.raises(InputError, match=r"BICYCLE\.png as data/catalog\.csv lists it"):
+        collect_answers("ocr", source, images, runtime)
+    with Store(store_kind("ocr"), all_determinants(source)) as store:
+        assert [key for key, _ in store.get(image.key for image in images)] == [images[0].key]

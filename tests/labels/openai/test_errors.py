@@ -6,7 +6,8 @@ import time
 import pytest
 
 from tests.support.chat_server import KEY, ChatServer
-from tests.support.workplace import Workplace, picture_id, sent_name
+from tests.support.pictures import encoded
+from tests.support.workplace import Workplace, picture, picture_id, sent_name
 from text2image.base.console import InputError
 
 
@@ -121,3 +122,27 @@ def test_an_account_without_credit_ends_the_run_at_once(workplace: Workplace, se
     with pytest.raises(InputError, match="quota is used up"):
         workplace.run()
     assert len(server.log) <= 2
+
+
+@pytest.mark.parametrize("mode", ["sync", "batch"])
+def test_nothing_is_paid_for_a_file_that_is_not_the_images_any_more(
+    workplace: Workplace, server: ChatServer, mode: str
+) -> None:
+    workplace.images(6)
+    workplace.set(mode=mode)
+    workplace.speed(concurrency=1)
+    kept = encoded(picture(3))
+    changed = workplace.root / "images" / "3.png"
+    changed.write_bytes(encoded(picture(77)))
+    with pytest.raises(
+        InputError, match=rf"3\.png as data/catalog\.csv lists it \({picture_id(3)}\), found other"
+    ):
+        workplace.run()
+    assert sent_name(77) not in server.finished, "its bytes never left this machine"
+    before = sorted(map(picture_id, range(6))).index(picture_id(3))
+    assert len(server.finished) == (before if mode == "sync" else 0)
+    changed.write_bytes(kept)
+    workplace.run()
+    assert len(workplace.labels()) == 6
+    assert set(server.finished.values()) == {1}, "answers that came before the error were kept"
+    assert sent_name(77) not in server.finished

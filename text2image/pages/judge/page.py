@@ -15,9 +15,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from text2image.base.console import InputError, say
-from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
+from text2image.pages.placeholder import open_or_placeholder
 from text2image.pages.templates import CSS_VARIABLES, TEMPLATES
 from text2image.queries.judging.session import GRADES, Session
 
@@ -113,8 +113,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path in ASSETS:
             self._send_content(*ASSETS[path])
         elif path.startswith("/image/"):
-            image = self._image(path.removeprefix("/image/"))
-            self._send_content("image/jpeg", image, "private, max-age=3600")
+            self._send_image(path.removeprefix("/image/"))
         else:
             raise Refused(HTTPStatus.NOT_FOUND)
 
@@ -163,16 +162,16 @@ class Handler(BaseHTTPRequestHandler):
             case _:
                 raise Refused(HTTPStatus.BAD_REQUEST)
 
-    def _image(self, image_id: str) -> bytes:
-        """Return an image of the gallery as a JPEG of bounded size."""
+    def _send_image(self, image_id: str) -> None:
+        """Send an image of the gallery as a JPEG of bounded size, or a placeholder if its file changed."""
         image = self.server.files.get(image_id)
         if image is None:
             raise Refused(HTTPStatus.NOT_FOUND)
-        try:
-            return jpeg(open_image(image), MAX_SIDE)
-        except InputError as error:
-            say(f"error: {error}")
-            raise Refused(HTTPStatus.NOT_FOUND) from None
+        picture, problem = open_or_placeholder(image)
+        if problem:
+            say(f"error: {problem}")
+        kept = "no-store" if problem else "private, max-age=3600"
+        self._send_content("image/jpeg", jpeg(picture, MAX_SIDE), kept)
 
     def _page(self) -> str:
         """Return the page of what is to be judged next, which loads the images of the query after it meanwhile."""

@@ -5,16 +5,25 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
-from text2image.base.console import InputError
+from text2image.base.console import InputError, say
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
+from text2image.pages.placeholder import placeholder
 
 SMALL, LARGE = SIDES = (320, 960)  # pixels: in a list, and alone
 THUMBNAILS = 1024  # that are kept, of some 20 KB each
 UPLOADS = 8  # that are kept
 AT_ONCE = threading.Semaphore(2)  # a picture of 100 megapixels takes 400 MB while it is decoded
+
+
+class Thumbnail(NamedTuple):
+    """A JPEG; it is not ``right`` where it stands for an image whose file changed since the catalog was made."""
+
+    content: bytes
+    right: bool
 
 
 class Thumbnails:
@@ -26,16 +35,20 @@ class Thumbnails:
 
     def __init__(self, images: Mapping[str, ImageFile]) -> None:
         self.images = images
+        self._said: set[str] = set()
         self._made = lru_cache(THUMBNAILS)(self._make)
 
-    def get(self, image: str, side: int) -> bytes | None:
-        """Return a JPEG of at most ``side`` pixels; None for what is not in the gallery, or changed since."""
+    def get(self, image: str, side: int) -> Thumbnail | None:
+        """Return an image at most ``side`` pixels large; None for what is not in the gallery."""
         if image not in self.images or side not in SIDES:
             return None
         try:
-            return self._made(image, side)
-        except InputError:
-            return None
+            return Thumbnail(self._made(image, side), True)
+        except InputError as error:
+            if image not in self._said:
+                self._said.add(image)
+                say(f"error: {error}")
+            return Thumbnail(jpeg(placeholder(), side), False)
 
     def _make(self, image: str, side: int) -> bytes:
         with AT_ONCE:

@@ -24,10 +24,11 @@ def application(service: SearchService, host: str) -> Guard:
 
     @app.get("/image/{image_id}")
     def image(image_id: str, side: int = LARGE) -> Response:
-        content = thumbnails.get(image_id, side)
-        if content is None:
+        thumbnail = thumbnails.get(image_id, side)
+        if thumbnail is None:
             return Response(status_code=404)
-        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+        kept = "private, max-age=3600" if thumbnail.right else "no-store"
+        return Response(thumbnail.content, media_type="image/jpeg", headers={"Cache-Control": kept})
 
     @app.post("/picture")
     async def picture(request: Request) -> JSONResponse:
