@@ -24,7 +24,7 @@ from text2image.collection.groups import NEAREST
 from text2image.collection.groups import determinants as verdict_determinants
 from text2image.collection.locations import location
 from text2image.collection.manifest import ManifestEntry
-from text2image.collection.scan import check_pin, scan
+from text2image.collection.scan import check_pin, check_unchanged, scan
 from text2image.formats.files import write_json
 from text2image.formats.tables import chart_text, write_csv
 from text2image.params import Params
@@ -40,6 +40,7 @@ def main(params: Params) -> None:
     bits, levels = settings.near_duplicate_bits, settings.near_duplicate_levels
     with Store("near_duplicates", verdict_determinants(levels)) as store:
         groups, bounded = group_entries(root, entries, bits, levels, store)
+    check_unchanged(root, files)
 
     write_csv(ARTIFACTS.catalog, (*COLUMNS, "near_group"), catalog_rows(entries, groups))
     write_csv(ARTIFACTS.rejects, Reject._fields, rejects)

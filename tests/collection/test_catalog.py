@@ -8,7 +8,7 @@ import pytest
 from tests.support.pictures import bomb, encoded, gradient
 from text2image.base.console import InputError
 from text2image.collection.catalog import Entry, Reject, check_usable, group_entries, read_folder, summary
-from text2image.collection.scan import scan
+from text2image.collection.scan import check_unchanged, scan
 
 LIMIT = 10_000_000
 NAMES = [
@@ -97,3 +97,17 @@ def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"at most 20% .*catalog\.max_rejected.* found 3 of 7"):
         check_usable(tmp_path, [entry(f"0/{n}", n) for n in range(4)], bad, 0.2)
     check_usable(tmp_path, [entry(f"0/{n}", n) for n in range(12)], bad, 0.2)
+
+
+def test_a_folder_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+    """DVC looks at the folder when the stage has ended, and would take the new file for read."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.png").write_bytes(encoded(gradient()))
+    files = scan(tmp_path)
+    check_unchanged(tmp_path, files)
+    (tmp_path / "b.png").write_bytes(encoded(gradient((9, 9))))
+    with pytest.raises(InputError, match=r"found that 1 changed, such as b\.png; run `dvc repro` again"):
+        check_unchanged(tmp_path, files)
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(InputError, match="found that 1 changed"):
+        check_unchanged(tmp_path, files)

@@ -39,12 +39,12 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[ImageFile]:
     """Nine images, and the file of the fifth replaced by another picture."""
     monkeypatch.chdir(tmp_path)
     made = write_pictures(tmp_path, COUNT)
-    picture(61, 70, 99).save(made[CHANGED].path)
+    picture(61, 70, 99).save(str(made[CHANGED].path))
     return made
 
 
 def mend(images: Sequence[ImageFile]) -> None:
-    picture(60 + CHANGED, 70, CHANGED).save(images[CHANGED].path)
+    picture(60 + CHANGED, 70, CHANGED).save(str(images[CHANGED].path))
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 16])

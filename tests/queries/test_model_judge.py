@@ -173,7 +173,7 @@ def test_no_grade_is_paid_for_a_file_that_is_not_the_images_any_more(
     model = model_of(tmp_path, server)
     judge = session(path, by=model.name)
     kept = Path(str(files["b"].path)).read_bytes()
-    Image.new("RGB", (40, 30), "blue").save(files["b"].path)
+    Image.new("RGB", (40, 30), "blue").save(str(files["b"].path))
     with pytest.raises(InputError, match=r"b\.png as data/catalog\.csv lists it"):
         model.judge(judge, files)
     assert not [row for row in read_if_any(path) if row.image_id == "b"]

@@ -120,6 +120,29 @@ def _remote_stamp(info: dict[str, Any]) -> tuple[str | None, float | None]:
     return f"{info.get('size')} {changed}", float(changed) if isinstance(changed, int | float) else None
 
 
+def check_unchanged(root: Location, files: Iterable[ListedFile]) -> None:
+    """Refuse a folder that changed since it was scanned.
+
+    DVC notes the state of a folder when the stage that reads it has ended. A file that was replaced while the
+    stage ran would count as read, and no later `dvc repro` would look at it again. Behind URLs, pins tell.
+
+    Args:
+        files: what :func:`scan` saw.
+
+    Raises:
+        InputError: files came, went or changed.
+    """
+    if isinstance(root, Remote):
+        return
+    then, now = ({file.path: file for file in listed} for listed in (files, scan(root)))
+    changed = sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+    if changed:
+        raise InputError(
+            f"expected the files in {one_line(root)} ({KEY}) to stay as they are while they are read, found that "
+            f"{len(changed)} changed, such as {one_line(changed[0])}; run `dvc repro` again when nothing writes there"
+        )
+
+
 def pin_of(url: str, files: Iterable[ListedFile]) -> Pin:
     """Return the pin of a URL below which these files lie."""
     lines = [f"{file.path}\t{file.stamp}\n" for file in files]

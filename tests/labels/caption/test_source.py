@@ -108,7 +108,7 @@ def test_what_a_replaced_file_shows_is_not_the_images(
     folders: dict[str, Path], tmp_path: Path, runtime: Runtime, batch_size: int
 ) -> None:
     images = write_pictures(tmp_path, 4)
-    picture(61, 70, 99).save(images[1].path)
+    picture(61, 70, 99).save(str(images[1].path))
     source = Source(settings(folders["qwen2-vl"]))
     with pytest.raises(InputError, match=r"1\.png as data/catalog\.csv lists it"):
         collect_answers("caption", source, images, runtime.model_copy(update={"batch_size": batch_size}))
