@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stages import run
-from text2image.artifacts import ARTIFACTS
+from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.console import say
 from text2image.collection.manifest import read_manifest
 from text2image.evaluation.labels.audit import FINDINGS, audit, find_signs, witnesses
@@ -45,7 +45,7 @@ def main(params: Params) -> None:
         write_table(ARTIFACTS.plot(name), table)
     circular = circular_pairs(
         {model: json.loads(ARTIFACTS.card(model).read_text("utf-8"))["origins"] for model in models},
-        {name: read_origins(ARTIFACTS.origins(name)) for name in sources},
+        {name: read_origins(existing(ARTIFACTS.origins(name))) for name in sources},
     )
     for name, (pairs, texts, _, _) in sources.items():
         chosen, remark = witnesses(models, name, circular)

@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from itertools import product
 
 from stages import run
-from text2image.artifacts import ARTIFACTS
+from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.console import say
 from text2image.collection.manifest import read_groups
 from text2image.evaluation import results as tables
@@ -87,7 +87,7 @@ def main(params: Params) -> None:
     left_out = {source: read_csv(ARTIFACTS.left_out(source), ["text", "reason"]) for source in sources}
     excluded = training_data(params.tuned_runs(), settings.part, left_out, len(group_of) - n_images)
     how, label = Resampling(settings.resamples, settings.seed), part_label(params.tuned_runs(), settings.part)
-    origins = {source: read_origins(ARTIFACTS.origins(source)) for source in sources}
+    origins = {source: read_origins(existing(ARTIFACTS.origins(source))) for source in sources}
     circular = circular_pairs({model: card["origins"] for model, card in cards.items()}, origins)
     outputs = make_outputs(results, settings.k, how, cards, excluded, circular, label)
     metrics, comparison, plots, said = outputs

@@ -14,6 +14,7 @@ from text2image.base.console import InputError
 from text2image.collection.images import image_id
 from text2image.commands.judge import read_pool
 from text2image.formats.files import write_array, write_json
+from text2image.formats.origins import text_origins
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.trec import read_qrels, read_queries, write_queries
 from text2image.labels.protocol.labelling import summarise
@@ -52,6 +53,7 @@ def write_labels(source: str, labels: list[Label], without: list[NoLabel], image
         ARTIFACTS.words(source), ("image_id", "words"), [(image, words.get(image, 0)) for image in images]
     )
     write_queries(ARTIFACTS.queries(source), make_queries((label.image_id, label.text) for label in labels))
+    write_json(ARTIFACTS.origins(source), text_origins(source))
     write_json(ARTIFACTS.label_metrics(source), summarise(len(images), labels, without))
 
 

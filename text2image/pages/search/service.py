@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from text2image.artifacts import ARTIFACTS
+from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.arrays import Vectors
 from text2image.base.console import InputError
 from text2image.collection.images import UnusableImage, decode
@@ -81,7 +81,7 @@ class SearchService:
         cards = {model: ARTIFACTS.card(model) for model in params.embed.models}
         self.circular = circular_pairs(
             {model: load_card(card).get("origins", {}) for model, card in cards.items() if card.is_file()},
-            {source: read_origins(ARTIFACTS.origins(source)) for source in params.label.sources},
+            {source: read_origins(existing(ARTIFACTS.origins(source))) for source in params.label.sources},
         )
         self.outdated = Outdated(apart_from=[ARTIFACTS.judgements]).sentences()
 
