@@ -1,15 +1,21 @@
 """Campaigns made from templates: what differs, and what is the same again."""
 
 from collections import defaultdict
+from itertools import combinations
 from pathlib import Path
 
+import imagehash
+import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from tests.support.templates import write_templated_ads
+from text2image.collection.duplicates import connected_components
 from text2image.sample.alterations import ALTERATIONS
 from text2image.sample.cutouts import Cutout
 from text2image.sample.plan import Rendition
+from text2image.sample.quality import pair_quality
 from text2image.sample.render import draw
 from text2image.sample.templates import COLOUR_WORDS, VARIED, captions_of, plan_template
 
@@ -95,3 +101,17 @@ def test_files_of_a_seed_are_written_with_their_truth(tmp_path: Path) -> None:
     sizes = {row.alteration: (row, Image.open(tmp_path / "ads" / row.path).size) for row in truth}
     assert set(sizes) == {"", *ALTERATIONS}
     assert len({row.picture for row in truth}) == 8
+
+
+def test_perceptual_hashes_cannot_tell_ads_of_a_template_apart(tmp_path: Path) -> None:
+    """So the check of near-duplicates on the sample can fail."""
+    truth = pd.DataFrame(write_templated_ads(tmp_path / "ads", 7, 12, alterations=None))
+    images = [Image.open(tmp_path / "ads" / path) for path in truth["path"]]
+    hashes = [int(str(imagehash.phash(image)), 16) for image in images]
+    places = combinations(range(len(hashes)), 2)
+    pairs = [(one, other) for one, other in places if (hashes[one] ^ hashes[other]).bit_count() <= 10]
+    groups = connected_components(len(hashes), np.array(pairs))
+    quality = pair_quality(truth.assign(near_group=groups))
+    assert quality["recall"] == 1.0
+    assert quality["precision"] < 0.2
+    assert all(quality["differences"][name]["false_pairs"] > 5 for name in VARIED)
