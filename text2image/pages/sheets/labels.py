@@ -13,7 +13,7 @@ from text2image.formats.tables import Row
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
 
 A_ROW, CAPTION_LINES = 6, 3
-AUDIT_A_ROW, AUDIT_ROWS, AUDIT_CAPTION_LINES = 5, 5, 6
+AUDIT_A_ROW, AUDIT_ROWS, AUDIT_CAPTION_LINES = 5, 5, 8
 FINDINGS = {
     "other_image_fits": "another image fits it as well as right ones usually do",
     "no_image_fits": "no image fits it so well as right ones usually do",
