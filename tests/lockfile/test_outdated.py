@@ -200,3 +200,11 @@ def test_without_a_sound_record_nothing_is_said_and_nothing_goes(project: Projec
         assert Outdated().stages == {}
         tidy("evaluate", project.root)
         assert METRICS.is_file()
+
+
+def test_what_dvc_may_not_make_again_is_said_and_stays(project: Project) -> None:
+    text = (project.root / "dvc.yaml").read_text()
+    (project.root / "dvc.yaml").write_text(text.replace("  evaluate:\n", "  evaluate:\n    frozen: true\n"))
+    project.set(evaluate__k=[1])
+    tidy("catalog", project.root)
+    assert Outdated().why(METRICS) == "params key evaluate changed" and METRICS.is_file()

@@ -261,3 +261,13 @@ def labels_said(*revisions: Revision) -> list[str]:
     sections = {section.title: section.blocks for section in build(revisions, [], []).sections}
     blocks = sections.get("Labels", [])
     return [one for block in blocks if isinstance(block, Sentences) for one in block.sentences]
+
+
+def test_what_is_out_of_date_stands_before_everything_else() -> None:
+    one = revision("one", {"q": 1}, mrr=0.5)
+    assert build([one], [], []).sections[0].title == "What was run"
+    one.outdated = [
+        "What evaluate wrote is out of date, since params key evaluate changed; `dvc repro` makes it anew"
+    ]
+    first = build([one], [], []).sections[0]
+    assert (first.title, first.blocks) == ("Out of date", [Sentences([f"one: {one.outdated[0]}"])])

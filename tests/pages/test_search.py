@@ -207,3 +207,10 @@ def test_the_header_says_what_the_labels_cannot_test() -> None:
     )
     assert "2 reservations about the labels as a test" in weak
     assert "<li>human: 3 &lt;queries&gt; are few</li>" in weak
+
+
+def test_the_page_says_what_is_out_of_date() -> None:
+    said = "What evaluate wrote is out of date, since <b> changed"
+    assert "out of date" not in VIEW.header(3, ["m"], ["human"], [])
+    header = VIEW.header(3, ["m"], ["human"], [], [said])
+    assert "out of date, since &lt;b&gt; changed" in header and 'role="alert"' in header

@@ -1,13 +1,14 @@
 """A label source that yields nothing is reported and left out, and every later stage stands its empty files."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from stages import audit, embed_queries, evaluate, examples, examples_labels, relevance, retrieve
+from stages import audit, embed_queries, evaluate, examples, examples_labels, index, relevance, retrieve
 from tests.support.pipeline import REPOSITORY
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
@@ -91,6 +92,9 @@ def run_stages(params: Params) -> None:
         retrieve.main(params, MODEL, source)
     evaluate.main(params)
     audit.main(params)
+    if find_spec("faiss"):  # an extra
+        index.main(params, MODEL)
+        assert list(json.loads(ARTIFACTS.index_metrics(MODEL).read_text())) == ["human"]
     for source in params.label.sources:
         examples.main(params, source)
         examples_labels.main(params, source)

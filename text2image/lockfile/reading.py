@@ -32,12 +32,14 @@ class Stage(NamedTuple):
         outs: paths that it writes, metrics and plots included.
         metrics: those of ``outs`` that are metrics.
         params: ``{file: dotted keys}``.
+        frozen: DVC is told never to run it.
     """
 
     deps: list[str]
     outs: list[str]
     metrics: list[str]
     params: dict[str, list[str]]
+    frozen: bool
 
 
 class Recorded(NamedTuple):
@@ -93,7 +95,7 @@ def _instances(stage: str, entry: dict[str, Any], params: Any) -> Iterator[tuple
             "@".join(filter(None, [stage, "-".join(names)])),
             Stage(
                 [path for path in paths("deps") if not path.startswith(CODE)],
-                [*paths("outs"), *metrics, *paths("plots")], metrics, of_params,
+                [*paths("outs"), *metrics, *paths("plots")], metrics, of_params, bool(definition.get("frozen")),
             ),
         )  # fmt: skip
 

@@ -8,8 +8,8 @@ from text2image.lockfile.outdated import digests, find_out_of_date
 from text2image.lockfile.reading import Recorded, read_recorded
 
 FIGURES = ("metrics/", "plots/")
-COSTLY = ("label", "finetune")
-"""Stages that may take money or days: what they wrote is taken away only where DVC would rerun them anyway."""
+COSTLY = ("label", "embed_queries", "finetune")
+"""Stages that may take money, a download or days: what they wrote is taken away only where DVC reruns them anyway."""
 
 
 def tidy(running: str, root: Path = ARTIFACTS.root) -> None:
@@ -48,8 +48,9 @@ def forget_figures(recorded: Recorded, running: str, root: Path) -> None:
     """
     digest = digests(lambda path: root / path)
     for name, why in find_out_of_date(recorded, digest, running).items():
-        if why.own or name.partition("@")[0] not in COSTLY:
-            for out in recorded.defined[name].outs:
+        stage = recorded.defined[name]
+        if not stage.frozen and (why.own or name.partition("@")[0] not in COSTLY):
+            for out in stage.outs:
                 if out.startswith(FIGURES):
                     _remove(root / out)
 
