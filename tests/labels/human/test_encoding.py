@@ -12,6 +12,16 @@ WESTERN = {
     "French": "path;text\n0/a.jpg;Une fête d’été à la plage, ça va\n",
     "Spanish": "path;text\n0/a.jpg;El niño comió una manzana en España ¿qué?\n",
     "Portuguese": "path;text\n0/a.jpg;não há promoções à venda\n",
+    "euro": "path;text\n0/a.jpg;Nur 5 € im Angebot\n",
+    "degrees": "path;text\n0/a.jpg;bei 20 °C waschen\n",
+    "circumflex": "path;text\n0/hôtel.jpg;by the sea\n",
+    "diaeresis": "path;text\n0/a.jpg;Citroën, naïve\n",
+    "tilde": "path;text\n0/a.jpg;São Paulo\n",
+    "first letter": "path;text\n0/a.jpg;Äpfel\n",
+    "Danish": "path;text\n0/a.jpg;rød dør\n",
+    "u with acute": "path;text\n0/a.jpg;menú\n",
+    "ring": "path;text\n0/a.jpg;Så\n",
+    "quotes": "path;text\n0/a.jpg;“best” shoes, it’s… for 5 €™\n",
     "Swedish": "path;text\n0/a.jpg;röd dörr på ett hus vid sjön\n",
 }
 OTHERS = {
@@ -49,8 +59,9 @@ def test_other_code_pages_are_refused_with_a_way_out(encoding: str) -> None:
 
 def test_a_damaged_line_of_utf8_is_named() -> None:
     content = "path,text\na.jpg,Zürich\nb.jpg,Köln\n".encode() + b"c.jpg,M\xfcnchen\n"
-    with pytest.raises(InputError, match=r"expected UTF-8 text in f\.csv, found other bytes on line 4"):
-        decode(content, "f.csv")
+    for ends in (b"\n", b"\r\n", b"\r"):
+        with pytest.raises(InputError, match=r"expected UTF-8 text in f\.csv, found other bytes on line 4"):
+            decode(content.replace(b"\n", ends), "f.csv")
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,11 @@ def test_texts_that_are_cut_are_counted_and_listed(tmp_path: Path, params: Param
     assert done.figures["remarks"] == ["1 text is cut after 300 characters"]
 
 
+def test_a_row_without_a_path_is_said_so(tmp_path: Path, params: Params) -> None:
+    done = label(tmp_path, ("", "", "hat"), ("", "0/x.jpg", "cap"), params=params)
+    assert done.figures["remarks"] == ["1 of 2 rows names no image (first: line 2, without a path)"]
+
+
 def test_a_file_for_other_images_is_one_sentence(tmp_path: Path, params: Params) -> None:
     rows = [("", "elsewhere/0/y.jpg", "hat"), ("d" * 16, "", "cap")]
     with pytest.raises(

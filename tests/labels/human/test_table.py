@@ -35,6 +35,13 @@ def test_the_header_is_read_in_any_case_and_beside_other_columns(tmp_path: Path,
 def test_excels_first_line_says_what_separates_cells(tmp_path: Path) -> None:
     assert read(tmp_path, "sep=;\r\npath;text\r\n0/b.jpg;hat\r\n") == [Caption(3, "", "0/b.jpg", "hat")]
     assert read(tmp_path, "sep=^\npath^text\n0/b.jpg^hat\n") == [Caption(3, "", "0/b.jpg", "hat")]
+    assert read(tmp_path, "sep=\t\r\npath\ttext\r\n0/b.jpg\that\r\n") == [Caption(3, "", "0/b.jpg", "hat")]
+    assert read(tmp_path, '"sep=;"\npath;text\n0/b.jpg;hat\n') == [Caption(3, "", "0/b.jpg", "hat")]
+
+
+def test_a_header_of_several_lines_is_one_row(tmp_path: Path) -> None:
+    text = '"long\nnote";path;text\nx;0/b.jpg;hat\n'
+    assert read(tmp_path, text) == [Caption(3, "", "0/b.jpg", "hat")]
 
 
 def test_empty_rows_and_cells_of_spreadsheets_are_no_rows(tmp_path: Path) -> None:
@@ -60,6 +67,14 @@ def test_the_encoding_is_said_where_nothing_but_likelihood_tells_it(tmp_path: Pa
     assert "is not UTF-8 and was read as Windows-1252, so that line 3 reads '0/b.jpg grüne Tür'" in remark
     path.write_text("path;text\n0/b.jpg;grüne Tür\n", encoding="utf-8")
     assert read_captions(path).remarks == []
+
+
+def test_letters_beyond_ascii_in_other_columns_need_no_remark(tmp_path: Path) -> None:
+    path = tmp_path / "captions.csv"
+    for text in ("path;text;Größe\n0/a.jpg;hat;7\n", "path;text;note\n0/a.jpg;hat;schön\n"):
+        path.write_bytes(text.encode("cp1252"))
+        assert read_captions(path).rows == [Caption(2, "", "0/a.jpg", "hat")]
+        assert read_captions(path).remarks == []
 
 
 def with_line(number: int, line: str, last: str = "") -> str:
@@ -92,6 +107,17 @@ def test_too_many_or_too_few_cells_name_the_line(tmp_path: Path) -> None:
         read(tmp_path, with_line(151, "0/x.jpg,red,wide"))
     with pytest.raises(InputError, match=r"expected 2 cells on line 151 of .*, found 1"):
         read(tmp_path, with_line(151, "0/x.jpg"))
+    with pytest.raises(
+        InputError, match=r"line 2 of .*, found 3; .* and every column has a name in the first"
+    ):
+        read(tmp_path, "path,text,\n0/x.jpg,red, wide door\n")
+
+
+def test_a_cell_that_is_too_long_is_not_called_a_quote(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"at most 131,072 characters in the row from line 151 of .* a text of that"
+    ):
+        read(tmp_path, with_line(151, "0/x.jpg," + "word " * 30_000))
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,18 @@ CODE_PAGES = {"cp1252": "Windows-1252", "mac_roman": "Mac Roman"}
 WESTERN = re.compile(r"[À-ÏÑ-ÖØ-Üß-ïñ-öø-üÿŒœ‘’“”„‚‹›«»–—…€£•·™®©°º¡¿½¼¾²³×´\xa0]")
 """Letters and signs of Western texts; not Ð, Ý and Þ, whose bytes are letters of Turkish and Czech elsewhere."""
 
-UNLIKELY = re.compile(r"[a-zà-öø-ÿ][À-ÖØ-ÞŸŒ]|[À-ÖØ-öø-ÿ]{3}|[²³´×¼½¾°][a-zà-öø-ÿ]")
-"""What other code pages look like: ``cafÈ`` (Mac Roman), ``ïëàêàò`` (Windows-1251), ``¿ó³te`` (Windows-1250)."""
+UNLIKELY = re.compile(
+    r"[a-zà-öø-ÿ][À-ÖØ-ÞŸŒ]|[À-ÖØ-öø-ÿ]{3}|[²³´×¼½¾°][a-zà-öø-ÿ]"
+    r"|[A-Za-z][€‚„‹‘“”•™][a-z]|[A-Z]…[A-Z]|€[a-z]|[A-Za-z]¿|Œ\b|œ(?![uistdeèUISTDE])"
+    r"|(?<!\w)Û(?!\w)|\d\s?[Û¡]"
+)
+"""What other code pages look like: ``cafÈ`` (Mac Roman), ``ïëàêàò`` (Windows-1251), ``¿ó³te`` (Windows-1250).
 
+The other lines are of single letters in Mac Roman files: ``h™tel``, ``S‹o``, ``GR…SSE``, ``€pfel``, ``r¿d``,
+``Œ`` and ``œ`` where no word has them, the sign of the euro (``5 Û``) and that of degrees (``20 ¡C``).
+"""
+
+LINE_END = re.compile(r"\r\n?|\n")
 LEAST = 0.9  # of the characters beyond ASCII must be Western ones in a likely place
 SAVE_AS = "save it as 'CSV UTF-8'"
 
@@ -61,7 +70,7 @@ def decode(content: bytes, where: str) -> Decoded:
         return Decoded(content.decode(encoding), encoding)
     except UnicodeDecodeError as error:
         if encoding != "utf-8" or _mostly_utf8(content):
-            line = content[: error.start].count(b"\n") + 1
+            line = len(LINE_END.split(content[: error.start].decode(encoding, "replace")))
             raise InputError(
                 f"expected {encoding.upper()} text in {where}, found other bytes on line {line}; {SAVE_AS}"
             ) from None

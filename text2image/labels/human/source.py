@@ -70,7 +70,7 @@ def without_image(rows: Sequence[Row], n_rows: int, collection: ImagesByPath) ->
     """Say how many rows name no image, and what the first of them may mean; nothing if there are none."""
     if not rows:
         return ""
-    first = rows[0]["path"] or rows[0]["image_id"]
+    first = rows[0]["path"] or rows[0]["image_id"] or "without a path"
     like = collection.suggest(first) if rows[0]["path"] else None
     meant = f"; did you mean {one_line(like, 100)}?" if like else ""
     names = "names" if len(rows) == 1 else "name"

@@ -19,7 +19,7 @@ from text2image.labels.human.encoding import CODE_PAGES, decode
 KEY = "label.human.path"
 DELIMITERS = (",", ";", "\t", "|")
 EXCEL_LINE = re.compile(
-    r"sep=.", re.IGNORECASE
+    r'("?)sep=(.)\1', re.IGNORECASE
 )  # the first line that Excel reads and writes in some countries
 QUOTES = "a quote within a text is written twice, and the text in quotes"
 IMAGE_ID = re.compile(r"[0-9a-f]{16}")
@@ -69,10 +69,13 @@ def read_captions(path: Path) -> CaptionsFile:
 
 
 def _remarks(encoding: str, rows: Sequence[Caption], where: str) -> list[str]:
-    """Say from which code page the file was read, with a row that shows whether that is right."""
-    if encoding not in CODE_PAGES:
+    """Say from which code page the file was read, with a row that shows whether that is right.
+
+    No row shows it where it matters to none: other columns alone hold letters beyond ASCII.
+    """
+    beyond = (row for row in rows if not f"{row.path}{row.text}".isascii())
+    if encoding not in CODE_PAGES or (shown := next(beyond, None)) is None:
         return []
-    shown = next(row for row in rows if not f"{row.path}{row.text}".isascii())
     return [
         f"{where} is not UTF-8 and was read as {CODE_PAGES[encoding]}, so that line {shown.line} reads "
         f"'{one_line(f'{shown.path} {shown.text}', 80)}'"
@@ -100,22 +103,36 @@ def _captions(text: str, where: str) -> Iterator[Caption]:
 def _header(lines: io.StringIO, where: str) -> tuple[str, list[str], int]:
     """Return what separates the cells, the names of the columns in lower case, and the header's line."""
     delimiters: Sequence[str] = DELIMITERS
-    number, line = 1, lines.readline()
-    while line and (not line.strip() or EXCEL_LINE.fullmatch(line.strip())):
-        delimiters = tuple(line.strip()[4:]) or delimiters
-        number, line = number + 1, lines.readline()
+    number, start, line = 1, lines.tell(), lines.readline()
+    while line and (not line.strip() or EXCEL_LINE.fullmatch(line.rstrip("\r\n"))):
+        if found := EXCEL_LINE.fullmatch(line.rstrip("\r\n")):
+            delimiters = (found[2],)
+        number, start, line = number + 1, lines.tell(), lines.readline()
     for delimiter in delimiters:
-        header = [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter), [])]
+        lines.seek(start)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        header = _names(reader)
         if "text" in header and {"path", "image_id"} & set(header):
             if twice := {name for name in ("text", "path", "image_id") if header.count(name) > 1}:
                 raise InputError(
                     f"expected one column {min(twice)} in {where}, found {header.count(min(twice))}"
                 )
-            return delimiter, header, number
+            return delimiter, header, number + reader.line_num - 1
     raise InputError(
         f"expected the columns path,text or image_id,text in the first line of {where}, "
         f"found {one_line(line.strip()) or 'an empty file'}; name these two so, others may stay"
     )
+
+
+def _names(rows: Iterator[list[str]]) -> list[str]:
+    """Return the names of the columns in lower case, up to the last that has one; none of a broken header."""
+    try:
+        names = [name.strip().lower() for name in next(rows, [])]
+    except csv.Error:
+        return []
+    while names and not names[-1]:
+        names.pop()
+    return names
 
 
 def _rows(
@@ -131,6 +148,11 @@ def _rows(
         try:
             cells = next(reader, None)
         except csv.Error as error:
+            if "field limit" in str(error):
+                raise InputError(
+                    f"expected cells of at most {csv.field_size_limit():,} characters in the row from line {first} of "
+                    f"{where} on, found a longer one: a text of that length, or a quote that is not closed; {QUOTES}"
+                ) from None
             raise InputError(
                 f"expected the quote that opens on line {first} of {where} to close at the end of its cell, "
                 f"found: {one_line(error)}; {QUOTES}"
@@ -142,7 +164,7 @@ def _rows(
         if any(map(str.strip, cells[width:])):
             raise InputError(
                 f"expected {width} cells on line {first} of {where}, found {len(cells)}; a text that holds "
-                f"'{delimiter}' stands in quotes"
+                f"{delimiter!r} stands in quotes, and every column has a name in the first line"
             )
         yield first, cells[:width]
 
