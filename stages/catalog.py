@@ -4,6 +4,7 @@ The only stage that depends on the image folder; the others read the manifest. F
 an earlier run are not read again; `t2i catalog --verify` reads them all the same.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from stages import run
@@ -62,11 +63,16 @@ def catalog_rows(entries: Sequence[Entry], groups: Sequence[int]) -> list[tuple[
 
 
 def say_notes(entries: Sequence[Entry], bounded: int) -> None:
-    """Say which images are blank, and how many could have been compared with more others."""
+    """Say which images are blank or not rendered plainly, and how many could have been compared with more others."""
     if blank := [entry.path for entry in entries if entry.blank]:
         say(
             f"catalog: {len(blank)} files are blank (one colour), such as {one_line(blank[0])}; they are listed in "
             f"{ARTIFACTS.catalog} (column blank) and are near-duplicates of nothing"
+        )
+    if rendered := Counter(entry.rendering for entry in entries if entry.rendering):
+        names = ", ".join(f"{name}: {count}" for name, count in sorted(rendered.items()))
+        say(
+            f"catalog: {rendered.total()} files are rendered so that they are seen rightly ({names}; docs/collection.md)"
         )
     if bounded:
         say(

@@ -89,6 +89,13 @@ def test_deep_colours_keep_all_of_their_bits(bits: int) -> None:
     assert rendering == ("" if bits == 16 else "bits1")
 
 
+def test_deep_grey_with_alpha_is_visible_too() -> None:
+    """Of this kind the low bytes cannot be had: the high ones are scaled alone."""
+    values = np.dstack([np.rint(NUMBERS * 4095), np.full((8, 8), 65535)])
+    image, rendering = render(deep_png(values))
+    assert rendering == "bits1" and spread(encoded(image)) == (0, 240)
+
+
 def to_srgb(pixels: np.ndarray, gamma: float) -> np.ndarray:
     """Return ProPhoto levels as sRGB levels, by the formulas of the standards."""
     linear = (pixels / 255) ** gamma @ PROPHOTO.T @ np.linalg.inv(SRGB).T
@@ -143,6 +150,16 @@ def test_an_animation_that_begins_blank_shows_its_first_picture(
     assert rendering == "frame1" and np.asarray(image).std() > 30
     image, rendering = render(encoded(blank, format, save_all=True, append_images=[blank, blank], **options))
     assert rendering == "" and spread(encoded(image)) == (255, 255)
+
+
+def test_an_animation_that_is_cut_off_keeps_its_first_frame() -> None:
+    frames = [Image.effect_noise((64, 48), 90 + n).convert("P") for n in range(3)]
+    whole = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    alone = len(encoded(frames[0], "GIF"))
+    for length in range(alone + 20, len(whole), 97):
+        assert decode(whole[:length]) == decode(whole)
+    blank = encoded(Image.new("P", (64, 48)), "GIF", save_all=True, append_images=frames)
+    assert spread(blank[:900]) == (0, 0)
 
 
 def test_exif_orientation_is_honoured() -> None:

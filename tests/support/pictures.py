@@ -38,10 +38,10 @@ def golden_picture(width: int, height: int) -> Image.Image:
 
 
 def deep_png(values: np.ndarray) -> bytes:
-    """Return a PNG of 16 bits a channel, which Pillow does not write; ``values``: ``(height, width, 3)``."""
-    height, width, _ = values.shape
+    """Return a PNG of 16 bits a channel, which Pillow does not write; ``values``: ``(height, width, n)``, n = 2: grey and alpha, 3: RGB."""
+    height, width, channels = values.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2}[channels], 0, 0, 0)
     content = b"\x89PNG\r\n\x1a\n"
     for name, data in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
         content += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -113,6 +113,7 @@ def summary(entries: Sequence[Entry], rejects: Sequence[Reject], groups: Sequenc
         "rejects": dict(sorted(Counter(reject.reason for reject in rejects).items())),
         "folders": dict(sorted(Counter(entry.folder for entry in entries).items())),
         "formats": dict(sorted(Counter(entry.format for entry in entries).items())),
+        "renderings": dict(sorted(Counter(e.rendering for e in entries if e.rendering).items())),
         "bytes": sum(entry.bytes for entry in entries),
         **{side: {"min": min(v), "median": median(v), "max": max(v)} for side, v in sides.items()},
     }

@@ -20,7 +20,7 @@ from PIL.ImageFile import ImageFile as OpenedFile
 from text2image.base.console import InputError, one_line
 from text2image.collection.locations import Location, Remote
 from text2image.collection.manifest import ImageFile
-from text2image.collection.rendering import DEEP, FRAME, NoNumbers, Rendered, is_blank, join, to_rgb
+from text2image.collection.rendering import FRAME, NoNumbers, Rendered, is_blank, join, to_rgb
 from text2image.collection.signatures import formats, reason
 
 DECODING = 1
@@ -31,6 +31,7 @@ tests/collection/test_golden_pixels.py holds the pixels of each kind of file."""
 Made = TypeVar("Made")
 
 FRAMES = 10  # of an animation that are looked at
+SHALLOW = ("L", "LA", "RGB", "RGBA")  # modes in which Pillow keeps the high bytes of numbers of 16 bits
 SIXTEEN = re.compile(
     r";16([BLN])"
 )  # in Pillow's names of how numbers are stored: big-endian, little-endian, native
@@ -88,7 +89,7 @@ def render(content: bytes, max_pixels: int | None = None) -> Rendered:
         with warnings.catch_warnings(), open_pillow(content) as image:
             warnings.simplefilter("ignore")
             first = _render_frame(image, content, max_pixels)
-            if getattr(image, "is_animated", False) and is_blank(first.image):
+            if is_blank(first.image) and _has_frames(image):
                 return _first_visible(image, content, max_pixels) or first
             return first
     except UnidentifiedImageError:
@@ -124,18 +125,19 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _low_bytes(image: OpenedFile, content: bytes) -> Callable[[], Image.Image] | None:
-    """Return what reads the low bytes of a file with 16 bits a channel; None for other files.
+    """Return what reads the low bytes of a grey or RGB file with 16 bits a channel; None for other files.
 
-    Pillow keeps the high byte of each number. Told that the numbers are stored the other way round, it keeps the low.
+    Pillow keeps the high byte of each number. Told that the numbers are stored the other way round, it keeps the low;
+    where it cannot be told so, they count as zero.
     """
-    if image.mode in DEEP or not any(SIXTEEN.search(str(tile.args)) for tile in image.tile):
+    if image.mode not in SHALLOW or not any(SIXTEEN.search(str(tile.args)) for tile in image.tile):
         return None
 
     def swapped(value: Any) -> Any:
         return SIXTEEN.sub(lambda found: OTHER_ORDER[found[1]], value) if isinstance(value, str) else value
 
     def read() -> Image.Image:
-        with open_pillow(content) as again:
+        with suppress(ValueError), open_pillow(content) as again:
             again.tile = [
                 tile._replace(
                     args=tuple(map(swapped, tile.args))
@@ -146,8 +148,16 @@ def _low_bytes(image: OpenedFile, content: bytes) -> Callable[[], Image.Image] |
             ]
             again.load()
             return _upright(again)
+        return Image.new(image.mode, _upright(image).size, 0)
 
     return read
+
+
+def _has_frames(image: OpenedFile) -> bool:
+    """Say whether there is more than one frame; not, where what follows the first is damaged."""
+    with suppress(Exception):
+        return bool(getattr(image, "is_animated", False))
+    return False
 
 
 def _first_visible(image: OpenedFile, content: bytes, max_pixels: int | None) -> Rendered | None:
