@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.support.pipeline import REPOSITORY
+from text2image.formats.tables import read_csv
 from text2image.queries.findings import FEW_CLUSTERS, query_findings
 from text2image.queries.generic import is_fragment, is_generic, languages, words
 
@@ -72,3 +74,11 @@ def test_what_is_weak_about_queries_is_said_with_examples() -> None:
     assert said.startswith("30 of 55 texts are too generic to search for, such as “click here” and")
     french = ["le mois", "la vie", "du jour", "un peu", "pour les gens"] * 6
     assert "30 of 30 queries are fragments" in query_findings(french, [], 30)["findings"][0]
+
+
+def test_captions_that_people_wrote_are_neither() -> None:
+    rows = read_csv(REPOSITORY / "sample" / "cutouts" / "captions.csv", ["text"])
+    texts = [row["text"] for row in rows]
+    spoken = languages(texts)
+    assert (len(texts) > 300, spoken) == (True, ["en"])
+    assert not [text for text in texts if is_generic(text) or is_fragment(text, spoken)]
