@@ -133,6 +133,10 @@ def test_where_there_is_little_to_go_by_nothing_is_claimed() -> None:
     told = rank_correlations(results(a=tied, b=source(generator, [2, 90])), HOW)["a ~ b"]
     assert told["tau"] is None
     assert "all models are equal on one of them" in told["summary"]
+    noise = results(a=source(generator, [40, 44]), b=source(generator, [44, 40]))
+    assert rank_correlations(noise, HOW)["a ~ b"]["summary"].endswith("[-1.00, 1.00]"), (
+        "and no winner is named"
+    )
     assert rank_correlations(results(a=source(generator, [2]), b=source(generator, [2])), HOW) == {}, (
         "one system"
     )

@@ -161,4 +161,5 @@ def _sentence(n: int, tau: float, interval: tuple[float, float], best: Mapping[s
     else:
         said = f"whether {names} order the {n} models alike cannot be told: {figures}"
     winners = " and ".join(f"{model} by {source}" for source, model in best.items())
-    return said if len(set(best.values())) == 1 else f"{said}; the best is {winners}"
+    surely_differ = interval[1] < 1.0 and len(set(best.values())) > 1
+    return f"{said}; the best is {winners}" if surely_differ else said
