@@ -15,9 +15,9 @@ from text2image.pages.sheets.sheet import Cell, Sheet, Strip, in_rows
 A_ROW, CAPTION_LINES = 6, 3
 AUDIT_A_ROW, AUDIT_ROWS, AUDIT_CAPTION_LINES = 5, 5, 8
 FINDINGS = {
-    "other_image_fits": "another image fits it as well as right ones usually do",
-    "no_image_fits": "no image fits it so well as right ones usually do",
-    "models_differ": "models differ on whether another image fits it",
+    "other_image_fits": "another image fits well",
+    "no_image_fits": "no image fits well",
+    "models_differ": "models differ",
 }
 """What the column ``finding`` of data/audit/SOURCE.csv says, in words."""
 
@@ -91,7 +91,9 @@ def audit_sheet(
     """
     worst = findings[: AUDIT_A_ROW * AUDIT_ROWS]
     cells = [Cell(open_image(images[row["image_id"]]), finding_caption(row)) for row in worst]
-    detail = "the least likely first; whether the label is wrong, or the model does not understand it, is for the eye"
+    detail = (
+        "“fits well”: as right images usually do. Is the label wrong, or does the model not understand it?"
+    )
     strips = in_rows(cells, AUDIT_A_ROW, "Unlikely labels", detail, caption_lines=AUDIT_CAPTION_LINES)
     how = f"the most suspicious of {len(findings)} labels; all of them are in {audit_file}"
     return Sheet(f"Suspicious labels: {source}", how, strips)
