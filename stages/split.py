@@ -5,11 +5,12 @@ model is written beside the division, so that a run depends on its own base mode
 """
 
 from stages import run
-from text2image.artifacts import ARTIFACTS
+from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.console import InputError, say
 from text2image.collection.manifest import read_groups
 from text2image.encoders.models.card import describe
 from text2image.formats.files import write_json
+from text2image.formats.origins import circular, read_origins
 from text2image.params import Params
 from text2image.queries.asked import ask, join_sources
 from text2image.queries.judgements import read_judgements
@@ -37,7 +38,14 @@ def main(params: Params, name: str) -> None:
         )
     write_split(ARTIFACTS.split(name), rows, group_of)
     base = params.models[settings.base]
-    write_json(ARTIFACTS.base_card(name), describe(settings.base, base) | {"licence": base.licence})
+    card = describe(settings.base, base) | {"licence": base.licence}
+    write_json(ARTIFACTS.base_card(name), card)
+    for source in settings.sources:
+        if why := circular(read_origins(existing(ARTIFACTS.origins(source))), card["origins"]):
+            say(
+                f"split {name}: {source} labels test neither {settings.base} nor a model made from it, so figures of this "
+                f"run on them say nothing: {why}"
+            )
     for part, row in table.items():
         numbers = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in row.items())
         say(f"split {name}: {part} {numbers}")

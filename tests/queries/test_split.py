@@ -5,8 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.split import main
+from tests.support.pipeline import REPOSITORY, tiny_model
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
+from text2image.encoders.settings import Model
+from text2image.formats.files import sha256, write_json
+from text2image.formats.origins import text_origins
 from text2image.formats.tables import write_csv
+from text2image.labels.protocol.source import Label
+from text2image.params import load_params
+from text2image.queries.judgements import JudgementRow
 from text2image.queries.split import (
     PARTS,
     TEST,
@@ -92,3 +101,30 @@ def test_a_planted_leak_is_caught(planted: SplitRow, caught: str, tmp_path: Path
     write_csv(path, SplitRow._fields, [*sound, planted])
     with pytest.raises(InputError, match=caught):
         read_split(path, group_of)
+
+
+def test_learning_from_labels_that_the_base_model_wrote_is_said_to_prove_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny_model(tmp_path / "tiny")
+    weights = sha256(tmp_path / "tiny" / "open_clip_model.safetensors")
+    images = [f"{number:016x}" for number in range(12)]
+    rows = [(f"{image}.png", image, 9, 9, "PNG", group) for group, image in enumerate(images)]
+    write_csv(ARTIFACTS.catalog, ("path", "image_id", "width", "height", "format", "near_group"), rows)
+    write_csv(ARTIFACTS.judgements, JudgementRow._fields, [])
+    for source in ("human", "imagenet"):
+        labels = [Label(image, f"{source} says guitar {image}", None) for image in images]
+        write_csv(ARTIFACTS.labels(source), Label._fields, labels)
+        write_json(ARTIFACTS.origins(source), text_origins(source))
+    write_json(ARTIFACTS.origins("imagenet"), text_origins("imagenet") | {f"sha256:{weights}": "tiny"})
+    params = load_params(REPOSITORY / "params.yaml")
+    run = params.finetune.runs["builtin-tuned"].model_copy(
+        update={"base": "tiny", "sources": ["human", "imagenet"]}
+    )
+    tiny = Model(name="local-dir:tiny", pretrained=None, context_length=None)
+    finetune = params.finetune.model_copy(update={"runs": {"run": run}})
+    main(params.model_copy(update={"finetune": finetune, "models": {"tiny": tiny}}), "run")
+    said = capsys.readouterr().err
+    assert "split run: imagenet labels test neither tiny nor a model made from it" in said
+    assert "human labels" not in said
