@@ -132,7 +132,8 @@ def test_what_changed_puts_out_of_date_what_follows_from_it(
     outdated = Outdated()
     assert outdated.stages.keys() == stages
     assert outdated.why(METRICS) == why
-    assert all(why in sentence for sentence in outdated.sentences())
+    assert outdated.sentences() and all(why in sentence for sentence in outdated.sentences())
+    assert not any("relevance" in sentence for sentence in outdated.sentences()), "it has no figure"
     with pytest.raises(
         InputError,
         match=r"expected metrics/metrics.json of the present images.*out of date, since .*`dvc repro`",
@@ -208,3 +209,23 @@ def test_what_dvc_may_not_make_again_is_said_and_stays(project: Project) -> None
     project.set(evaluate__k=[1])
     tidy("catalog", project.root)
     assert Outdated().why(METRICS) == "params key evaluate changed" and METRICS.is_file()
+
+
+def test_of_another_pipeline_nothing_is_said_but_what_follows_from_it(project: Project) -> None:
+    """A plain `dvc repro` does not run the check of the sample, so it is no advice."""
+    sample = {
+        "check": {
+            "cmd": "true",
+            "deps": ["data/manifest.csv"],
+            "metrics": ["metrics/check.json"],
+            "wdir": "..",
+        }
+    }
+    lock = {"check": {"cmd": "true", "deps": [{"path": "data/manifest.csv", "hash": "md5", "md5": "0"}]}}
+    for name, stages in (("dvc.yaml", sample), ("dvc.lock", lock)):
+        (project.root / "sample").mkdir(exist_ok=True)
+        (project.root / "sample" / name).write_text(json.dumps({"stages": stages}))
+    (project.root / "metrics" / "check.json").write_text("1")
+    assert Outdated().stages.keys() == {"check"} and Outdated().sentences() == []
+    tidy("evaluate", project.root)
+    assert not Path("metrics/check.json").exists() and METRICS.is_file()

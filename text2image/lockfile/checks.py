@@ -5,7 +5,7 @@ from pathlib import Path
 
 from text2image.base.console import InputError, one_line
 from text2image.lockfile.outdated import OutOfDate, digests, find_out_of_date
-from text2image.lockfile.reading import PathOf, read_recorded
+from text2image.lockfile.reading import FIGURES, PathOf, read_recorded
 
 SHOWN = 3
 """Reasons that are said; the rest is counted."""
@@ -28,8 +28,10 @@ class Outdated:
         ignored = {path.as_posix() for path in apart_from}
         self.stages: Mapping[str, OutOfDate] = {}
         self._outs: dict[str, list[str]] = {}
+        self._apart: set[str] = set()
         if recorded is not None:
             self.stages = find_out_of_date(recorded, lambda name: None if name in ignored else digest(name))
+            self._apart = {name for name in self.stages if recorded.defined[name].apart}
             self._outs = {name: recorded.defined[name].outs for name in self.stages}
 
     def why(self, path: Path) -> str:
@@ -41,9 +43,11 @@ class Outdated:
         return ""
 
     def sentences(self) -> list[str]:
-        """Return what is out of date and since when, a sentence for all stages with the same reasons."""
+        """Return which stages' figures are out of date and since when, a sentence for all with the same reasons."""
         stages: dict[str, dict[str, None]] = {}
         for name, why in self.stages.items():
+            if name in self._apart or not any(out.startswith(FIGURES) for out in self._outs[name]):
+                continue
             stages.setdefault(_said(why), {})[name] = None
         return [
             f"What {_listed([one_line(name) for name in names])} wrote is out of date, since {why}; "

@@ -14,6 +14,9 @@ PARAMS = "params.yaml"
 FOLDERS = (Path(), ARTIFACTS.sample_params.parent)
 """Where a dvc.yaml and a dvc.lock may lie; the paths in both are relative to the project's root."""
 
+FIGURES = ("metrics/", "plots/")
+"""What paths of figures begin with."""
+
 CODE = ("stages/", "text2image/", "library/")
 """What paths of code begin with."""
 
@@ -33,6 +36,7 @@ class Stage(NamedTuple):
         metrics: those of ``outs`` that are metrics.
         params: ``{file: dotted keys}``.
         frozen: DVC is told never to run it.
+        apart: another dvc.yaml than the project's own defines it, so that a plain `dvc repro` may leave it alone.
     """
 
     deps: list[str]
@@ -40,6 +44,7 @@ class Stage(NamedTuple):
     metrics: list[str]
     params: dict[str, list[str]]
     frozen: bool
+    apart: bool
 
 
 class Recorded(NamedTuple):
@@ -60,7 +65,8 @@ def read_recorded(path_of: PathOf) -> Recorded | None:
             if pipeline is None or (lock is None and folder != FOLDERS[0]):
                 continue
             for name, entry in _read(pipeline)["stages"].items():
-                recorded.defined.update(_instances(name, entry, recorded.params[PARAMS]))
+                found = _instances(name, entry, recorded.params[PARAMS], folder != FOLDERS[0])
+                recorded.defined.update(found)
             recorded.locked.update(_read(lock)["stages"])
         for stage in recorded.defined.values():
             for file in stage.params.keys() - recorded.params.keys():
@@ -76,7 +82,7 @@ def _read(path: Path | None) -> Any:
     return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
 
 
-def _instances(stage: str, entry: dict[str, Any], params: Any) -> Iterator[tuple[str, Stage]]:
+def _instances(stage: str, entry: dict[str, Any], params: Any, apart: bool) -> Iterator[tuple[str, Stage]]:
     """Yield the name and definition of a stage of dvc.yaml, or of each that it makes of the names in params.yaml."""
     lists = {"item": entry["foreach"]} if "foreach" in entry else entry.get("matrix", {})
     keys = ["item" if key == "item" else f"item.{key}" for key in lists]
@@ -95,7 +101,7 @@ def _instances(stage: str, entry: dict[str, Any], params: Any) -> Iterator[tuple
             "@".join(filter(None, [stage, "-".join(names)])),
             Stage(
                 [path for path in paths("deps") if not path.startswith(CODE)],
-                [*paths("outs"), *metrics, *paths("plots")], metrics, of_params, bool(definition.get("frozen")),
+                [*paths("outs"), *metrics, *paths("plots")], metrics, of_params, bool(definition.get("frozen")), apart,
             ),
         )  # fmt: skip
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from text2image.artifacts import ARTIFACTS
 from text2image.lockfile.outdated import digests, find_out_of_date
-from text2image.lockfile.reading import Recorded, read_recorded
+from text2image.lockfile.reading import FIGURES, Recorded, read_recorded
 
-FIGURES = ("metrics/", "plots/")
 COSTLY = ("label", "embed_queries", "finetune")
 """Stages that may take money, a download or days: what they wrote is taken away only where DVC reruns them anyway."""
 
