@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.conftest import Finished
-from tests.support.pipeline import Project, add_photographs, tiny_model
+from tests.support.pipeline import Project, add_photographs, new_project, tiny_model
 from text2image.formats.trec import read_queries, read_run
 
 pytestmark = pytest.mark.pipeline
@@ -170,30 +171,28 @@ def test_a_new_image_is_embedded_alone(project: Project) -> None:
     assert "Running stage 'embed_queries@builtin-human'" not in output
 
 
-@pytest.mark.parametrize("kept_time", [False, True])
-def test_a_file_replaced_between_stages_is_named_and_the_advice_mends_it(
-    project: Project, kept_time: bool
-) -> None:
+def test_a_file_replaced_between_stages_is_named_and_the_advice_mends_it(tmp_path: Path) -> None:
     """DVC tells a changed file by its time, size and inode; where all are as they were, `touch` shows it."""
-    shutil.rmtree(project.root / ".cache" / "embeddings")
+    project = new_project(tmp_path / "project", sources=["human"])
+    tiny_model(project.root / "tiny")
+    described = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
+    project.set(models__tiny=described, embed__models=["tiny"])
     first, second = sorted((project.root / "data" / "images").rglob("*.jpg"))[:2]
-    before, content = first.stat(), second.read_bytes()
-    size = max(before.st_size, len(content))
-    first.write_bytes(first.read_bytes().ljust(size, b"\0"))
-    project.repro()
-    before = first.stat()
-    first.write_bytes(content.ljust(size, b"\0"))
-    if kept_time:
-        os.utime(first, ns=(before.st_atime_ns, before.st_mtime_ns))
-    shutil.rmtree(project.root / ".cache" / "embeddings")
-    output = project.failing_repro("--single-item", "--force", "embed_images@builtin")
-    assert f"{first.relative_to(project.root)} as data/catalog.csv lists it" in output
-    assert "run `dvc repro`, which reads the folder anew (`touch` the file first" in output
-    if kept_time:
-        first.touch()
-    assert {"catalog", "embed_images@builtin"} <= project.repro()
-    rows = (project.root / "data" / "manifest.csv").read_text()
-    assert hashlib.sha256(first.read_bytes()).hexdigest()[:16] in rows
+    project.repro("embed_images@tiny")
+    for kept_time, end in ((False, b"\0"), (True, b"\1")):  # of the same length
+        before = first.stat()
+        first.write_bytes(second.read_bytes() + end)
+        if kept_time:
+            os.utime(first, ns=(before.st_atime_ns, before.st_mtime_ns))
+        shutil.rmtree(project.root / ".cache" / "embeddings")
+        output = project.failing_repro("--single-item", "--force", "embed_images@tiny")
+        assert f"{first.relative_to(project.root)} as data/catalog.csv lists it" in output
+        assert "run `dvc repro`, which reads the folder anew (`touch` the file first" in output
+        if kept_time:
+            first.touch()
+        assert {"catalog", "embed_images@tiny"} <= project.repro("embed_images@tiny")
+        rows = (project.root / "data" / "manifest.csv").read_text()
+        assert hashlib.sha256(first.read_bytes()).hexdigest()[:16] in rows
 
 
 def test_branches_compare(project: Project) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.support.chat_server import ChatServer, rolls, texts
 from tests.support.workplace import Workplace, picture_id, sent_name
 from text2image.base.console import InputError
+from text2image.formats.tables import read_csv, write_csv
 
 
 def flaky(image: str, attempt: int) -> Any:
@@ -197,3 +198,26 @@ def test_without_an_answer_that_lasts_the_next_run_asks_again(
     server.script.outcome = lambda image, attempt: None
     workplace.run()
     assert len(workplace.labels()) == 2
+
+
+def test_what_was_paid_for_stays_where_colours_alone_are_rendered_otherwise(
+    workplace: Workplace, server: ChatServer
+) -> None:
+    workplace.images(4)
+    workplace.run()
+    labels = workplace.labels()
+    manifest = workplace.root / "data" / "manifest.csv"
+    rows = read_csv(manifest, ["image_id", "path"])
+
+    def render_as(rendering: str) -> None:
+        columns = ("image_id", "path", "rendering")
+        write_csv(manifest, columns, [(row["image_id"], row["path"], rendering) for row in rows])
+
+    render_as("icc1")
+    workplace.run()
+    assert len(server.log) == 4 and workplace.labels() == labels
+    render_as("bits1")
+    with pytest.raises(
+        InputError, match="another version of this program"
+    ):  # for these files hold no such pixels
+        workplace.run()

@@ -51,7 +51,7 @@ class Computed(ComputedSource):
                 self.asked.append(image.image_id)
                 if image.image_id not in self.answers:
                     raise KeyboardInterrupt
-                yield image.image_id, self.answers[image.image_id]
+                yield image.key, self.answers[image.image_id]
 
         return ask
 
@@ -110,6 +110,22 @@ def test_other_determinants_are_asked_anew(runtime: Runtime) -> None:
     collect_answers("made_up", Computed(a={"n": 1}), IMAGES[:1], runtime)
     assert collect_answers("made_up", Computed(2, a={"n": 2}), IMAGES[:1], runtime) == {"a": {"n": 2}}
     assert collect_answers("made_up", Computed(1), IMAGES[:1], runtime) == {"a": {"n": 1}}
+
+
+def test_images_that_are_rendered_otherwise_are_asked_anew(runtime: Runtime) -> None:
+    collect_answers("made_up", Computed(a={"n": 1}, b={"n": 2}), IMAGES[:2], runtime)
+    images = [IMAGES[0]._replace(rendering="icc1"), IMAGES[1]]
+    other = Computed(a={"n": 3})
+    assert collect_answers("made_up", other, images, runtime) == {"a": {"n": 3}, "b": {"n": 2}}
+    assert other.asked == ["a"]
+    assert collect_answers("made_up", Computed(), IMAGES[:2], runtime) == {"a": {"n": 1}, "b": {"n": 2}}
+
+
+def test_answers_under_something_else_than_a_key_are_a_defect(runtime: Runtime) -> None:
+    source = Computed(a={"n": 1})
+    source.load = lambda runtime: lambda images: iter([("a", {"n": 1})])  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match=r"'made_up' to answer under image\.key, found 'a'"):
+        collect_answers("made_up", source, [IMAGES[0]._replace(rendering="bits1")], runtime)
 
 
 def test_a_paid_source_chooses_what_to_ask(runtime: Runtime) -> None:

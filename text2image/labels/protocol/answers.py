@@ -24,7 +24,11 @@ def collect_answers(
     """Return ``{image_id: answer}``, asking the source only for what the store does not hold.
 
     Each answer is stored the moment it comes. Images that a source left out are not in the result.
+
+    Raises:
+        ValueError: a source that computes answers under something else than a key of these images.
     """
+    keys = {source.key(image) for image in images}
     if isinstance(source, ComputedSource):
         source.fetch()
     transient: dict[str, Answer] = {}
@@ -37,6 +41,8 @@ def collect_answers(
             bar = bar or stack.enter_context(
                 progress(total=len(images), done=len(stored), unit="image", title=f"label {name}")
             )
+            if isinstance(source, ComputedSource) and key not in keys:
+                raise ValueError(f"expected label source '{name}' to answer under image.key, found '{key}'")
             if answer.get("transient"):
                 transient[key] = answer
             else:
