@@ -19,6 +19,7 @@ from text2image.queries.settings import Queries
 
 PARAMS_FILE = Path("params.yaml")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
+MOST_PIXELS = 178_956_970  # Pillow refuses larger images by itself, as decompression bombs
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -36,7 +37,7 @@ class Data(Section):
 
 class Catalog(Section):
     max_rejected: Share
-    max_pixels: Count
+    max_pixels: Annotated[int, Field(ge=1, le=MOST_PIXELS)]
     near_duplicate_bits: Annotated[int, Field(ge=0, le=31)]
     near_duplicate_levels: Annotated[float, Field(ge=0.0, le=255.0)]
 

@@ -9,7 +9,8 @@ from PIL import EpsImagePlugin, Image, ImageCms
 
 from tests.support.pictures import bomb, deep_png, encoded, gradient
 from tests.support.profiles import PROPHOTO, SRGB, grey_profile, rgb_profile
-from text2image.collection.images import UnusableImage, decode, render
+from text2image.collection.images import UnusableImage, decode, image_format, render
+from text2image.params import MOST_PIXELS
 
 LIMIT = 10_000_000
 
@@ -231,11 +232,29 @@ def test_formats_that_pillow_decodes_by_itself_are_usable(format: str) -> None:
         (b"just text", "not an image"),
         (encoded(gradient((300, 300)), "JPEG")[:900], "damaged image"),
         (encoded(gradient((300, 300)))[:200], "damaged image"),
+        (encoded(gradient((300, 300)), "AVIF")[:-50], "damaged image"),
+        (encoded(gradient((300, 300)), "AVIF")[:200], r"damaged image \(AVIF"),
         (bomb(), "too many pixels"),
         (encoded(Image.new("1", (4000, 4000))), "too many pixels"),
     ],
-    ids=["text", "truncated jpeg", "truncated png", "bomb", "large"],
+    ids=["text", "truncated jpeg", "truncated png", "truncated avif", "avif header", "bomb", "large"],
 )
 def test_unusable_images_say_why(content: bytes, reason: str) -> None:
     with pytest.raises(UnusableImage, match=reason):
         decode(content, LIMIT)
+
+
+def test_pillows_warnings_are_no_word_to_the_user(
+    recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    large = encoded(gradient((32, 24)))
+    assert (decode(large).size, image_format(large)) == ((32, 24), "PNG")
+    with pytest.raises(UnusableImage):
+        decode(encoded(gradient((300, 300)), "TIFF", compression="tiff_lzw")[:-30])
+    assert not recwarn.list
+
+
+def test_the_most_pixels_that_may_be_asked_for_are_those_that_pillow_decodes() -> None:
+    assert Image.MAX_IMAGE_PIXELS is not None
+    assert MOST_PIXELS == 2 * Image.MAX_IMAGE_PIXELS

@@ -46,6 +46,7 @@ def test_the_projects_own_params_are_valid() -> None:
         ("embed.precision", "fp8", r"embed\.precision: .*'fp8'"),
         ("models.a@b", {"name": "x", "pretrained": None, "context_length": None}, r"models\.a@b"),
         ("catalog", None, "catalog: missing key"),
+        ("catalog.max_pixels", 10**9, r"catalog\.max_pixels: .*178956970.*1000000000"),
         ("runtime.device", "gpu", r"runtime\.device: "),
     ],
 )

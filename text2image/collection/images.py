@@ -86,8 +86,7 @@ def render(content: bytes, max_pixels: int | None = None) -> Rendered:
         UnusableImage: not an image, of another format, damaged, or too large; the message names which.
     """
     try:
-        with warnings.catch_warnings(), open_pillow(content) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), open_pillow(content) as image:
             first = _render_frame(image, content, max_pixels)
             if is_blank(first.image) and _has_frames(image):
                 return _first_visible(image, content, max_pixels) or first
@@ -178,7 +177,7 @@ def image_id(content: bytes) -> str:
 
 def image_format(content: bytes) -> str:
     """Return Pillow's name of a file's format (``JPEG``, ``PNG`` …), by content."""
-    with open_pillow(content) as image:
+    with warnings.catch_warnings(action="ignore"), open_pillow(content) as image:
         return image.format or "unknown"
 
 

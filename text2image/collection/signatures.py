@@ -20,9 +20,10 @@ VIDEO = "save a frame as JPEG or PNG"
 DOCUMENT = "export its pictures as JPEG or PNG"
 BEGINNING = 1024  # bytes in which a text format says what it is
 
+AVIF = "AVIF image"  # decoded where the installed Pillow can
 BRANDS = {
     "HEIC image": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"),
-    "AVIF image": (b"avif", b"avis"),
+    AVIF: (b"avif", b"avis"),
     "Canon raw image": (b"crx ",),
     "QuickTime video": (b"qt  ",),
 }
@@ -76,6 +77,8 @@ def reason(content: bytes) -> str:
         if re.match(signature, content, re.DOTALL):
             return f"damaged image ({name}, or a kind of it that is not read)"
     named = _named(content)
+    if named and named[0] == AVIF and "AVIF" in formats():
+        return "damaged image (AVIF, or a kind of it that is not read)"
     return f"{named[0]} (not supported: {named[1]})" if named else "not an image"
 
 
