@@ -73,7 +73,8 @@ def _last(state: dict[str, Tensor], prefix: str) -> int:
 )
 @pytest.mark.parametrize("train", ["head", "last_blocks", "lora"])
 def test_only_the_named_parameters_change(train: str, config: dict[str, Any]) -> None:
-    run, before = tuned(tiny(config), settings(train=train, dropout=0.0))
+    # A seed by which each of the random networks learns: where validation says that it did not, nothing changes.
+    run, before = tuned(tiny(config), settings(train=train, dropout=0.0, seed=2))
     after = run.network.state_dict()
     assert after.keys() == before.keys(), "low-rank updates are merged and heads are back"
     changed = {name for name in after if not torch.equal(after[name], before[name])}
