@@ -21,8 +21,8 @@ from text2image.collection.catalog import (
     summary,
 )
 from text2image.collection.facts import determinants
-from text2image.collection.groups import NEAREST
 from text2image.collection.groups import determinants as verdict_determinants
+from text2image.collection.groups import nearest_of
 from text2image.collection.locations import location
 from text2image.collection.manifest import ManifestEntry
 from text2image.collection.scan import check_pin, check_unchanged, scan
@@ -49,7 +49,7 @@ def main(params: Params) -> None:
     write_csv(ARTIFACTS.manifest, ManifestEntry._fields, manifest)
     sizes = [(entry.width, entry.height, chart_text(entry.folder), entry.format) for entry in entries]
     write_csv(ARTIFACTS.plot("image_sizes"), ("width", "height", "folder", "format"), sizes)
-    write_json(ARTIFACTS.metrics("dataset"), summary(entries, rejects, groups))
+    write_json(ARTIFACTS.metrics("dataset"), summary(entries, rejects, groups) | {"bounded_images": bounded})
     say(f"catalog: {len(entries)} usable files, {len(rejects)} rejected ({ARTIFACTS.rejects})")
     say_notes(entries, bounded)
 
@@ -76,8 +76,8 @@ def say_notes(entries: Sequence[Entry], bounded: int) -> None:
         )
     if bounded:
         say(
-            f"catalog: {bounded} images look like more than {NEAREST} others, as ads of one template do; "
-            "each was compared with those most like it"
+            f"catalog: {bounded} images look like very many others, as ads of one template do; each was compared with "
+            f"the {nearest_of(len({entry.image_id for entry in entries if not entry.blank}))} most like it alone, so that copies of it may be missed"
         )
 
 

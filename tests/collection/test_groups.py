@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
-from tests.support.templated import ALTERATIONS, CHANGES, Ad, ads, pair_quality
+from tests.support.templated import ALTERATIONS, CHANGES, ads, pair_quality
 from text2image.base.store import Store
 from text2image.collection import groups
 from text2image.collection.catalog import Entry, group_entries, read_folder, summary
@@ -18,7 +18,7 @@ from text2image.collection.manifest import ImageFile
 from text2image.collection.scan import scan
 from text2image.collection.verification import same_picture
 
-LIMIT, BITS, LEVELS = 10_000_000, 10, 24.0
+LIMIT, BITS, LEVELS = 10_000_000, 10, 28.0
 Pictures = dict[str, Image.Image]
 
 
@@ -42,30 +42,28 @@ def grouped(folder: Path, pictures: Pictures) -> dict[str, int]:
     return {entry.path: group for entry, group in zip(entries, found, strict=True)}
 
 
-def quality(folder: Path, some: Sequence[Ad]) -> tuple[int, float | None, float | None]:
-    found = grouped(folder, {f"{number:04}.png": ad.image for number, ad in enumerate(some)})
-    return pair_quality(np.array(list(found.values())), np.array([ad.shows for ad in some]))
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_ads_of_templates_and_their_copies(seed: int, tmp_path: Path) -> None:
-    """Precision is at least 0.98 at recall 0.9, for what differs and how copies are made."""
-    made = ads(seed, templates=16, of_each=5, copies=40)
-    found = np.array(list(grouped(tmp_path, {f"{n:04}.png": ad.image for n, ad in enumerate(made)}).values()))
-    true = np.array([ad.shows for ad in made])
-    pairs, precision, recall = pair_quality(found, true)
-    assert pairs == 40
-    assert precision is not None and precision >= 0.98
-    assert recall is not None and recall >= 0.9
+def test_ads_of_templates_and_their_copies(tmp_path: Path) -> None:
+    """Precision is at least 0.98 at recall 0.9, and as good by kind: the thresholds were set on other seeds."""
+    made, found = [], []
+    for seed in (4041, 4042):
+        some = ads(seed, templates=16, of_each=5, copies=40)
+        pictures = {f"{seed}/{number:04}.png": ad.image for number, ad in enumerate(some)}
+        found += [group + 1000 * seed for group in grouped(tmp_path / str(seed), pictures).values()]
+        made += [ad._replace(shows=ad.shows + 1000 * seed) for ad in some]
+    of, shown = np.array(found), np.array([ad.shows for ad in made])
+    pairs, precision, recall = pair_quality(of, shown)
+    assert pairs == 80
+    assert (precision or 0) >= 0.98
+    assert (recall or 0) >= 0.9
     for kind in ALTERATIONS:
-        some = np.array([ad.alteration in ("none", kind) for ad in made])
-        _, precision, recall = pair_quality(found[some], true[some])
-        assert (precision or 0) >= 0.98, kind
-        assert (recall or 0) >= 0.85, kind  # at most one of eight
+        few = np.array([ad.alteration in ("none", kind) for ad in made])
+        _, precision, recall = pair_quality(of[few], shown[few])
+        assert (precision or 0) >= 15 / 16, kind  # one of the 16 copies may be wrong
+        assert (recall or 0) >= 0.8, kind
     for change in CHANGES:
-        some = np.array([ad.change == change for ad in made])
-        _, precision, _ = pair_quality(found[some], true[some])
-        assert (precision or 0) >= 0.95, change
+        few = np.array([ad.change == change for ad in made])
+        _, precision, _ = pair_quality(of[few], shown[few])
+        assert (precision or 0) >= 0.93, change
 
 
 def words(text: str, size: tuple[int, int] = (600, 314)) -> Image.Image:

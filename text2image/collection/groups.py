@@ -30,8 +30,9 @@ from text2image.collection.verification import (
     thumbnail,
 )
 
-NEAREST = 16
-"""So many candidates of an image are compared with it, the most alike by the finer hash."""
+NEAREST, LEAST_NEAREST, MOST_PAIRS = 32, 8, 800_000
+"""So many candidates of an image are compared with it, the most alike by the finer hash; fewer where a collection is so
+large that this could come to ``MOST_PAIRS``, but never fewer than ``LEAST_NEAREST``."""
 
 MAX_FINE_BITS = 72
 """Images whose 256-bit hashes differ in more bits are not compared; altered copies differed in at most 50."""
@@ -90,7 +91,7 @@ def near_duplicate_groups(
     files = [candidate.file for candidate in ordered]
     hashes = np.array([int(candidate.phash, 16) for candidate in ordered], dtype=np.uint64)
     fine = fine_hashes([candidate.phash256 for candidate in ordered])
-    pairs, bounded = nominate(hashes, fine, bits)
+    pairs, bounded = nominate(hashes, fine, bits, nearest_of(len(files)))
     verdicts = Verdicts(files, levels, store)
     verdicts.decide(pairs)
     groups = gather(len(files), verdicts, fine)
@@ -109,7 +110,12 @@ def fine_distances(fine: FineHashes, one: int, others: Integers) -> Integers:
     return distances
 
 
-def nominate(hashes: Hashes, fine: FineHashes, bits: int, nearest: int = NEAREST) -> tuple[Integers, int]:
+def nearest_of(n: int) -> int:
+    """Return with how many of its candidates each of ``n`` images is compared."""
+    return max(LEAST_NEAREST, min(NEAREST, MOST_PAIRS // max(1, n)))
+
+
+def nominate(hashes: Hashes, fine: FineHashes, bits: int, nearest: int) -> tuple[Integers, int]:
     """Return the pairs that are worth a comparison of pixels.
 
     Args:

@@ -4,6 +4,7 @@ A perceptual hash cannot tell the advertisements of one template apart: a price,
 product changes fewer of its bits than a crop does. So hashes only nominate pairs, and this module decides.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -13,7 +14,7 @@ from PIL import Image
 
 from text2image.base.arrays import Floats
 
-VERIFICATION = 2
+VERIFICATION = 3
 """Version of how pairs are decided. Raise it with every change that can change a verdict."""
 
 AREA = 65_536
@@ -22,8 +23,10 @@ AREA = 65_536
 COARSE_AREA = 4_096
 """Pixels of the thumbnails that can only tell pictures apart, some twenty times faster."""
 
-ALIGNED_AREAS = (COARSE_AREA, 16_384, AREA)
-"""Pixels at which images are aligned, one step after the other: half a pixel off, a small price differs from itself."""
+ALIGNED_AREAS = (COARSE_AREA, 16_384)
+FINE_AREAS = (*ALIGNED_AREAS, AREA)
+"""Pixels at which images are aligned, one after the other; the last step is dear, and taken in doubt
+only: half a pixel off, a small price differs from itself."""
 
 RING = 0.04
 """Share of each side, at its edges, that alignment leaves out of the second image: frames and what a crop leaves."""
@@ -39,9 +42,14 @@ WORST_PIXELS = 9
 GAIN = (0.75, 1.33)
 LEAST_OVERLAP = 0.7
 ASPECT = 0.1
-MAX_STRUCTURE = 0.22
+MAX_STRUCTURE = 0.19
+DOUBTFUL_STRUCTURE = 0.6
 COARSE_STRUCTURE = 0.3
 COARSE_LEVELS = 1.25
+
+REACH, UNLIKE_SHARE, UNLIKE_LEVELS = 4, 0.002, 80.0
+"""Pixels of small thumbnails by which copies may be displaced, and the levels beyond their range that tell images apart
+all the same: heavily altered copies stayed below, but for one in a hundred."""
 
 Pixels = npt.NDArray[np.uint8]
 Gray = npt.NDArray[np.float32]
@@ -87,13 +95,35 @@ def same_picture(first: Pixels, second: Pixels, levels: float) -> bool:
 def agree(first: Pixels, second: Pixels, levels: float) -> bool:
     """Say the same of thumbnails that :func:`differ_clearly` does not tell apart."""
     found = differences(first, second)
+    if MAX_STRUCTURE < found.structure <= DOUBTFUL_STRUCTURE:
+        found = differences(first, second, FINE_AREAS)
     return found.structure <= MAX_STRUCTURE and found.levels <= levels
 
 
 def differ_clearly(first: Pixels, second: Pixels, levels: float) -> bool:
-    """Say whether two thumbnails of :func:`shrunk` show different pictures; False decides nothing."""
+    """Say whether two thumbnails of :func:`shrunk` show different pictures; False decides nothing.
+
+    Most pairs are told apart without alignment: by pixels that are unlike all that lie near them in the other image.
+    """
+    if max(_unlike_neighbours(first, second), _unlike_neighbours(second, first)) > UNLIKE_LEVELS:
+        return True
     found = differences(first, second)
     return found.structure > COARSE_STRUCTURE or found.levels > COARSE_LEVELS * levels
+
+
+def _unlike_neighbours(first: Pixels, second: Pixels) -> float:
+    """Return how far ``first`` lies outside the range of ``second``'s levels within ``REACH`` pixels, where it does most."""
+    height, width = first.shape[:2]
+    if second.shape != first.shape:
+        second = np.asarray(cv2.resize(second, (width, height), interpolation=cv2.INTER_LINEAR))
+    second = np.asarray(
+        cv2.convertScaleAbs(second, alpha=_gain(first.astype(np.float32), second.astype(np.float32)))
+    )
+    window = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
+    above = cv2.subtract(first, cv2.dilate(second, window))
+    below = cv2.subtract(cv2.erode(second, window), first)
+    outside = np.asarray(cv2.max(above, below))[REACH : height - REACH, REACH : width - REACH]
+    return _worst(outside.max(axis=2).ravel(), UNLIKE_SHARE)
 
 
 def shrunk(pixels: Pixels, area: int = COARSE_AREA) -> Pixels:
@@ -101,7 +131,7 @@ def shrunk(pixels: Pixels, area: int = COARSE_AREA) -> Pixels:
     return thumbnail(Image.fromarray(pixels), area)
 
 
-def differences(first: Pixels, second: Pixels) -> Differences:
+def differences(first: Pixels, second: Pixels, areas: Sequence[int] = ALIGNED_AREAS) -> Differences:
     """Return how far two thumbnails differ, after alignment, at the size of the smaller one.
 
     Symmetric. Contents that only one of them shows, at the edges, do not count.
@@ -113,7 +143,7 @@ def differences(first: Pixels, second: Pixels) -> Differences:
     height, width = first.shape[:2]
     if second.shape != first.shape:
         second = np.asarray(Image.fromarray(second).resize((width, height), Image.Resampling.BICUBIC))
-    matrix = alignment(first, second)
+    matrix = alignment(first, second, areas)
     moved = _warp(second, matrix, (width, height)).astype(np.float32)
     inside = _warp(np.full((height, width), 255, np.uint8), matrix, (width, height), outside=0) == 255
     if inside.mean() < LEAST_OVERLAP:
@@ -123,16 +153,16 @@ def differences(first: Pixels, second: Pixels) -> Differences:
     return _differences(still, moved, inside)
 
 
-def alignment(first: Pixels, second: Pixels) -> Floats:
+def alignment(first: Pixels, second: Pixels, areas: Sequence[int] = ALIGNED_AREAS) -> Floats:
     """Return the affine map from ``first``'s pixels to ``second``'s, both of one size: ``(2, 3)`` float.
 
     It maximises the enhanced correlation coefficient (Evangelidis and Psarakis, "Parametric image alignment
-    using enhanced correlation coefficient maximization", 2008) of their gradients, coarse to fine; where that
-    does not converge, the map of the coarser step stays.
+    using enhanced correlation coefficient maximization", 2008) of their gradients, at each of ``areas`` (pixels) in
+    turn; where that does not converge, the map of the step before stays.
     """
     matrix = np.eye(3)
     height, width = first.shape[:2]
-    for area in ALIGNED_AREAS:
+    for area in areas:
         a, b = (_gradients(pixels, area) for pixels in (first, second))
         scale = np.diag([a.shape[1] / width, a.shape[0] / height, 1.0])
         start = (scale @ matrix @ np.linalg.inv(scale))[:2].astype(np.float32)
@@ -203,7 +233,9 @@ def _local(image: Gray) -> Gray:
     return np.asarray(cv2.blur(image, (WINDOW, WINDOW)))
 
 
-def _worst(values: Gray) -> float:
-    """Return the mean of the largest values."""
-    count = min(len(values), max(WORST_PIXELS, int(len(values) * WORST_SHARE)))
+def _worst(values: Gray | Pixels, share: float = WORST_SHARE) -> float:
+    """Return the mean of this share of the values, the largest; of none, 0."""
+    if len(values) == 0:
+        return 0.0
+    count = min(len(values), max(WORST_PIXELS, int(len(values) * share)))
     return float(np.partition(values, -count)[-count:].mean())
