@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pipeline import random_checkpoint
 from tests.support.tokenizers import clip, minilm
 from text2image.base.console import InputError
 from text2image.encoders.models.card import describe
 from text2image.encoders.models.load import load_tokenizer
-from text2image.encoders.models.local_dir import load_local_tokenizer
+from text2image.encoders.models.local_dir import load_local_dir, load_local_tokenizer
 from text2image.encoders.settings import Model
 
 REFUSED = (
@@ -40,3 +41,15 @@ def test_a_directory_without_its_tokenizer_files_is_refused(tmp_path: Path, file
 def test_a_context_that_holds_no_word_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="tells texts apart"):
         load_local_tokenizer(Path(clip(tmp_path / "clip", context_length=2)["name"][10:]), 2)
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
+    """Texts ended in a bare "index out of range in self"."""
+    text = {"context_length": 16, "vocab_size": 30000, "width": 16, "heads": 1, "layers": 1}
+    vision = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16}
+    random_checkpoint(tmp_path / "model", {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text})
+    _, _, tokenize = load_local_dir(tmp_path / "model")
+    with pytest.raises(
+        InputError, match=r"of the 30,000 tokens .*model, found one with token 49,407: it is another"
+    ):
+        tokenize(["a red shoe"])

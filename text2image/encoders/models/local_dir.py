@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import text2image.encoders.builtin.efficientnet_lite  # noqa: F401  registers the built-in model's image tower with timm
 from text2image.base.console import InputError, one_line
-from text2image.encoders.models.tokenizers import check_tokenizer
+from text2image.encoders.models.tokenizers import check_tokenizer, check_vocabulary
 
 CONFIG = "open_clip_config.json"
 UNUSABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, UnpicklingError)
@@ -74,6 +74,7 @@ def load_local_tokenizer(directory: Path, context_length: int | None) -> Any:
 def _tokenizer(directory: Path, context_length: int | None, model: nn.Module) -> Tokenizer:
     """Make the tokenizer: half a second that embedding images does not need."""
     tokenizer: Tokenizer = load_local_tokenizer(directory, context_length)
+    check_vocabulary(tokenizer, getattr(model, "vocab_size", 0), f"the open_clip checkpoint in {directory}")
     if isinstance(getattr(model, "text", None), HFTextEncoder):
         return without_padding_columns(tokenizer, model.text.config.pad_token_id)
     return tokenizer

@@ -39,3 +39,20 @@ def check_tokenizer(tokenizer: Any, where: str) -> None:
         f"expected a tokenizer that tells texts apart for {where}, found one that gives '{first}' and '{last}' the "
         f"same tokens; put the model's tokenizer files beside its weights: {FILES}"
     )
+
+
+def check_vocabulary(tokenizer: Any, size: int, where: str) -> None:
+    """Refuse a tokenizer of another model, whose tokens the text tower has no embeddings for.
+
+    Args:
+        size: how many tokens the tower knows; 0 if it does not say so.
+
+    Raises:
+        InputError: a token of the probes is beyond them.
+    """
+    largest = max(int(tokenizer(list(texts)).max()) for texts in PROBES)
+    if size and largest >= size:
+        raise InputError(
+            f"expected a tokenizer of the {size:,} tokens that the text tower knows for {where}, found one with token "
+            f"{largest:,}: it is another model's; put the model's own tokenizer files beside its weights: {FILES}"
+        )
