@@ -139,6 +139,26 @@ def test_a_white_logo_is_seen_and_white_is_the_ground_of_all_else() -> None:
 
 
 @pytest.mark.parametrize(
+    ("colour", "rendering"),
+    [
+        ((250, 250, 250, 255), "ground1"),
+        ((240, 245, 250, 255), "ground1"),
+        ((225, 225, 225, 255), ""),
+        ((255, 255, 255, 10), "ground1"),
+        ((0, 0, 0, 10), ""),
+    ],
+    ids=["off-white", "pale blue", "light grey", "hint of white", "faint shadow"],
+)
+def test_what_is_hardly_seen_on_white_is_on_black(colour: tuple[int, ...], rendering: str) -> None:
+    layer = Image.new("RGBA", (30, 20))
+    layer.paste(colour, (5, 5, 20, 10))
+    assert render(encoded(layer)).rendering == rendering
+    page = Image.new("RGBA", (30, 20), "white")
+    page.paste((*colour[:3], 255), (5, 5, 20, 10))
+    assert render(encoded(page)).rendering == "", "opaque images are as they are"
+
+
+@pytest.mark.parametrize(
     ("format", "options"), [("GIF", {}), ("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {})]
 )
 def test_an_animation_that_begins_blank_shows_its_first_picture(

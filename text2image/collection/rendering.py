@@ -10,7 +10,7 @@ part of the image's key in the store (:attr:`text2image.collection.manifest.Imag
 - ``float1``: fractions from 0 to 1 are scaled to 255; other numbers such that the lowest is black and the highest
   white. Whole numbers from 0 to 255 are plain.
 - ``icc1``: colours are converted from the file's own profile to sRGB (:mod:`text2image.collection.profiles`).
-- ``ground1``: what is transparent is black, since on white nothing could be seen of a white logo.
+- ``ground1``: what is transparent is black, since on white nothing could be seen of a white or nearly white logo.
 - ``frame1``: the first frame in which something can be seen, of an animation that begins with a blank one.
 """
 
@@ -29,6 +29,7 @@ WHITE, BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
 DEPTHS = (8, 10, 12, 14, 16)  # bits that whole numbers in 16 bits are taken to use
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 BLANK_LEVELS = 4  # of 255: compressed areas of one colour differ by 0 to 3, the faintest lettering by more
+FAINT_LEVELS = 16  # of 255: what differs from white by less is hardly seen, as an off-white logo
 
 Levels = npt.NDArray[np.uint8]
 
@@ -75,21 +76,22 @@ def to_rgb(image: Image.Image, low_bytes: Callable[[], Image.Image] | None = Non
     return Rendered(on_ground, join(depth, colours, ground))
 
 
-def is_blank(image: Image.Image) -> bool:
-    """Say whether an RGB image has one colour: each channel's levels differ by at most ``BLANK_LEVELS``."""
+def is_blank(image: Image.Image, levels: int = BLANK_LEVELS) -> bool:
+    """Say whether an RGB image has one colour: each channel's levels differ by at most ``levels``."""
     extrema: Any = image.getextrema()
-    return all(int(high - low) <= BLANK_LEVELS for low, high in extrema)
+    return all(int(high - low) <= levels for low, high in extrema)
 
 
 def _on_ground(layer: Image.Image) -> tuple[Image.Image, str]:
-    """Composite RGBA pixels on white, or on black where that leaves one colour, and say which."""
+    """Composite RGBA pixels on white, or on black where that leaves next to nothing to see, and say which."""
 
     def on(ground: tuple[int, int, int, int]) -> Image.Image:
         return Image.alpha_composite(Image.new("RGBA", layer.size, ground), layer).convert("RGB")
 
     on_white = on(WHITE)
-    if is_blank(on_white) and not is_blank(on_black := on(BLACK)):
-        return on_black, GROUND
+    for levels in (BLANK_LEVELS, FAINT_LEVELS):
+        if is_blank(on_white, levels) and not is_blank(on_black := on(BLACK), levels):
+            return on_black, GROUND
     return on_white, ""
 
 
