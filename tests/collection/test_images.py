@@ -217,6 +217,11 @@ def test_ghostscript_is_never_started(tmp_path: Path, monkeypatch: pytest.Monkey
         (b"\xff\x0a\xfa\x7f\x01\x90", "JPEG XL image (not supported: convert to JPEG or PNG)"),
         (b"\0\0\0\x0cJXL \r\n\x87\n\0\0", "JPEG XL image (not supported: convert to JPEG or PNG)"),
         (b'<?xml version="1.0"?>\n<!-- made -->\n<svg width="3">', "SVG drawing (not supported: convert"),
+        (
+            b'<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "" [' + b"<!ENTITY a 'b'>" * 80 + b"]><svg>",
+            "SVG drawing (not supported: convert",
+        ),
+        (b'<?xml version="1.0"?><svg:svg xmlns:svg="">', "SVG drawing (not supported: convert"),
         ('\ufeff<?xml version="1.0"?><svg>'.encode("utf-16"), "SVG drawing (not supported: convert"),
         (b"%PDF-1.7\n%\xe2", "PDF or Illustrator document (not supported: export its pictures as JPEG or PNG)"),
         (b"\xc5\xd0\xd3\xc6\x20\0", "EPS or PostScript drawing (not supported"),

@@ -37,7 +37,7 @@ from text2image.collection.locations import Location, Remote
 from text2image.collection.rendering import is_blank
 from text2image.collection.scan import ListedFile
 
-FACTS = 6  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
+FACTS = 7  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
 GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
 FEW = 512  # files that are not worth the start of processes
 CHUNK = 16  # files that a process is given at a time

@@ -94,7 +94,7 @@ def _named(content: bytes) -> tuple[str, str] | None:
     if b"%PDF-" in content[:BEGINNING]:
         return "PDF or Illustrator document", DOCUMENT
     beginning = _as_text(content[:BEGINNING])
-    if re.search(r"<svg[\s>]", beginning):
+    if re.search(r"<(\w+:)?svg[\s>]|<!doctype svg\s", beginning):
         return "SVG drawing", IMAGE
     if re.match(r"\s*(<!--.*?-->\s*)*(<!doctype html|<html)", beginning, re.DOTALL):
         return "HTML page", "it may be the answer to a failed download"
