@@ -21,7 +21,7 @@ TEMPLATES = 30
 
 def found(folder: Path, seed: int) -> pd.DataFrame:
     """Write the ads of one seed and return what is known of each image, and the group that it was given."""
-    truth = pd.DataFrame(write_templated_ads(folder, seed, TEMPLATES, alterations=None)).set_index("path")
+    truth = pd.DataFrame(write_templated_ads(folder, seed, TEMPLATES)).set_index("path")
     entries, _ = read_folder(folder, 10_000_000, scan(folder))
     settings = load_params(REPOSITORY / "params.yaml").catalog
     groups, _ = group_entries(folder, entries, settings.near_duplicate_bits, settings.near_duplicate_levels)

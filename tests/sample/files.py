@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from tests.support.pipeline import REPOSITORY
+from text2image.artifacts import ARTIFACTS
 from text2image.formats.tables import read_csv
 
-CUTOUTS = Path(__file__).parents[2] / "sample" / "cutouts"
+CUTOUTS = REPOSITORY / ARTIFACTS.cutouts
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -8,14 +8,14 @@ from text2image.sample.colour import INK, MIN_CONTRAST, PALETTES, WHITE, contras
 from text2image.sample.cutouts import Cutout
 from text2image.sample.layouts import LAYOUTS, SIZES, shape
 from text2image.sample.plan import plan_campaign
-from text2image.sample.render import Creative, render
+from text2image.sample.render import Creative, alter, draw
 from text2image.sample.text import fit_column
 
 
 @pytest.fixture(scope="module")
 def creatives(cutouts: list[Cutout]) -> list[Creative]:
     """Renditions of more campaigns than are written, drawn but not encoded."""
-    return [render(item) for number in range(60) for item in plan_campaign(3, number, cutouts)]
+    return [alter(draw(item), item) for number in range(60) for item in plan_campaign(3, number, cutouts)]
 
 
 class TestDrawnText:

@@ -11,9 +11,12 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 from sklearn.metrics.cluster import pair_confusion_matrix
 
+from tests.support.pictures import encoded
 from tests.support.pipeline import REPOSITORY
+from text2image.artifacts import ARTIFACTS
+from text2image.sample.picture import turn_hue
 
-CUTOUTS = sorted((REPOSITORY / "sample/cutouts").glob("*.webp"))
+CUTOUTS = sorted((REPOSITORY / ARTIFACTS.cutouts).glob("*.webp"))
 SIZES = (
     (300, 250),
     (728, 90),
@@ -115,12 +118,7 @@ def draw(template: Template, content: Content) -> Image.Image:
         product = file.convert("RGBA")
     side, left, top = template.product
     product.thumbnail((side, side))
-    if content.hue:
-        hue, saturation, value = product.convert("RGB").convert("HSV").split()
-        hue = hue.point(lambda level: (level + content.hue) % 256)
-        tinted = Image.merge("HSV", (hue, saturation, value)).convert("RGB")
-        tinted.putalpha(product.getchannel("A"))
-        product = tinted
+    product = turn_hue(product, content.hue)
     image.paste(product, (int(left), int(top)), product)
     across, down, letters = template.words
     pen = ImageDraw.Draw(image)
@@ -138,9 +136,7 @@ def visibly_differ(one: Image.Image, other: Image.Image) -> bool:
 
 def saved(image: Image.Image, quality: int) -> Image.Image:
     """Return an image as it comes out of a JPEG."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer).convert("RGB")
+    return Image.open(io.BytesIO(encoded(image, "JPEG", quality=quality))).convert("RGB")
 
 
 def altered(image: Image.Image, kind: str, rng: np.random.Generator) -> Image.Image:

@@ -76,21 +76,13 @@ def write_sample(
     return truth
 
 
-def planned(
-    seed: int,
-    cutouts: Sequence[Cutout],
-    *,
-    campaigns: int,
-    templates: int,
-    alterations: Sequence[str] | None = None,
-) -> Sequence[Plan]:
+def planned(seed: int, cutouts: Sequence[Cutout], *, campaigns: int, templates: int) -> Sequence[Plan]:
     """Return what plans each campaign: first those of their own designs, then those made from a template.
 
     What each gives depends on ``seed`` and its number only: more campaigns or templates change no file.
-    ``alterations``: see :func:`plan_template`.
     """
     own = [partial(plan_campaign, seed, number, cutouts) for number in range(campaigns)]
-    return own + [partial(plan_template, seed, number, cutouts, alterations) for number in range(templates)]
+    return own + [partial(plan_template, seed, number, cutouts) for number in range(templates)]
 
 
 def compose_sample(plans: Sequence[Plan], folder: Path, workers: int) -> list[Truth]:

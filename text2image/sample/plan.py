@@ -60,7 +60,7 @@ class Rendition(NamedTuple):
         path: relative to the sample's folder.
         quality: of the JPEG or WebP file.
         picture: the number of the rendition that it is, or that it is an altered copy of.
-        varies: what distinguishes the pictures of its campaign, one of :data:`text2image.sample.truth.DIFFERENCES`.
+        varies: what distinguishes the pictures of its campaign, one of :data:`text2image.sample.quality.DIFFERENCES`.
         alteration: of a near-duplicate, one of :data:`text2image.sample.alterations.ALTERATIONS`; else empty.
         touch: how it was altered.
         hue: by how much the product's colours are turned, in 256ths of the circle of hues.

@@ -23,11 +23,6 @@ class Creative(NamedTuple):
     texts: list[TextBox]
 
 
-def render(rendition: Rendition) -> Creative:
-    """Draw a rendition and alter it as it asks for."""
-    return alter(draw(rendition), rendition)
-
-
 def alter(creative: Creative, rendition: Rendition) -> Creative:
     """Return the near-duplicate that ``rendition`` makes of the drawn picture, or the picture itself."""
     return creative if rendition.touch == UNTOUCHED else Creative(*retouch(*creative, rendition.touch))

@@ -54,24 +54,20 @@ def captions_of(cutout: Cutout, hue: int) -> tuple[str, ...]:
     return tuple(text for text in cutout.captions if not hue or not COLOUR_WORDS.search(text))
 
 
-def plan_template(
-    seed: int, number: int, cutouts: Sequence[Cutout], alterations: Sequence[str] | None = None
-) -> list[Rendition]:
-    """Return the ads of one template, each followed by its altered copies.
+def plan_template(seed: int, number: int, cutouts: Sequence[Cutout]) -> list[Rendition]:
+    """Return the ads of one template; one of them is followed by an altered copy.
 
     Args:
-        seed, number: what everything is drawn from; ``number`` also chooses what varies.
+        seed, number: what everything is drawn from; ``number`` also chooses what varies and the alteration.
         cutouts: the products; all are possible ones.
-        alterations: of each a copy is made of one of the ads; None: one alteration, by the number.
     """
     campaign, varies = f"template-{number}", VARIED[number % len(VARIED)]
     rng = seeded(f"{seed}/{campaign}")
     cutout = _first_product(seed, number, varies, cutouts)
     ads = _draw_ads(rng, varies, cutout, cutouts)
     design = _draw_template(rng, varies, ads)
-    chosen = [tuple(ALTERATIONS)[number % len(ALTERATIONS)]] if alterations is None else alterations
-    copied = [(rng.randrange(len(ads)), name) for name in chosen]
-    first, quality, files = rng.randrange(2), rng.randint(82, 92), len(ads)
+    alteration, copied = tuple(ALTERATIONS)[number % len(ALTERATIONS)], rng.randrange(len(ads))
+    first, quality = rng.randrange(2), rng.randint(82, 92)
     plan: list[Rendition] = []
     for place, ad in enumerate(ads):
         folder = (first + place) % 2
@@ -79,11 +75,10 @@ def plan_template(
         head = Rendition(campaign, place, kind, path, ad.cutout, design, ad.texts, quality, place)
         original = head._replace(varies=varies, hue=ad.hue)
         plan.append(original)
-        for alteration in (name for index, name in copied if index == place):
-            path = file_path(seed, campaign, files, 1 - folder, "jpg")
+        if place == copied:
+            path = file_path(seed, campaign, len(ads), 1 - folder, "jpg")
             touch = ALTERATIONS[alteration](rng, design.size)
-            plan.append(altered(original, files, path, alteration, touch))
-            files += 1
+            plan.append(altered(original, len(ads), path, alteration, touch))
     return plan
 
 
