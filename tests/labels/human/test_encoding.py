@@ -62,6 +62,8 @@ def test_a_damaged_line_of_utf8_is_named() -> None:
     for ends in (b"\n", b"\r\n", b"\r"):
         with pytest.raises(InputError, match=r"expected UTF-8 text in f\.csv, found other bytes on line 4"):
             decode(content.replace(b"\n", ends), "f.csv")
+    with pytest.raises(InputError, match="other bytes on line 3"):
+        decode(b"\xef\xbb\xbfpath,text\na,\n\xff\n", "f.csv")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,11 @@ def test_a_bare_name_means_the_one_image_that_has_it() -> None:
     assert match("x.jpg").image_id == IDS["x.jpg"], "a path before a name"
     twins = ImagesByPath([ManifestEntry("a", "0/t.jpg"), ManifestEntry("b", "1/t.jpg")])
     assert twins.match({"path": "t.jpg", "image_id": "", "below": "t.jpg"}) == Match(None, SEVERAL)
+    assert twins.match({"path": "t.jpg", "image_id": "b", "below": "t.jpg"}) == Match("b")
+    three = ImagesByPath(
+        [ManifestEntry("a", "0/t.jpg"), ManifestEntry("b", "1/t.jpg"), ManifestEntry("c", "u.jpg")]
+    )
+    assert three.match({"path": "t.jpg", "image_id": "c", "below": "t.jpg"}) == Match(None, CONTRADICTION)
     copies = ImagesByPath([ManifestEntry("a", "0/t.jpg"), ManifestEntry("a", "1/t.jpg")])
     assert copies.match({"path": "t.jpg", "image_id": "", "below": "t.jpg"}).image_id == "a"
 

@@ -82,7 +82,7 @@ def test_no_row_is_lost_silently(tmp_path: Path, params: Params) -> None:
         "text that the image has already": 1,
     }
     assert done.figures["remarks"] == [
-        "2 of 34 rows name no image (first: line 32, 0/X.jpg; did you mean 0/x.jpg?)",
+        "2 of 34 rows name no image for sure (first: line 32, 0/X.jpg; did you mean 0/x.jpg?)",
         "1 row has an image_id that is none of the collection's; its path names an image, so the image_id was "
         "ignored (line 34)",
     ]
@@ -98,6 +98,15 @@ def test_texts_that_are_cut_are_counted_and_listed(tmp_path: Path, params: Param
 def test_a_row_without_a_path_is_said_so(tmp_path: Path, params: Params) -> None:
     done = label(tmp_path, ("", "", "hat"), ("", "0/x.jpg", "cap"), params=params)
     assert done.figures["remarks"] == ["1 of 2 rows names no image (first: line 2, without a path)"]
+
+
+def test_a_row_that_contradicts_itself_is_not_told_to_have_another_path(
+    tmp_path: Path, params: Params
+) -> None:
+    done = label(tmp_path, (B, "0/x.jpg", "hat"), ("", "0/x.jpg", "cap"), params=params)
+    assert done.figures["remarks"] == [
+        f"1 of 2 rows names no image for sure (first: line 2, 0/x.jpg: {CONTRADICTION})"
+    ]
 
 
 def test_a_file_for_other_images_is_one_sentence(tmp_path: Path, params: Params) -> None:

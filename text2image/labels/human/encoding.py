@@ -70,7 +70,7 @@ def decode(content: bytes, where: str) -> Decoded:
         return Decoded(content.decode(encoding), encoding)
     except UnicodeDecodeError as error:
         if encoding != "utf-8" or _mostly_utf8(content):
-            line = len(LINE_END.split(content[: error.start].decode(encoding, "replace")))
+            line = len(LINE_END.split(error.object[: error.start].decode(encoding, "replace")))
             raise InputError(
                 f"expected {encoding.upper()} text in {where}, found other bytes on line {line}; {SAVE_AS}"
             ) from None

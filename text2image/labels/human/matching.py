@@ -9,7 +9,7 @@ names the one image that has it. Upper and lower case differ, as files do that d
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -90,13 +90,11 @@ class ImagesByPath:
         own_id = row["image_id"].lower()
         by_id = own_id if own_id in self._ids else None
         found = self._of_path(row["path"]) or self._of_path(row["below"]) or self._of_name(row["path"])
-        if len(found) > 1:
-            return Match(by_id, "" if by_id else SEVERAL)
-        by_path = next(iter(found), None)
-        if by_id and by_path and by_id != by_path:
-            return Match(None, CONTRADICTION)
-        image_id = by_path or by_id
-        return Match(image_id, "" if image_id else NO_IMAGE, bool(by_path and own_id and not by_id))
+        if by_id:
+            return Match(None, CONTRADICTION) if found and by_id not in found else Match(by_id)
+        if len(found) != 1:
+            return Match(None, SEVERAL if found else NO_IMAGE)
+        return Match(next(iter(found)), foreign_id=bool(own_id))
 
     def _of_path(self, path: str) -> set[str]:
         forms = (images.get(form(path)) for images, form in zip(self._images, self.FORMS, strict=True))
@@ -119,9 +117,3 @@ class ImagesByPath:
         numbers = DIGITS.findall(wanted)
         like = [path for path in known if DIGITS.findall(path) == numbers]
         return next((known[path] for path in get_close_matches(wanted, like, n=1, cutoff=LIKE)), None)
-
-
-def lines_of(rows: Sequence[Row]) -> str:
-    """Say on which lines of a captions file rows stand, of many the first ones."""
-    lines = [row["line"] for row in rows]
-    return ", ".join(lines[:5]) + (", …" if len(lines) > 5 else "")

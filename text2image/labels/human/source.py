@@ -12,7 +12,7 @@ from text2image.base.console import InputError, one_line
 from text2image.base.settings import Section
 from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row, read_csv
-from text2image.labels.human.matching import ImagesByPath, lines_of
+from text2image.labels.human.matching import NO_IMAGE, ImagesByPath, Match
 from text2image.labels.human.table import KEY, Caption
 from text2image.labels.protocol.source import FreeSource, Inputs, Label, NoLabel
 
@@ -34,15 +34,11 @@ class Source(FreeSource):
     def label(self, images: Sequence[ImageFile], inputs: Inputs) -> list[Label | NoLabel]:
         """Return a label a row; images that no row names and rows that name no image are listed."""
         collection, rows = ImagesByPath(inputs.manifest), read_csv(inputs.table, COLUMNS)
-        matches = [collection.match(row) for row in rows]
-        labels = [
-            Label(match.image_id, row["text"], None)
-            for row, match in zip(rows, matches, strict=True)
-            if match.image_id
-        ]
-        unmatched = [(row, match) for row, match in zip(rows, matches, strict=True) if not match.image_id]
-        foreign = [row for row, match in zip(rows, matches, strict=True) if match.foreign_id]
-        remark = without_image([row for row, _ in unmatched], len(rows), collection)
+        matches = [(row, collection.match(row)) for row in rows]
+        labels = [Label(match.image_id, row["text"], None) for row, match in matches if match.image_id]
+        unmatched = [(row, match) for row, match in matches if not match.image_id]
+        foreign = [row for row, match in matches if match.foreign_id]
+        remark = without_image(unmatched, len(rows), collection)
         if not labels:
             raise InputError(
                 f"expected labels of the collection's images (params key data.images) in {self.settings.path} "
@@ -66,17 +62,22 @@ class Source(FreeSource):
         return self._figures
 
 
-def without_image(rows: Sequence[Row], n_rows: int, collection: ImagesByPath) -> str:
-    """Say how many rows name no image, and what the first of them may mean; nothing if there are none."""
-    if not rows:
+def without_image(unmatched: Sequence[tuple[Row, Match]], n_rows: int, collection: ImagesByPath) -> str:
+    """Say how many rows mean no image, and why the first does not or what it may mean; nothing if there are none."""
+    if not unmatched:
         return ""
-    first = rows[0]["path"] or rows[0]["image_id"] or "without a path"
-    like = collection.suggest(first) if rows[0]["path"] else None
-    meant = f"; did you mean {one_line(like, 100)}?" if like else ""
-    names = "names" if len(rows) == 1 else "name"
+    row, match = unmatched[0]
+    path = row["path"] or row["image_id"] or "without a path"
+    more = ""
+    if match.reason != NO_IMAGE:
+        more = f": {match.reason}"
+    elif row["path"] and (like := collection.suggest(row["path"])):
+        more = f"; did you mean {one_line(like, 100)}?"
+    names = "names" if len(unmatched) == 1 else "name"
+    sure = "" if all(match.reason == NO_IMAGE for _, match in unmatched) else " for sure"
     return (
-        f"{len(rows):,} of {n_rows:,} rows {names} no image (first: line {rows[0]['line']}, "
-        f"{one_line(first, 100)}{meant})"
+        f"{len(unmatched):,} of {n_rows:,} rows {names} no image{sure} (first: line {row['line']}, "
+        f"{one_line(path, 100)}{more})"
     )
 
 
@@ -84,9 +85,9 @@ def ids_ignored(rows: Sequence[Row]) -> str:
     """Say that ids were ignored beside paths that name images; nothing if none were."""
     if not rows:
         return ""
-    one = len(rows) == 1
+    one, lines = len(rows) == 1, [row["line"] for row in rows]
     return (
         f"{len(rows):,} {'row has' if one else 'rows have'} an image_id that is none of the collection's; "
         f"{'its path names' if one else 'their paths name'} an image, so the image_id was ignored "
-        f"(line{'' if one else 's'} {lines_of(rows)})"
+        f"(line{'' if one else 's'} {', '.join(lines[:5])}{', …' if len(lines) > 5 else ''})"
     )
