@@ -22,7 +22,6 @@ from text2image.collection.catalog import (
 )
 from text2image.collection.facts import determinants
 from text2image.collection.groups import determinants as verdict_determinants
-from text2image.collection.groups import nearest_of
 from text2image.collection.locations import location
 from text2image.collection.manifest import ManifestEntry
 from text2image.collection.scan import check_pin, check_unchanged, scan
@@ -63,11 +62,11 @@ def catalog_rows(entries: Sequence[Entry], groups: Sequence[int]) -> list[tuple[
 
 
 def say_notes(entries: Sequence[Entry], bounded: int) -> None:
-    """Say which images are blank or not rendered plainly, and how many could have been compared with more others."""
+    """Say which files are blank or not rendered plainly, and how many images could have been compared with more."""
     if blank := [entry.path for entry in entries if entry.blank]:
         say(
-            f"catalog: {len(blank)} files are blank (one colour), such as {one_line(blank[0])}; they are listed in "
-            f"{ARTIFACTS.catalog} (column blank) and are near-duplicates of nothing"
+            f"catalog: {len(blank)} file{' is' if len(blank) == 1 else 's are'} blank (one colour), such as "
+            f"{one_line(blank[0])}, and near-duplicates of nothing; see {ARTIFACTS.catalog} (column blank)"
         )
     if rendered := Counter(entry.rendering for entry in entries if entry.rendering):
         names = ", ".join(f"{name}: {count}" for name, count in sorted(rendered.items()))
@@ -77,7 +76,7 @@ def say_notes(entries: Sequence[Entry], bounded: int) -> None:
     if bounded:
         say(
             f"catalog: {bounded} images look like very many others, as ads of one template do; each was compared with "
-            f"the {nearest_of(len({entry.image_id for entry in entries if not entry.blank}))} most like it alone, so that copies of it may be missed"
+            "those most like it alone, so that copies of it may be missed (docs/metrics.md)"
         )
 
 

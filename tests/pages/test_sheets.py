@@ -117,7 +117,9 @@ def catalog(images: dict[str, ImageFile], **group_of: str) -> list[Row]:
 def test_blank_images_are_counted_on_the_sheet(images: dict[str, ImageFile], tmp_path: Path) -> None:
     files = catalog(images, a="0 g", b="1 h", c="0 i")
     assert "blank" not in dataset_sheet(tmp_path, files).subtitle
-    files[1]["blank"] = files[2]["blank"] = "1"
+    files[1]["blank"] = "1"
+    assert "1 image is blank (one colour), see data/catalog.csv" in dataset_sheet(tmp_path, files).subtitle
+    files[2]["blank"] = "1"
     assert "2 images are blank (one colour), see data/catalog.csv" in dataset_sheet(tmp_path, files).subtitle
 
 

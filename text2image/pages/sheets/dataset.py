@@ -17,7 +17,7 @@ BANNER = 3  # an image so many times as wide as high takes two columns
 
 
 def dataset_sheet(root: Location, files: Sequence[Row]) -> Sheet:
-    """Return a row of examples for each of the largest folders, spread over its files.
+    """Return a row of examples for each of the largest folders, spread over its files, and count blank images.
 
     Args:
         root: the image folder.
@@ -32,7 +32,9 @@ def dataset_sheet(root: Location, files: Sequence[Row]) -> Sheet:
     blank = len({file["image_id"] for file in files if file["blank"] == "1"})
     how = "examples spread over each sub-folder · width × height in pixels"
     if blank:
-        how += f" · {blank:,} images are blank (one colour), see data/catalog.csv"
+        how += (
+            f" · {blank:,} image{' is' if blank == 1 else 's are'} blank (one colour), see data/catalog.csv"
+        )
     return Sheet("What is in the folder", how, strips)
 
 
@@ -52,8 +54,10 @@ def near_identical_sheet(root: Location, files: Sequence[Row]) -> Sheet:
         files: the rows of data/catalog.csv.
     """
     groups = near_duplicate_groups(files)
-    across = [group for group in groups if len({file["folder"] for file in group}) > 1]
-    within = [group for group in groups if group not in across]
+    across: list[list[Row]] = []
+    within: list[list[Row]] = []
+    for group in groups:
+        (across if len({file["folder"] for file in group}) > 1 else within).append(group)
     room = MAX_GROUPS - len(across[:MAX_GROUPS])
     strips = [
         *group_strips(root, across[:MAX_GROUPS], "In several folders", counted(across, MAX_GROUPS)),
