@@ -11,7 +11,6 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,6 @@ from text2image.collection.scan import scan
 from text2image.params import load_params
 
 TEMPLATES, ADS, COPY_EVERY, LIMIT_S = 50, 2_000, 20, 600.0
-MAX_PIXELS = 100_000_000
 
 
 def draw_ads(folder: Path, ads: int, number: int) -> None:
@@ -46,12 +44,6 @@ def draw_ads(folder: Path, ads: int, number: int) -> None:
         image.save(folder / f"{number:02}-{ad:04}.jpg", quality=88)
 
 
-def truth(paths: list[str]) -> Iterator[str]:
-    """Yield what each file shows."""
-    for path in paths:
-        yield path.removesuffix(".jpg").removesuffix("-copy")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--templates", type=int, default=TEMPLATES)
@@ -63,13 +55,14 @@ def main() -> None:
         with ProcessPoolExecutor() as pool:
             list(pool.map(partial(draw_ads, folder, options.ads), range(options.templates)))
         start, used = time.perf_counter(), cpu_seconds()
-        entries, _ = read_folder(folder, MAX_PIXELS, scan(folder))
+        entries, _ = read_folder(folder, settings.max_pixels, scan(folder))
         read, read_cpu = time.perf_counter() - start, cpu_seconds() - used
         found, bounded = group_entries(
             folder, entries, settings.near_duplicate_bits, settings.near_duplicate_levels
         )
         grouped, grouped_cpu = time.perf_counter() - start - read, cpu_seconds() - used - read_cpu
-    shown = np.unique(list(truth([entry.path for entry in entries])), return_inverse=True)[1]
+    names = [entry.path.removesuffix(".jpg").removesuffix("-copy") for entry in entries]
+    shown = np.unique(names, return_inverse=True)[1]
     pairs, precision, recall = pair_quality(np.array(found), shown.astype(np.int64))
     print(
         f"{len(entries):,} images of {options.templates} templates, {os.cpu_count()} cores: read in {read:.0f} s"
