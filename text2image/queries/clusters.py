@@ -60,15 +60,13 @@ def cluster_sums(values: Floats, clusters: Integers) -> tuple[Floats, Floats]:
 
 
 def canonical(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Return sums and counts with each measure's clusters sorted by (sum, count): both as ``sums``.
+    """Return sums and counts with each measure's clusters sorted by (sum, count): both as they were.
 
     Draws hit positions, so an order that follows from the content alone makes labels not matter;
     sorting each measure by itself makes the other measures not matter.
 
     Args:
-        sums: ``(n_clusters, n_measures)`` float64.
-        counts: ``(n_clusters,)`` float64, or as ``sums`` where measures have clusters of their own.
+        sums, counts: ``(n_clusters, n_measures)`` float64; measures may have clusters of their own.
     """
-    sizes = np.broadcast_to(counts if counts.ndim == 2 else counts[:, None], sums.shape)
-    order = np.stack([np.lexsort(keys) for keys in zip(sizes.T, sums.T, strict=True)], axis=1)
-    return np.take_along_axis(sums, order, axis=0), np.take_along_axis(sizes, order, axis=0)
+    order = np.stack([np.lexsort(keys) for keys in zip(counts.T, sums.T, strict=True)], axis=1)
+    return np.take_along_axis(sums, order, axis=0), np.take_along_axis(counts, order, axis=0)
