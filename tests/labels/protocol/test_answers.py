@@ -106,6 +106,14 @@ def test_a_transient_failure_is_listed_and_asked_again(runtime: Runtime) -> None
     assert again.asked == ["a"]
 
 
+def test_an_answer_that_no_longer_holds_is_not_used_where_the_new_one_fails(runtime: Runtime) -> None:
+    collect_answers("made_up", Computed(a={"n": 1}), IMAGES[:1], runtime)
+    failure: Answer = {"failure": "memory was short", "transient": True}
+    again = Computed(a=failure)
+    again.is_current = lambda answer: False  # type: ignore[method-assign]
+    assert collect_answers("made_up", again, IMAGES[:1], runtime) == {"a": failure}
+
+
 def test_other_determinants_are_asked_anew(runtime: Runtime) -> None:
     collect_answers("made_up", Computed(a={"n": 1}), IMAGES[:1], runtime)
     assert collect_answers("made_up", Computed(2, a={"n": 2}), IMAGES[:1], runtime) == {"a": {"n": 2}}

@@ -23,7 +23,8 @@ def collect_answers(
 ) -> dict[str, Answer]:
     """Return ``{image_id: answer}``, asking the source only for what the store does not hold.
 
-    Each answer is stored the moment it comes. Images that a source left out are not in the result.
+    Each answer is stored the moment it comes. Images that a source left out are not in the result. A transient failure
+    stands for a stored answer that the source asked for anew: that one no longer holds.
 
     Raises:
         ValueError: a source that computes answers under something else than a key of these images.
@@ -48,7 +49,7 @@ def collect_answers(
             else:
                 store.put([(key, json.dumps(answer).encode())])
             bar.update(key not in stored)
-        answers = transient | stored_answers(store, source, images)
+        answers = stored_answers(store, source, images) | transient
     return {image.image_id: answers[key] for image in images if (key := source.key(image)) in answers}
 
 
