@@ -1,6 +1,11 @@
 """What two sides have in common, and what is not taken for it."""
 
-from text2image.formats.origins import circular_pairs, text_origins, weight_origins
+from pathlib import Path
+
+import pytest
+
+from text2image.base.console import InputError
+from text2image.formats.origins import circular_pairs, read_origins, text_origins, weight_origins
 
 
 def test_only_weights_are_origins() -> None:
@@ -38,3 +43,15 @@ def test_a_system_that_reads_the_texts_of_a_source_is_circular_with_it() -> None
         ("words", "ocr"): "labels and model share the texts of ocr",
         ("captions", "human"): "labels and model share the texts of human",
     }
+
+
+def test_a_hash_that_a_person_wrote_is_the_same_in_any_case_and_is_refused_without_its_kind(
+    tmp_path: Path,
+) -> None:
+    """PowerShell prints hashes in upper case; one that met nothing would let a circular pair pass for a test."""
+    path = tmp_path / "origins.json"
+    path.write_text('{"SHA256:AB12": "base", "service:OpenAI GPT": "a service"}')
+    assert read_origins(path) == {"sha256:ab12": "base", "service:OpenAI GPT": "a service"}
+    path.write_text('{"ab12": "base"}')
+    with pytest.raises(InputError, match=r"origins\.json, found 'ab12', which does not say its kind"):
+        read_origins(path)

@@ -22,7 +22,8 @@ WEIGHTS = {".bin", ".ckpt", ".h5", ".msgpack", ".npz", ".onnx", ".pt", ".pth", "
 """What the names of files with weights end with. Others, such as tokenizers, are the same in unlike models."""
 
 Origins = dict[str, str]
-"""``{identity: what people call it}``."""
+"""``{identity: what people call it}``; an identity is a kind and a name: ``sha256:…``, ``hub:…``, ``service:…``,
+``labels:…``."""
 
 
 def weight_origins(hashes: Mapping[str, str], called: str) -> Origins:
@@ -77,21 +78,26 @@ def circular_pairs(
 
 
 def read_origins(path: Path) -> Origins:
-    """Read a file of origins; empty where there is none.
+    """Read a file of origins, which people may have written; empty where there is none.
+
+    Hashes are read in lower case, as they are written here: some tools print them in upper case.
 
     Raises:
-        InputError: it is not an object of texts.
+        InputError: it is not an object of texts by identities.
     """
     if not path.is_file():
         return {}
+    expected = f'expected an object {{"sha256:…": "what it is"}} of texts in {path}'
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(
-            f"expected an object {{identity: name}} of texts in {path}, found: {one_line(error)}"
-        ) from None
+        raise InputError(f"{expected}, found: {one_line(error)}") from None
     if not isinstance(value, dict) or not all(isinstance(called, str) for called in value.values()):
-        raise InputError(
-            f"expected an object {{identity: name}} of texts in {path}, found: {one_line(value)}"
-        )
-    return value
+        raise InputError(f"{expected}, found: {one_line(value)}")
+    origins = {}
+    for identity, called in value.items():
+        kind, colon, name = identity.partition(":")
+        if not (kind and colon and name):
+            raise InputError(f"{expected}, found {one_line(repr(identity))}, which does not say its kind")
+        origins[identity.lower() if kind.lower() == "sha256" else identity] = called
+    return origins
