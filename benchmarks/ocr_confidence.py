@@ -2,7 +2,7 @@
 
 Advertisements of the sample, whose headlines are known: upright, turned by 90°, 180° and 270°, and as thumbnails of 160
 pixels; and headlines in scripts that the models of the package do not read, for which any label is wrong. Each
-image is read once, with the parameters of params.yaml. Takes two minutes.
+image is read once, with the models of the package and the other parameters of params.yaml. Takes two minutes.
 """
 
 from __future__ import annotations

@@ -66,9 +66,8 @@ def word_ends(text: str) -> list[int]:
     signs, punctuation and the like belong to the letter before them.
     """
     ends: list[int] = []
-    size = room = (
-        0  # letters that count as a word, 0 where spaces tell, and those that the last word still takes
-    )
+    # Letters that count as a word, 0 where spaces tell; and how many of them the last word still takes:
+    size = room = 0
     inside = lettered = False  # after no white space; after a letter or digit of the last word
     for index, char in enumerate(text):
         if char.isspace():

@@ -27,9 +27,9 @@ def describe(name: str, model: Model) -> dict[str, Any]:
     """Return a model's card: its entry in params.yaml, the SHA-256 of every file it consists of, origins and size.
 
     Embeddings are keyed by the former two. The ``origins`` are its weights and, of a checkpoint directory, those that
-    its origins.json says it was made of (:mod:`text2image.formats.origins`). Registry and hub models are downloaded here, unless they are
-    in the local cache already; nothing else in the pipeline needs the network for weights. Where the
-    architecture cannot be built, the size is that of the largest file, which holds the weights.
+    its origins.json says it was made of (:mod:`text2image.formats.origins`). Registry and hub models are downloaded
+    here, unless they are in the local cache already; nothing else in the pipeline needs the network for weights. Where
+    the architecture cannot be built, the size is that of the largest file, which holds the weights.
 
     Raises:
         InputError: the model cannot be had, its origins.json cannot be read, or a checkpoint directory's tokenizer
@@ -37,7 +37,7 @@ def describe(name: str, model: Model) -> dict[str, Any]:
     """
     directory = checkpoint_directory(model.name)
     files = _files_of_directory(name, directory) if directory else [_download(name, model)]
-    if directory:
+    if directory:  # to refuse it here: the stages that need it come after hours of embedding images
         load_local_tokenizer(directory, model.context_length)
     size, hashes = measure_size(model), {path.name: sha256(path) for path in files}
     made_of = read_origins(directory / ORIGINS) if directory else {}

@@ -62,7 +62,7 @@ def prepare_opened(
     pairs = [pair for made, _ in opened for pair in made]
     first = next((error for _, error in opened if error), None)
     images, pictures = [image for image, _ in pairs], [picture for _, picture in pairs]
-    return prepare(model, images, pictures, size) if pairs else [], first
+    return (prepare(model, images, pictures, size) if pairs else []), first
 
 
 def prepare(

@@ -102,7 +102,7 @@ def read_lines(image: Image.Image, engine: Engine, max_side: int) -> Lines:
     boxes = engine(pixels, use_det=True, use_cls=False, use_rec=False).boxes  # (n, 4, 2) float32
     if boxes is None:
         return Lines([], both_ways=False)
-    boxes, readings, both_ways = recognise(pixels, boxes, engine)
+    boxes, readings, both_ways = read_upright(pixels, boxes, engine)
     corners = np.rint(np.clip(boxes, 0, (width, height)) / scale).astype(int)
     lines = [
         Line(reading.text, round(float(reading.confidence), CONFIDENCE_DIGITS), box)
@@ -112,7 +112,7 @@ def read_lines(image: Image.Image, engine: Engine, max_side: int) -> Lines:
     return Lines(reading_order(lines), both_ways)
 
 
-def recognise(
+def read_upright(
     pixels: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32], engine: Engine
 ) -> tuple[npt.NDArray[np.float32], list[Reading], bool]:
     """Read detected lines, the right way up.
