@@ -18,7 +18,7 @@ import numpy as np
 from text2image.base.arrays import Floats, Integers
 from text2image.evaluation.measures import MRR
 from text2image.evaluation.results import AllResults, Results
-from text2image.evaluation.statistics.intervals import BLOCK_DRAWS, LEVEL, MIN_CLUSTERS, cluster_weights
+from text2image.evaluation.statistics.intervals import LEVEL, MIN_CLUSTERS, bootstrap_means
 from text2image.evaluation.summary import Resampling
 from text2image.queries.clusters import UNIT, cluster_sums
 
@@ -76,14 +76,12 @@ def order_of(
     """
     values = np.stack([MRR.per_query(results[model].ranked) for model in models], axis=1)
     sums, counts = cluster_sums(values, results[models[0]].ranked.clusters)
-    columns = np.column_stack([sums, counts])
-    columns = columns[np.lexsort(columns.T)]
+    order = np.lexsort([*sums.T, counts])
+    sums, counts = sums[order], np.broadcast_to(counts[order, None], sums.shape)
     seed = (resampling.seed + zlib.crc32(source.encode())) % 2**32
-    blocks = cluster_weights(len(columns), resampling.resamples, seed, BLOCK_DRAWS)
-    totals = np.concatenate([weights @ columns for weights in blocks])
-    whole = columns.sum(axis=0)
-    means, resampled = whole[:-1] / whole[-1] * UNIT, totals[:, :-1] / totals[:, -1:] * UNIT
-    return Order(means, sure_signs(means, resampled, len(columns)), len(columns))
+    resampled = bootstrap_means(sums, counts, resampling.resamples, seed)
+    means = sums.sum(axis=0) / counts.sum(axis=0) * UNIT
+    return Order(means, sure_signs(means, resampled, len(sums)), len(sums))
 
 
 def sure_signs(means: Floats, resampled: Floats, n_clusters: int) -> Integers:
@@ -104,9 +102,8 @@ def sure_signs(means: Floats, resampled: Floats, n_clusters: int) -> Integers:
         return signs
     differences = means[first] - means[second]
     deviations = np.abs(resampled[:, first] - resampled[:, second] - differences)
-    widened = n_clusters / (
-        n_clusters - 1
-    )  # a bootstrap of g clusters spreads by sqrt((g - 1) / g) too little
+    # A bootstrap of g clusters spreads by sqrt((g - 1) / g) too little.
+    widened = n_clusters / (n_clusters - 1)
     errors = np.sqrt((deviations**2).mean(axis=0) * widened)
     varies = errors > UNIT
     constant = 2.0 ** (1 - n_clusters) * len(first) <= 1.0 - CERTAIN

@@ -156,19 +156,19 @@ def bootstrap_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> 
         ``(resamples, n_measures)`` float64.
     """
     columns = np.concatenate([sums, counts], axis=1)
-    totals = [weights @ columns for weights in cluster_weights(len(sums), resamples, seed, BLOCK_DRAWS)]
+    totals = [weights @ columns for weights in cluster_weights(len(sums), resamples, seed)]
     drawn_sums, drawn_counts = np.split(np.concatenate(totals), 2, axis=1)
     means: Floats = drawn_sums / drawn_counts * UNIT
     return means
 
 
-def cluster_weights(n_clusters: int, resamples: int, seed: int, block_draws: int) -> Iterator[Floats]:
+def cluster_weights(n_clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
     """Yield blocks ``(resamples of the block, n_clusters)``: how often each cluster was drawn.
 
-    At most ``block_draws`` are held at a time, but at least one resample's.
+    At most ``BLOCK_DRAWS`` are held at a time, but at least one resample's.
     """
     generator = np.random.default_rng(seed)
-    step = max(1, block_draws // n_clusters)
+    step = max(1, BLOCK_DRAWS // n_clusters)
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
         draws = generator.integers(0, n_clusters, (rows, n_clusters))

@@ -35,12 +35,9 @@ def median_interval(
         return None
     order = np.argsort(values, kind="stable")
     distinct, counts = np.unique(values, return_counts=True)
-    refused = _refused(index[order], sizes)[np.concatenate([[0], np.cumsum(counts)])]
-    n_halves = 2 * np.concatenate([[0], np.cumsum(counts)]) - len(values)
-    few, many = (
-        refused & (n_halves < 0),
-        refused & (n_halves > 0),
-    )  # at most v, and below v, in the order of v
+    reached = np.concatenate([[0], np.cumsum(counts)])
+    refused, n_halves = _refused(index[order], sizes)[reached], 2 * reached - len(values)
+    few, many = refused & (n_halves < 0), refused & (n_halves > 0)  # of the values at most v; below v
     edges = np.concatenate([[bounds[0]], distinct, [bounds[1]]])
     low = edges[np.flatnonzero(~few)[0]]
     high = edges[np.flatnonzero(~many)[-1] + 1]
