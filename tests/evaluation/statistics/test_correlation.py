@@ -104,6 +104,16 @@ def test_a_difference_is_sure_where_it_is_larger_than_its_noise() -> None:
     assert (told["tau_low"], told["tau_high"]) == (pytest.approx(1 / 3), 1.0)
 
 
+def test_the_best_are_named_where_each_source_is_sure_of_its_own() -> None:
+    """The two best are too close in both; what surely differs are the orders of the others."""
+    close, far = np.array([1, 2] * 30), np.full(60, 9)
+    first, second = result(close), result(np.where(np.arange(60) == 0, 3, close))
+    others = result(far), result(far * 9)
+    told = rank_correlations(results(a=[first, second, *others], b=[second, first, *others[::-1]]), HOW)
+    assert told["a ~ b"]["tau_high"] < 1.0
+    assert "the best is" not in told["a ~ b"]["summary"]
+
+
 def test_neither_the_order_of_queries_nor_of_systems_nor_the_labels_of_clusters_matter() -> None:
     generator = np.random.default_rng(3)
     clusters = np.sort(generator.integers(0, 20, 60))

@@ -140,11 +140,22 @@ def _correlate(models: Sequence[str], orders: Mapping[str, Order]) -> dict[str, 
         "tau": None if np.isnan(tau) else tau,
         "tau_low": low,
         "tau_high": high,
-        "summary": _sentence(len(models), tau, (low, high), best),
+        "summary": _sentence(len(models), tau, (low, high), best, _surely_another(models, best, orders)),
     }
 
 
-def _sentence(n: int, tau: float, interval: tuple[float, float], best: Mapping[str, str]) -> str:
+def _surely_another(models: Sequence[str], best: Mapping[str, str], orders: Mapping[str, Order]) -> bool:
+    """Return whether each source is sure that its best system is better than the other's best."""
+    places = sorted(models.index(model) for model in best.values())
+    firsts, seconds = np.triu_indices(len(models), 1)
+    pair = (firsts == places[0]) & (seconds == places[1])
+    return bool(np.any(np.prod([one.signs[pair] for one in orders.values()], axis=0) < 0))
+
+
+def _sentence(
+    n: int, tau: float, interval: tuple[float, float], best: Mapping[str, str], surely_another: bool
+) -> str:
+    """Return what can be said of two orders of n systems; the best ones are named where they surely differ."""
     names = " and ".join(best)
     if np.isnan(tau):
         return (
@@ -158,5 +169,4 @@ def _sentence(n: int, tau: float, interval: tuple[float, float], best: Mapping[s
     else:
         said = f"whether {names} order the {n} models alike cannot be told: {figures}"
     winners = " and ".join(f"{model} by {source}" for source, model in best.items())
-    surely_differ = interval[1] < 1.0 and len(set(best.values())) > 1
-    return f"{said}; the best is {winners}" if surely_differ else said
+    return f"{said}; the best is {winners}" if surely_another else said
