@@ -53,9 +53,6 @@ def make_outputs(
         marked = {"circular": bool(why)} | ({"why_circular": why} if why else {})
         metrics.setdefault(model, {})[source] = dict(excluded[source]) | marked | figures
     comparison = compare_models(results, compared(ks), headline(ks), resampling, circular)
-    for source in {source for _, source in circular}:
-        if comparison[source]["summary"] == [ONE_MODEL]:
-            comparison[source]["summary"] = [NONE_TESTED]
     tables = chart_tables(results, resampling, circular, label) | {
         "intervals": interval_table(metrics, ks),
         "leaderboard": leaderboard(metrics, cards, headline(ks)),
@@ -87,12 +84,11 @@ def compare_models(
     """
     table: Comparisons = {}
     for source in dict.fromkeys(source for _, source in results):
-        tested = {
-            model: one
-            for (model, asked), one in results.items()
-            if asked == source and (model, source) not in circular
-        }
-        table[source] = _compare_family(tested, measures, headline, resampling)
+        asked = {model: one for (model, labels), one in results.items() if labels == source}
+        tested = {model: one for model, one in asked.items() if (model, source) not in circular}
+        row = _compare_family(tested, measures, headline, resampling)
+        row["summary"] = row["summary"] or [ONE_MODEL if len(tested) == len(asked) else NONE_TESTED]
+        table[source] = row
     return table
 
 
@@ -115,7 +111,7 @@ def _compare_family(
             del figures[measure]["detectable"]
         row[" - ".join(names)] = {str(measure): figures[measure] for measure in measures}
         row["summary"].append(verdict(*names, headline, claim, p))
-    return row | {"summary": row["summary"] or [ONE_MODEL]}
+    return row
 
 
 def _compare_pairs(

@@ -7,7 +7,7 @@ import pytest
 from tests.evaluation.statistics.test_intervals import clustered_ranks, measures
 from text2image.evaluation import outputs
 from text2image.evaluation.measures import MRR, Measure
-from text2image.evaluation.outputs import ONE_MODEL, compare_models
+from text2image.evaluation.outputs import NONE_TESTED, ONE_MODEL, compare_models
 from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results
 from text2image.evaluation.statistics.comparison import (
@@ -168,7 +168,7 @@ def test_circular_pairs_take_part_in_no_comparison() -> None:
     models = {("a", "s"): a, ("b", "s"): b, ("c", "s"): a, ("c", "t"): a, ("b", "t"): b}
     table = compare_models(models, [MRR], MRR, Resampling(2000, 1), {("c", "s"), ("c", "t")})
     assert list(table["s"]) == ["summary", "a - b"]
-    assert table["t"] == {"summary": [ONE_MODEL]}
+    assert table["t"] == {"summary": [NONE_TESTED]}
     without = {key: one for key, one in models.items() if key[0] != "c"}
     assert compare_models(without, [MRR], MRR, Resampling(2000, 1))["s"] == table["s"]
 

@@ -58,16 +58,19 @@ def pair(first: Sequence[Row], second: Sequence[Row]) -> Paired:
     return Paired([row["text"] for _, row in both], ranks[:, 0], ranks[:, 1], clusters, unpaired)
 
 
-def tested(revision: Revision) -> list[Key]:
-    """Return the models and sources that were measured, but for circular pairs, which are compared with nothing."""
-    return [key for key in revision.keys if not revision.row(key).get("circular")]
+def tested_in_both(first: Revision, second: Revision) -> list[Key]:
+    """Return the models and sources that both revisions measured, but for circular pairs, which compare with nothing."""
+    return [
+        key
+        for key in second.keys
+        if key in first.keys and not any(of.row(key).get("circular") for of in (first, second))
+    ]
 
 
 def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
     """Pair the queries of every model and source that both revisions tested, and whose results both have."""
-    keys = [key for key in tested(second) if key in tested(first)]
-    both = [key for key in keys if second.results.get(key) and first.results.get(key)]
-    return {key: pair(first.results[key], second.results[key]) for key in both}
+    keys = [k for k in tested_in_both(first, second) if second.results.get(k) and first.results.get(k)]
+    return {key: pair(first.results[key], second.results[key]) for key in keys}
 
 
 def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int, seed: int) -> list[Change]:

@@ -14,7 +14,7 @@ from text2image.pages.report.changes import (
     find_changes,
     moved,
     pair_all,
-    tested,
+    tested_in_both,
 )
 from text2image.pages.report.figures import UNKNOWN, figure, items, known_measure, measured, percent
 from text2image.pages.report.revisions import Key, Revision
@@ -114,7 +114,7 @@ def _changed(first: Revision, second: Revision) -> list[Block]:
     changes = find_changes(pairs, ks, resamples=resamples, seed=seed)
     spoken_of = {change.key: change for change in changes if change.measure == headline(ks)}
     names, sentences = (first.name, second.name), []
-    for key in (key for key in tested(second) if key in tested(first)):
+    for key in tested_in_both(first, second):
         told = (
             change_sentence(*names, pairs[key], spoken_of.get(key))
             if key in pairs
