@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
 from text2image.collection.images import identify, image_id
 from text2image.collection.manifest import ImageFile
+from text2image.formats.files import write_json
 from text2image.formats.tables import write_csv
 from text2image.formats.texts import query_id
 from text2image.labels.openai.encode import jpeg
@@ -17,7 +19,7 @@ from text2image.pages.search.annotations import SEARCH, Annotations, judgements_
 from text2image.pages.search.explanation import SHOWN, Explainer, rank_group
 from text2image.pages.search.pictures import SMALL, UPLOADS, Thumbnails, Uploads
 from text2image.pages.search.searcher import RankedImage, image_path
-from text2image.pages.search.service import VIEW
+from text2image.pages.search.service import VIEW, label_findings
 from text2image.queries.judgements import JudgementRow
 from text2image.retrieval.ranking import top_k
 from text2image.retrieval.scores import sort_keys
@@ -35,6 +37,16 @@ def test_only_files_are_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert image_path("nul\0/l.jpg") is None
 
 
+def test_findings_that_are_out_of_date_are_held_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    circular = {("clip", "imagenet"): "labels and model share resnet"}
+    untested = ["imagenet does not test clip: labels and model share resnet"]
+    assert label_findings(circular, lambda path: "") == untested, "before the first run"
+    write_json(ARTIFACTS.metrics("sources"), {"sources": {"ocr": {"findings": ["3 queries are few"]}}})
+    assert label_findings(circular, lambda path: "") == ["ocr: 3 queries are few", *untested]
+    assert label_findings(circular, lambda path: "params key evaluate changed") == untested
+
+
 def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,7 +60,7 @@ def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(
         thumbnails = Thumbnails({identity: ImageFile(identity, path)})
         for _ in range(2):
             thumbnail = thumbnails.get(identity, SMALL)
-            assert thumbnail is not None and thumbnail.right == shown, path
+            assert thumbnail is not None and thumbnail.shows_image == shown, path
             place = jpeg(placeholder(), SMALL)
             assert (thumbnail.content == place) != shown, (
                 "a picture that says what happened stands in its place"

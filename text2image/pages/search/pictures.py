@@ -20,10 +20,10 @@ AT_ONCE = threading.Semaphore(2)  # a picture of 100 megapixels takes 400 MB whi
 
 
 class Thumbnail(NamedTuple):
-    """A JPEG; it is not ``right`` where it stands for an image whose file changed since the catalog was made."""
+    """A JPEG, and whether it ``shows_image``: it is a placeholder where the file changed since the catalog was made."""
 
     content: bytes
-    right: bool
+    shows_image: bool
 
 
 class Thumbnails:

@@ -27,7 +27,7 @@ def application(service: SearchService, host: str) -> Guard:
         thumbnail = thumbnails.get(image_id, side)
         if thumbnail is None:
             return Response(status_code=404)
-        kept = "private, max-age=3600" if thumbnail.right else "no-store"
+        kept = "private, max-age=3600" if thumbnail.shows_image else "no-store"
         return Response(thumbnail.content, media_type="image/jpeg", headers={"Cache-Control": kept})
 
     @app.post("/picture")

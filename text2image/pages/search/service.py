@@ -4,7 +4,7 @@ import base64
 import json
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +60,20 @@ class SearchResponse(NamedTuple):
     models: list[ModelResults]
 
 
+def label_findings(circular: Mapping[tuple[str, str], str], why_outdated: Callable[[Path], str]) -> list[str]:
+    """Return what is weak about the labels as a test, a sentence each: queries of a source, and circular pairs.
+
+    Args:
+        circular: why pairs ``(model, source)`` are circular.
+        why_outdated: why a file is out of date, "" if it is not; findings of metrics/sources.json are then held back.
+    """
+    path = ARTIFACTS.metrics("sources")
+    current = path.is_file() and not why_outdated(path)
+    about = json.loads(path.read_text(encoding="utf-8"))["sources"] if current else {}
+    weak = [f"{source}: {finding}" for source, row in about.items() for finding in row["findings"]]
+    return weak + [f"{source} does not test {model}: {why}" for (model, source), why in circular.items()]
+
+
 class SearchService:
     """The gallery as it was when the page was started; several threads may ask at once.
 
@@ -83,17 +97,9 @@ class SearchService:
             {model: load_card(card).get("origins", {}) for model, card in cards.items() if card.is_file()},
             {source: read_origins(existing(ARTIFACTS.origins(source))) for source in params.label.sources},
         )
-        self.outdated = Outdated(apart_from=[ARTIFACTS.judgements]).sentences()
-
-    @property
-    def findings(self) -> list[str]:
-        """What is weak about the labels as a test, a sentence each: queries of a source, and circular pairs."""
-        path = ARTIFACTS.metrics("sources")
-        about = json.loads(path.read_text(encoding="utf-8"))["sources"] if path.is_file() else {}
-        weak = [f"{source}: {finding}" for source, row in about.items() for finding in row["findings"]]
-        return weak + [
-            f"{source} does not test {model}: {why}" for (model, source), why in self.circular.items()
-        ]
+        outdated = Outdated(apart_from=[ARTIFACTS.judgements])
+        self.outdated = outdated.sentences()
+        self.findings = label_findings(self.circular, outdated.why)
 
     def searcher(self, model: str) -> Searcher:
         """Return the searcher of one of ``embed.models``, made when it is first asked for.
