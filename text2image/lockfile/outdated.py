@@ -90,7 +90,8 @@ def _own(name: str, recorded: Recorded, made: Mapping[str, str | None], digest: 
         )
     deps = {dep["path"]: dep for dep in entry.get("deps", ()) if not dep["path"].startswith(CODE)}
     if new := [path for path in stage.deps if path not in deps]:
-        yield f"{', '.join(new)} took the place of {', '.join(deps.keys() - set(stage.deps)) or 'nothing'}"
+        added, dropped = ", ".join(new), ", ".join(path for path in deps if path not in stage.deps)
+        yield f"{added} took the place of {dropped}" if dropped else f"stage {name} ran without {added}"
     for path in (path for path in stage.deps if deps.get(path, {}).get("hash") == "md5"):
         then = deps[path]["md5"]
         now = _made_now(path, deps[path], made) or (None if then.endswith(".dir") else digest(path))
