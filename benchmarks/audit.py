@@ -3,25 +3,28 @@
 After ``dvc repro``. A tenth of a source's labels are put on another image, in ten ways each: on any image (random), or
 on one of the three that the first model holds for most like the right one (near misses); never on a near-duplicate of
 an image that has the text. Printed are the area under the ROC curve of the suspicion, the share of planted errors among
-as many labels of the highest suspicion, and how often each finding stands at planted errors and at other labels.
-The labels count as right before errors are planted, so the figures are a little too low.
+as many labels of the highest suspicion, and how often each finding stands at planted errors and at other labels. The
+models are those by which the stage audits the source. The labels count as right before errors are planted, so the
+figures are a little too low.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 
-from text2image.artifacts import ARTIFACTS
+from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.arrays import Floats, Integers, Vectors
 from text2image.collection.manifest import read_groups
-from text2image.evaluation.labels.audit import NONE_FITS, OTHER_FITS, audit, find_signs
+from text2image.evaluation.labels.audit import NONE_FITS, OTHER_FITS, audit, find_signs, witnesses
 from text2image.evaluation.labels.sources import label_pairs
+from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.tables import read_csv
 from text2image.formats.trec import read_queries
 from text2image.params import load_params
@@ -36,7 +39,7 @@ class Project(NamedTuple):
     Attributes:
         image_ids: the gallery.
         groups: ``(n_images,)`` numbers that near-duplicates share.
-        images, texts: by model, unit rows.
+        images, texts: by model that audits the source, unit rows.
         queries: the ids of the source's texts.
     """
 
@@ -50,7 +53,11 @@ class Project(NamedTuple):
 def read_project(source: str) -> tuple[Project, pd.DataFrame]:
     """Return what the pipeline left of a source, and its labels."""
     near = read_groups(ARTIFACTS.catalog)
-    image_ids, models = sorted(near), load_params().embed.models
+    image_ids, all_models = sorted(near), load_params().embed.models
+    cards = {model: json.loads(ARTIFACTS.card(model).read_text("utf-8")) for model in all_models}
+    origins = {source: read_origins(existing(ARTIFACTS.origins(source)))}
+    circular = circular_pairs({model: card["origins"] for model, card in cards.items()}, origins)
+    models, _ = witnesses(all_models, source, circular)
     project = Project(
         image_ids,
         np.array([near[image] for image in image_ids]),
@@ -65,7 +72,7 @@ def read_project(source: str) -> tuple[Project, pd.DataFrame]:
 def plant(pairs: pd.DataFrame, project: Project, near: bool, seed: int) -> tuple[pd.DataFrame, Integers]:
     """Put a tenth of the labels on other images; return all labels, and the indices of those."""
     generator = np.random.default_rng(seed)
-    bad = generator.choice(len(pairs), round(SHARE * len(pairs)), replace=False)
+    bad = generator.choice(len(pairs), max(1, round(SHARE * len(pairs))), replace=False)
     columns, rows, groups = pairs["column"].to_numpy(copy=True), pairs["row"].to_numpy(), project.groups
     images = next(iter(project.images.values()))
     carried = {row: groups[columns[rows == row]] for row in set(rows[bad].tolist())}
@@ -91,9 +98,8 @@ def ranks(pairs: pd.DataFrame, project: Project, model: str) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["query_id", "relevance", "rank", "score"])
 
 
-def measure(source: str, near: bool) -> list[float]:
+def measure(project: Project, pairs: pd.DataFrame, near: bool) -> list[float]:
     """Return the figures of one row, means over the ways to plant errors."""
-    project, pairs = read_project(source)
     found = []
     for seed in range(SEEDS):
         planted, bad = plant(pairs, project, near, seed)
@@ -104,8 +110,7 @@ def measure(source: str, near: bool) -> list[float]:
         table, wrong = audit(planted, signs, len(project.image_ids)), np.zeros(len(planted), dtype=bool)
         wrong[bad] = True
         wrong = wrong[table.index.to_numpy()]  # the most suspicious first
-        places = rankdata(table["suspicion"].to_numpy())
-        auc = (places[wrong].mean() - (len(bad) + 1) / 2) / (len(wrong) - len(bad))
+        auc = roc_auc_score(wrong, table["suspicion"])
         shares = [
             (table["finding"] == word).to_numpy()[of].mean()
             for word in (OTHER_FITS, NONE_FITS)
@@ -120,8 +125,9 @@ def lines(sources: Iterable[str]) -> Iterator[str]:
     """Yield the table."""
     yield "source    errors       AUC  at the top  another fits: planted, others  none fits: planted, others"
     for source in sources:
+        project, pairs = read_project(source)
         for near in (False, True):
-            auc, top, *shares = measure(source, near)
+            auc, top, *shares = measure(project, pairs, near)
             other, other_right, none, none_right = (f"{share:.2f}" for share in shares)
             yield (
                 f"{source:<9} {'near misses' if near else 'random':<11} {auc:.2f} {top:10.2f}  "
