@@ -1,6 +1,7 @@
 """Stage ``evaluate``: every model on every source beside chance level, models compared, and queries worth looking at.
 
-A source of which nothing is asked has no figures. A table with a row a query is made once for each model and source; all figures, charts and examples follow from it.
+A source of which nothing is asked has no figures. A table with a row a query is made once for each model and source;
+all figures, charts and examples follow from it.
 """
 
 import json
@@ -12,13 +13,7 @@ from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.console import say
 from text2image.collection.manifest import read_groups
 from text2image.evaluation import results as tables
-from text2image.evaluation.examples import (
-    SHOWN,
-    Picture,
-    Ranking,
-    choose_examples,
-    labelled_images,
-)
+from text2image.evaluation.examples import SHOWN, Picture, Ranking, choose_examples, labelled_images
 from text2image.evaluation.judged import judged_at, judgement_figures
 from text2image.evaluation.outputs import make_outputs
 from text2image.evaluation.query_sets import judge_sources

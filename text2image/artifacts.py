@@ -1,6 +1,7 @@
 """Where the pipeline's files lie: the one place that knows the layout, which dvc.yaml declares to DVC.
 
-Only stages, pages, commands and :mod:`text2image.lockfile` import this module; the rest of the library is given paths or what is in them.
+Only stages, pages, commands and :mod:`text2image.lockfile` import this module; the rest of the library is given paths
+or what is in them.
 """
 
 from __future__ import annotations

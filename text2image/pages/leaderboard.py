@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from text2image.evaluation.curves import marked
 from text2image.evaluation.measures import Measure
+from text2image.evaluation.statistics.intervals import MIN_CLUSTERS
 from text2image.evaluation.summary import ENDS
 from text2image.formats.tables import Row
 
@@ -13,8 +14,8 @@ UNKNOWN = "unknown"
 FLOAT32 = 4
 REASON = 160  # letters
 HOW_TO_READ = (
-    "Best first, with 95 % intervals in brackets, but for fewer than 5 independent queries. Models whose intervals overlap widely may be equally good: "
-    "metrics/comparison.json tells. `*`: on the Pareto front, no other model is both smaller and better. "
+    f"Best first, with 95 % intervals in brackets, but for fewer than {MIN_CLUSTERS} independent queries. Models whose "
+    "intervals overlap widely may be equally good: metrics/comparison.json tells. `*`: on the Pareto front, no other model is both smaller and better. "
     "`+`: no other model is both faster and better. Circular: the labels and the model go back to the same weights or "
     "texts, so that the score says nothing; such models stand last and are on no front."
 )

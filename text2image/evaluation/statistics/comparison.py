@@ -1,8 +1,8 @@
 """Is one model better than another on the same queries, or could it be luck?
 
 All differences are paired (first minus second, query by query) and all randomness is over clusters of
-queries, see :mod:`text2image.evaluation.statistics.intervals`, whose exact sums make results the same to the byte in any
-order of queries, measures or models: swapping the models swaps signs, nothing else.
+queries, see :mod:`text2image.evaluation.statistics.intervals`, whose exact sums make results the same to the byte
+in any order of queries, measures or models: swapping the models swaps signs, nothing else.
 """
 
 import math

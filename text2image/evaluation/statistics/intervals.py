@@ -177,7 +177,7 @@ def cluster_weights(n_clusters: int, resamples: int, seed: int) -> Iterator[Floa
         yield drawn.reshape(rows, n_clusters).astype(np.float64)
 
 
-def is_constant(sums: Floats, counts: Floats) -> Booleans:
+def _is_constant(sums: Floats, counts: Floats) -> Booleans:
     """Return for each measure whether all clusters have the same mean: exact, ``(n_measures,)`` bool."""
     same: Booleans = np.all(sums * counts[0] == sums[0] * counts, axis=0)
     return same
@@ -191,7 +191,7 @@ def _where_constant(sums: Floats, counts: Floats, bounds: Bounds, ends: Ends) ->
     within the bounds: ``[q v + (1 - q) min, q v + (1 - q) max]``.
     """
     seen = ((1.0 - LEVEL) / 2.0) ** (1.0 / len(sums))
-    inside, constant = seen * sums[0] / counts[0] * UNIT, is_constant(sums, counts)
+    inside, constant = seen * sums[0] / counts[0] * UNIT, _is_constant(sums, counts)
     low, high = (
         np.where(constant, inside + (1.0 - seen) * bound, end)
         for bound, end in zip(bounds, ends, strict=True)

@@ -20,8 +20,8 @@ def detectable_difference(sums: Floats, counts: Floats, n_comparisons: int = 1) 
     """Return the smallest true difference that Holm's first step would claim with 80 % power; None if there is none.
 
     That step tests at ``ALPHA / n_comparisons``. What a larger difference would look like follows by exponential
-    tilting: clusters are weighted by ``exp(h d)``, d their mean difference, in the direction of the difference found (in both,
-    and the larger of the two, if it is 0), until so many clusters drawn by these weights are claimed in four of five
+    tilting: clusters are weighted by ``exp(h d)``, d their mean difference, in the direction of the difference found
+    (in both, and the larger of the two, if it is 0), until so many clusters drawn by these weights are claimed in four of five
     repetitions. Unlike a mere shift, a tilt keeps differences within [-1, 1] and makes more clusters differ. A sum of
     clusters' differences s is claimed if it exceeds ``z √(Σ s²)``, with z the normal quantile, corrected for the
     tails of sums with random signs (Cornish and Fisher) and for sums that go in steps, as those of hits do.

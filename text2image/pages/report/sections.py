@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from text2image.encoders.readings import reading_sentence
+from text2image.evaluation.statistics.intervals import MIN_CLUSTERS
 from text2image.pages.report.blocks import Chart, Report, Section, Sentences, SheetBlock, Table
 from text2image.pages.report.conclusions import conclusions
 from text2image.pages.report.figures import figure, number, percent
@@ -13,7 +14,7 @@ from text2image.pages.report.tables import judgement_table, label_tables, measur
 
 HOW_TO_READ = (
     "HitRate@k is the share of queries with any right image among the first k, MRR the mean of one over the "
-    "rank of the first right image. In brackets the 95 % interval, if there are at least 5 independent queries, then "
+    f"rank of the first right image. In brackets the 95 % interval, if there are at least {MIN_CLUSTERS} independent queries, then "
     "the level of chance. Scores on different label sources answer different questions and do not compare with each "
     "other."
 )
