@@ -11,7 +11,7 @@ import yaml
 
 from stages import embed_queries
 from tests.support.pipeline import REPOSITORY, tiny_model
-from tests.support.tokenizers import clip, minilm, siglip_like
+from tests.support.tokenizers import card, clip, minilm, siglip_like
 from text2image.artifacts import ARTIFACTS
 from text2image.encoders.models.load import load_tokenizer
 from text2image.encoders.readings import (
@@ -118,15 +118,15 @@ def test_the_sentence() -> None:
 
 
 def test_texts_that_were_read_before_need_no_tokenizer(tmp_path: Path) -> None:
-    card = clip(tmp_path / "clip", context_length=16)
+    described = clip(tmp_path / "clip", context_length=16)
     texts = {text_key(text): text for text in ("a red shoe", WORD * 20)}
-    read = stored_readings(card, texts, lambda: load_tokenizer("clip", card))
+    read = stored_readings(described, texts, lambda: load_tokenizer("clip", described))
     assert {key: one.cut for key, one in read.items()} == dict(zip(texts, (False, True), strict=True))
 
     def refuse() -> None:
         raise AssertionError("loaded a tokenizer")
 
-    assert stored_readings(card, texts, refuse) == read
+    assert stored_readings(described, texts, refuse) == read
 
 
 def test_the_stage_lists_counts_and_says_it(
@@ -139,14 +139,7 @@ def test_the_stage_lists_counts_and_says_it(
     raw["models"]["tiny"] = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
     Path("params.yaml").write_text(yaml.safe_dump(raw))
     tiny_model(Path("tiny"))
-    card: dict[str, Any] = {
-        "name": "local-dir:tiny",
-        "pretrained": None,
-        "context_length": None,
-        "files": {},
-        "origins": {},
-    }
-    write_json(ARTIFACTS.card("tiny"), card)
+    write_json(ARTIFACTS.card("tiny"), card(Path("tiny"), None))
     texts = ["a red shoe", "two dogs", WORD * 20 + "red", WORD * 20 + "blue"]
     write_queries(ARTIFACTS.queries("human"), [Query(f"q{n}", text, ()) for n, text in enumerate(texts)])
     embed_queries.main(load_params(), "tiny", "human")

@@ -44,7 +44,7 @@ def siglip_like(folder: Path, *, context_length: int) -> dict[str, Any]:
     return card(folder, context_length)
 
 
-def card(folder: Path, context_length: int) -> dict[str, Any]:
+def card(folder: Path, context_length: int | None) -> dict[str, Any]:
     return {
         "name": f"local-dir:{folder}",
         "pretrained": None,

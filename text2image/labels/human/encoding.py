@@ -41,7 +41,7 @@ The other lines are of single letters in Mac Roman files: ``h™tel``, ``S‹o``
 """
 
 LINE_END = re.compile(r"\r\n?|\n")
-LEAST = 0.9  # of the characters beyond ASCII must be Western ones in a likely place
+MIN_WESTERN = 0.9  # share of the characters beyond ASCII that are Western ones in a likely place
 SAVE_AS = "save it as 'CSV UTF-8'"
 
 
@@ -97,7 +97,7 @@ def _of_code_page(content: bytes, where: str) -> Decoded:
     texts = {name: content.decode(name, "replace") for name in CODE_PAGES}
     likely = {name: _western(text) for name, text in texts.items()}
     best = max(likely, key=lambda name: likely[name])
-    if likely[best] < LEAST:
+    if likely[best] < MIN_WESTERN:
         line = next(number for number, raw in enumerate(content.splitlines(), 1) if not raw.isascii())
         raise InputError(
             f"expected UTF-8, UTF-16 or the code page of Western Europe (Windows-1252, Mac Roman) in {where}, "

@@ -23,13 +23,13 @@ SEVERAL = "names several images"
 CONTRADICTION = "image_id and path name different images"
 ABSOLUTE = re.compile(r"/|[A-Za-z]:/|[A-Za-z][A-Za-z0-9+.-]+://")
 DIGITS = re.compile(r"\d+")
-LIKE = 0.7  # how alike (difflib) a path must be to be suggested; 1 is equal
+MIN_SIMILARITY = 0.7  # how alike (difflib) a path must be to be suggested; 1 is equal
 
 
-def plain(path: str) -> str:
+def normalise_path(path: str) -> str:
     """Return a path with ``/`` between its parts, composed letters, and neither ``.`` nor empty parts.
 
-    >>> plain(".\\\\0\\\\Zu\\u0308rich.jpg")
+    >>> normalise_path(".\\\\0\\\\Zu\\u0308rich.jpg")
     '0/Zürich.jpg'
     """
     composed = unicodedata.normalize("NFC", path.strip()).replace("\\", "/")
@@ -38,8 +38,8 @@ def plain(path: str) -> str:
 
 
 def unquoted(path: str) -> str:
-    """Return :func:`plain` of a path with percent-encoding taken away."""
-    return plain(unquote(path))
+    """Return :func:`normalise_path` of a path with percent-encoding taken away."""
+    return normalise_path(unquote(path))
 
 
 def below_folder(path: str, folder: str) -> str:
@@ -52,7 +52,7 @@ def below_folder(path: str, folder: str) -> str:
     ('0/a.jpg', '0/a.jpg')
     """
     parts, own = ([part for part in unquoted(either).split("/") if part != ".."] for either in (path, folder))
-    anywhere = range(len(parts)) if ABSOLUTE.match(plain(path)) else range(1)
+    anywhere = range(len(parts)) if ABSOLUTE.match(normalise_path(path)) else range(1)
     for length in range(len(own), 0, -1):
         for start in anywhere if own[-1] else ():
             if parts[start : start + length] == own[-length:] and start + length < len(parts):
@@ -71,7 +71,7 @@ class Match(NamedTuple):
 class ImagesByPath:
     """The images of a collection by their paths, in the ways in which these are written."""
 
-    FORMS: tuple[Callable[[str], str], ...] = (str, plain, unquoted)
+    FORMS: tuple[Callable[[str], str], ...] = (str, normalise_path, unquoted)
 
     def __init__(self, manifest: Iterable[ManifestEntry]) -> None:
         self.paths: list[str] = []
@@ -116,4 +116,6 @@ class ImagesByPath:
             return known[end]
         numbers = DIGITS.findall(wanted)
         like = [path for path in known if DIGITS.findall(path) == numbers]
-        return next((known[path] for path in get_close_matches(wanted, like, n=1, cutoff=LIKE)), None)
+        return next(
+            (known[path] for path in get_close_matches(wanted, like, n=1, cutoff=MIN_SIMILARITY)), None
+        )

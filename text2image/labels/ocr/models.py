@@ -20,7 +20,7 @@ from text2image.formats.files import sha256
 LANGUAGE_KEY, MODEL_KEY = "label.ocr.language", "label.ocr.model"
 RIGHT_TO_LEFT = ("arabic",)
 HEIGHT = 48  # pixels, of the lines that RapidOCR gives a recogniser
-NO_CHARACTERS = 2  # outputs that RapidOCR adds: the blank between characters, and the space
+EXTRA_OUTPUTS = 2  # that RapidOCR adds: the blank between characters, and the space
 
 
 class Models(NamedTuple):
@@ -226,7 +226,7 @@ def check_characters(models: Models, within: str | None, outputs: int | str) -> 
 
     Args:
         within: those in its metadata, a line each; None if it has none there.
-        outputs: its classes, ``NO_CHARACTERS`` of which are none; a name where the model does not fix them.
+        outputs: its classes, ``EXTRA_OUTPUTS`` of which are none; a name where the model does not fix them.
 
     Raises:
         InputError: they are not.
@@ -238,8 +238,8 @@ def check_characters(models: Models, within: str | None, outputs: int | str) -> 
             f"{one_line(beside)}, found neither"
         )
     found = len(beside.read_bytes().splitlines() if within is None else within.splitlines())
-    if isinstance(outputs, int) and found != outputs - NO_CHARACTERS:
+    if isinstance(outputs, int) and found != outputs - EXTRA_OUTPUTS:
         where = "its metadata" if within is not None else one_line(beside)
         raise InputError(
-            f"expected {outputs - NO_CHARACTERS} characters for {path} (params key {MODEL_KEY}), found {found} in {where}"
+            f"expected {outputs - EXTRA_OUTPUTS} characters for {path} (params key {MODEL_KEY}), found {found} in {where}"
         )
