@@ -37,6 +37,8 @@ def collect_answers(
         if isinstance(source, PaidSource):  # two processes would pay twice
             stack.enter_context(exclusive_lock(store.path))
         stored = stored_answers(store, source, images)
+        if isinstance(source, ComputedSource):
+            stored = {key: answer for key, answer in stored.items() if source.is_current(answer)}
         bar = None
         for key, answer in stack.enter_context(closing(source.ask(images, stored, runtime))):
             bar = bar or stack.enter_context(

@@ -171,9 +171,8 @@ class ComputedSource(StoredSource):
     def ask(
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
     ) -> Generator[ImageAnswer, None, None]:
-        """Ask about all images without an answer of today; the model is loaded only if there are any."""
-        current = {key for key, answer in stored.items() if self.is_current(answer)}
-        if missing := [image for image in images if self.key(image) not in current]:
+        """Ask about all images without an answer; the model is loaded only if there are any."""
+        if missing := [image for image in images if self.key(image) not in stored]:
             yield from self.load(runtime)(missing)
 
 
