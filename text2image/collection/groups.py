@@ -30,7 +30,7 @@ from text2image.collection.verification import (
     thumbnail,
 )
 
-NEAREST, LEAST_NEAREST, MOST_PAIRS = 32, 8, 800_000
+NEAREST, LEAST_NEAREST, MOST_PAIRS = 32, 4, 400_000
 """So many candidates of an image are compared with it, the most alike by the finer hash; fewer where a collection is so
 large that this could come to ``MOST_PAIRS``, but never fewer than ``LEAST_NEAREST``."""
 

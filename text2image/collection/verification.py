@@ -14,7 +14,7 @@ from PIL import Image
 
 from text2image.base.arrays import Floats
 
-VERIFICATION = 3
+VERIFICATION = 4
 """Version of how pairs are decided. Raise it with every change that can change a verdict."""
 
 AREA = 65_536
@@ -27,6 +27,9 @@ ALIGNED_AREAS = (COARSE_AREA, 16_384)
 FINE_AREAS = (*ALIGNED_AREAS, AREA)
 """Pixels at which images are aligned, one after the other; the last step is dear, and taken in doubt
 only: half a pixel off, a small price differs from itself."""
+
+REDUCING_GAP = 3.0
+"""Pixels a side of large images that are averaged before the filter, for each of the thumbnail's: a third of the time."""
 
 RING = 0.04
 """Share of each side, at its edges, that alignment leaves out of the second image: frames and what a crop leaves."""
@@ -41,6 +44,8 @@ WORST_SHARE = 0.0005
 WORST_PIXELS = 9
 GAIN = (0.75, 1.33)
 LEAST_OVERLAP = 0.7
+LEAST_WHOLE = 0.4
+PATCH = 64
 ASPECT = 0.1
 MAX_STRUCTURE = 0.19
 DOUBTFUL_STRUCTURE = 0.6
@@ -50,6 +55,10 @@ COARSE_LEVELS = 1.25
 REACH, UNLIKE_SHARE, UNLIKE_LEVELS = 4, 0.002, 80.0
 """Pixels of small thumbnails by which copies may be displaced, and the levels beyond their range that tell images apart
 all the same: heavily altered copies stayed below, but for one in a hundred."""
+
+EDGE, SAME_LEVELS, SAME_SHARE = 40.0, 12, 0.6
+"""What is an edge of a small thumbnail (length of the gradient), and which share of them must differ by at most so many
+levels for two images to lie upon each other."""
 
 Pixels = npt.NDArray[np.uint8]
 Gray = npt.NDArray[np.float32]
@@ -79,7 +88,9 @@ def thumbnail(image: Image.Image, area: int = AREA) -> Pixels:
     """
     scale = min(1.0, (area / (image.width * image.height)) ** 0.5)
     size = tuple(max(8, round(side * scale)) for side in image.size)
-    return np.asarray(image if size == image.size else image.resize(size, Image.Resampling.BICUBIC))
+    if size == image.size:
+        return np.asarray(image)
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP))
 
 
 def same_picture(first: Pixels, second: Pixels, levels: float) -> bool:
@@ -107,8 +118,20 @@ def differ_clearly(first: Pixels, second: Pixels, levels: float) -> bool:
     """
     if max(_unlike_neighbours(first, second), _unlike_neighbours(second, first)) > UNLIKE_LEVELS:
         return True
-    found = differences(first, second)
+    found = differences(first, second, () if _lie_upon_each_other(first, second) else (COARSE_AREA,))
     return found.structure > COARSE_STRUCTURE or found.levels > COARSE_LEVELS * levels
+
+
+def _lie_upon_each_other(first: Pixels, second: Pixels) -> bool:
+    """Say whether most of the edges of two small thumbnails are the same as they are: nothing was cropped or moved.
+
+    So it is with most ads of one template, which then differ where they differ, however they might be aligned.
+    """
+    if first.shape != second.shape:
+        return False
+    edges = _gradients(first, first[..., 0].size) > EDGE
+    difference = cv2.absdiff(first, second).max(axis=2)[edges]
+    return len(difference) > 0 and float(np.mean(difference <= SAME_LEVELS)) >= SAME_SHARE
 
 
 def _unlike_neighbours(first: Pixels, second: Pixels) -> float:
@@ -123,7 +146,7 @@ def _unlike_neighbours(first: Pixels, second: Pixels) -> float:
     above = cv2.subtract(first, cv2.dilate(second, window))
     below = cv2.subtract(cv2.erode(second, window), first)
     outside = np.asarray(cv2.max(above, below))[REACH : height - REACH, REACH : width - REACH]
-    return _worst(outside.max(axis=2).ravel(), UNLIKE_SHARE)
+    return _largest(outside.max(axis=2).ravel(), max(WORST_PIXELS, int(outside[..., 0].size * UNLIKE_SHARE)))
 
 
 def shrunk(pixels: Pixels, area: int = COARSE_AREA) -> Pixels:
@@ -134,7 +157,8 @@ def shrunk(pixels: Pixels, area: int = COARSE_AREA) -> Pixels:
 def differences(first: Pixels, second: Pixels, areas: Sequence[int] = ALIGNED_AREAS) -> Differences:
     """Return how far two thumbnails differ, after alignment, at the size of the smaller one.
 
-    Symmetric. Contents that only one of them shows, at the edges, do not count.
+    Symmetric. Contents that only one of them shows, at the edges, do not count. Where the structure differs by more
+    than ``DOUBTFUL_STRUCTURE`` in the patch that differs most, that patch alone is measured: the whole differs no less.
     """
     first, second = sorted((first, second), key=lambda pixels: (pixels.size, pixels.tobytes()))
     ratios = [pixels.shape[1] / pixels.shape[0] for pixels in (first, second)]
@@ -150,7 +174,11 @@ def differences(first: Pixels, second: Pixels, areas: Sequence[int] = ALIGNED_AR
         return UNLIKE
     still = first.astype(np.float32)
     moved = np.minimum(moved * _gain(still[inside], moved[inside]), 255.0)
-    return _differences(still, moved, inside)
+    where = _in_whole_windows(inside)
+    count = max(WORST_PIXELS, int(np.count_nonzero(where) * WORST_SHARE))
+    patch = _most_different(still, moved, where)
+    found = _differences(still[patch], moved[patch], _without_rim(where[patch]), count)
+    return found if found.structure > DOUBTFUL_STRUCTURE else _differences(still, moved, where, count)
 
 
 def alignment(first: Pixels, second: Pixels, areas: Sequence[int] = ALIGNED_AREAS) -> Floats:
@@ -212,8 +240,31 @@ def _gain(still: Gray, moved: Gray) -> float:
     return float(np.clip(float(np.vdot(moved, still)) / max(1.0, float(np.vdot(moved, moved))), *GAIN))
 
 
-def _differences(still: Gray, moved: Gray, inside: npt.NDArray[np.bool_]) -> Differences:
-    """Return the differences of aligned images, each ``(height, width, 3)``, in windows that lie inside."""
+def _in_whole_windows(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the pixels whose windows lie inside, or all inside where those are few: ``(height, width)``."""
+    window = np.ones((WINDOW, WINDOW), np.uint8)
+    whole = cv2.erode(inside.astype(np.uint8), window, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    return np.asarray(whole if whole.mean() > LEAST_WHOLE else inside)
+
+
+def _without_rim(where: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the pixels of a patch whose windows lie in it."""
+    rim = WINDOW // 2
+    inner = np.zeros_like(where)
+    inner[rim:-rim, rim:-rim] = where[rim:-rim, rim:-rim]
+    return inner
+
+
+def _most_different(still: Gray, moved: Gray, where: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the patch of ``PATCH`` pixels a side, less at the edges, around the largest local difference."""
+    difference = cv2.blur(cv2.absdiff(still, moved).max(axis=2), (WINDOW, WINDOW))
+    across, down = cv2.minMaxLoc(np.where(where, difference, -1.0))[3]
+    y, x = (slice(max(0, place - PATCH // 2), place + PATCH // 2) for place in (down, across))
+    return y, x
+
+
+def _differences(still: Gray, moved: Gray, where: npt.NDArray[np.bool_], count: int) -> Differences:
+    """Return the differences of aligned images, each ``(height, width, 3)``, the mean of the ``count`` largest."""
     means = _local(still), _local(moved)
     variances = [
         np.maximum(_local(image * image) - mean * mean, 0.0).sum(axis=2)
@@ -221,11 +272,8 @@ def _differences(still: Gray, moved: Gray, inside: npt.NDArray[np.bool_]) -> Dif
     ]
     covariance = (_local(still * moved) - means[0] * means[1]).sum(axis=2)
     structure = 1.0 - (covariance + VARIANCE) / (np.sqrt(variances[0] * variances[1]) + VARIANCE)
-    window = np.ones((WINDOW, WINDOW), np.uint8)
-    whole = cv2.erode(inside.astype(np.uint8), window, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
-    where = whole if whole.mean() > 0.4 else inside
     levels = np.abs(means[0] - means[1]).max(axis=2)
-    return Differences(_worst(structure[where]), _worst(levels[where]))
+    return Differences(_largest(structure[where], count), _largest(levels[where], count))
 
 
 def _local(image: Gray) -> Gray:
@@ -233,9 +281,9 @@ def _local(image: Gray) -> Gray:
     return np.asarray(cv2.blur(image, (WINDOW, WINDOW)))
 
 
-def _worst(values: Gray | Pixels, share: float = WORST_SHARE) -> float:
-    """Return the mean of this share of the values, the largest; of none, 0."""
+def _largest(values: Gray | Pixels, count: int) -> float:
+    """Return the mean of the largest values, of at most ``count`` of them; of none, 0."""
     if len(values) == 0:
         return 0.0
-    count = min(len(values), max(WORST_PIXELS, int(len(values) * share)))
+    count = min(len(values), count)
     return float(np.partition(values, -count)[-count:].mean())
