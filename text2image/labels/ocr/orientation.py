@@ -30,11 +30,11 @@ class Reading(NamedTuple):
         return len(self.text.strip()) * self.confidence
 
 
-def is_upright(box: npt.NDArray[Any], ratio: float = UPRIGHT) -> bool:
+def is_upright(box: npt.NDArray[Any]) -> bool:
     """Tell whether a line runs downwards or upwards, by the four corners ``(4, 2)`` as they were detected."""
     width = int(max(np.linalg.norm(box[0] - box[1]), np.linalg.norm(box[2] - box[3])))
     height = int(max(np.linalg.norm(box[0] - box[3]), np.linalg.norm(box[1] - box[2])))
-    return height >= ratio * width
+    return height >= UPRIGHT * width
 
 
 def in_doubt(readings: Sequence[Reading], upright: Sequence[bool]) -> bool:

@@ -10,16 +10,16 @@ come with the ``rapidocr`` package; other languages need another recogniser (:mo
 
 from collections.abc import Iterable
 from importlib.metadata import version
+from math import dist
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Field
 
 from text2image.base.console import one_line
 from text2image.base.settings import Count, Runtime, Section, Share
 from text2image.formats.origins import Origins, weight_origins
 from text2image.formats.texts import count_words, word_ends
-from text2image.labels.ocr.orientation import Reading, in_doubt, is_upright
+from text2image.labels.ocr.orientation import Reading, in_doubt
 from text2image.labels.ocr.reading import CONFIDENCE_DIGITS, Line, most_prominent, phrases
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
 
@@ -74,7 +74,7 @@ class Source(ComputedSource):
         if "both_ways" in answer or "failure" in answer:
             return True
         lines = [Line(**line) for line in answer["lines"]]
-        upright = [is_upright(np.asarray(line.box), ALMOST_UPRIGHT) for line in lines]
+        upright = [almost_upright(line) for line in lines]
         return not in_doubt([Reading(line.text, line.confidence) for line in lines], upright)
 
     def load(self, runtime: Runtime) -> Ask:
@@ -95,6 +95,14 @@ class Source(ComputedSource):
         """Return how many words with a letter or digit the confident lines hold."""
         lines = confident_lines(answer, self.settings.min_confidence)
         return sum(count_words(line.text) for line in lines)
+
+
+def almost_upright(line: Line) -> bool:
+    """Tell whether a line of a stored answer may have been upright: all are asked in every run, so without NumPy."""
+    top_left, top_right, bottom_right, bottom_left = line.box
+    width = int(max(dist(top_left, top_right), dist(bottom_left, bottom_right)))
+    height = int(max(dist(top_left, bottom_left), dist(top_right, bottom_right)))
+    return height >= ALMOST_UPRIGHT * width
 
 
 def choose(image_id: str, answer: Answer, settings: Settings) -> Label | NoLabel:
