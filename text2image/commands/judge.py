@@ -36,14 +36,13 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
     Raises:
         InputError: something that it is made from is missing, or of another gallery; or nothing is asked of the source.
     """
-    qrels = read_qrels(existing(ARTIFACTS.qrels(source)))
+    qrels, depth = read_qrels(existing(ARTIFACTS.qrels(source))), params.judge.depth
+    rankings = [ARTIFACTS.run(model, source) for model in params.embed.models]
+    check_current(ARTIFACTS.qrels(source), *rankings, apart_from=[ARTIFACTS.judgements])
     if not qrels:
         why = read_left_out_sources(existing(ARTIFACTS.left_out_sources)).get(source, "none is asked")
         raise InputError(f"expected queries of '{source}' to judge, found none: {why}")
     texts = read_queries(existing(ARTIFACTS.queries(source)))
-    depth = params.judge.depth
-    rankings = [ARTIFACTS.run(model, source) for model in params.embed.models]
-    check_current(ARTIFACTS.qrels(source), *rankings, apart_from=[ARTIFACTS.judgements])
     runs = [read_run(existing(path), depth=depth) for path in rankings]
     labelled = {query.query_id: query.relevant for query in read_label_queries(ARTIFACTS.labels(source))}
     asked = {query: text for query, text in texts.items() if query in qrels}

@@ -78,30 +78,31 @@ def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int,
 
     The models of one source, by the headline measure, are a family with Holm's correction, as in comparison.json.
     """
-    changes: list[Change] = []
+    measures, spoken_of, changes = compared(ks), headline(ks), list[Change]()
+    others = [measure for measure in measures if measure != spoken_of]
+    how = {"resamples": resamples, "seed": seed}
     for source in dict.fromkeys(key.source for key in pairs):
         of_source = {key: pair for key, pair in pairs.items() if key.source == source and pair.texts}
         claims = [
-            _change(key, pair, headline(ks), len(of_source), resamples, seed)
+            change
             for key, pair in of_source.items()
+            for change in _changes(key, pair, [spoken_of], family=len(of_source), **how)
         ]
-        adjusted = dict(
-            zip(of_source, holm(np.array([one.comparison.p_value for one in claims])), strict=True)
-        )
-        changes += [one._replace(adjusted_p=float(adjusted[one.key])) for one in claims]
-        changes += [
-            _change(key, pair, measure, 0, resamples, seed)
-            for key, pair in of_source.items()
-            for measure in compared(ks)
-            if measure != headline(ks)
-        ]
-    return sorted(changes, key=lambda one: (list(pairs).index(one.key), compared(ks).index(one.measure)))
+        adjusted = holm(np.array([claim.comparison.p_value for claim in claims]))
+        changes += [claim._replace(adjusted_p=float(p)) for claim, p in zip(claims, adjusted, strict=True)]
+        for key, pair in of_source.items():
+            changes += _changes(key, pair, others, **how)
+    return sorted(changes, key=lambda one: (list(pairs).index(one.key), measures.index(one.measure)))
 
 
-def _change(key: Key, pair: Paired, measure: Measure, family: int, resamples: int, seed: int) -> Change:
-    before, after = of_best_ranks(pair.first, [measure]), of_best_ranks(pair.second, [measure])
-    (one,) = compare(after, before, pair.clusters, family=family, resamples=resamples, seed=seed)
-    return Change(key, measure, float(before.mean()), float(after.mean()), one, None)
+def _changes(
+    key: Key, pair: Paired, measures: Sequence[Measure], *, family: int = 0, resamples: int, seed: int
+) -> list[Change]:
+    """Return what each of the measures did: several at once share their draws and flips."""
+    before, after = of_best_ranks(pair.first, measures), of_best_ranks(pair.second, measures)
+    comparisons = compare(after, before, pair.clusters, family=family, resamples=resamples, seed=seed)
+    means = zip(measures, before.mean(axis=0), after.mean(axis=0), comparisons, strict=True)
+    return [Change(key, measure, float(a), float(b), one, None) for measure, a, b, one in means]
 
 
 def change_sentence(first: str, second: str, paired: Paired, change: Change | None) -> str:
