@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> None:
     page_path, summary_path = folder / "report.html", folder / "report.md"
     check_folder(folder, page_path)
     revisions = read_revisions(names)
-    report = build(revisions, *read_plots(names))
+    report = build(revisions, *read_plots(revisions))
     page, summary = html(report, len(names) > 1), markdown(report)
     try:
         write_text(page_path, page)

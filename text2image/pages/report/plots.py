@@ -13,17 +13,14 @@ from PIL import Image
 from text2image.base.console import InputError, one_line
 from text2image.pages.charts.files import write_templates
 from text2image.pages.report.blocks import Chart, Picture, SheetBlock
-from text2image.pages.report.files import open_files
 from text2image.pages.report.rendering.drawing import CannotDrawError, draw
+from text2image.pages.report.revisions import Revision
 
 
-def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[SheetBlock]]:
+def read_plots(revisions: Sequence[Revision]) -> tuple[list[Chart], list[SheetBlock]]:
     """Return every declared chart, filled as `dvc plots show` and `dvc plots diff` do, and every sheet.
 
     What cannot be read or drawn is said in the chart's or the sheet's ``problems``.
-
-    Args:
-        names: revisions that exist, or ``workspace``.
 
     Raises:
         InputError: dvc.yaml or a template cannot be used.
@@ -32,11 +29,12 @@ def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[SheetBlock]]:
     from dvc.repo import Repo
     from dvc_render.exceptions import DvcRenderError
 
+    names = [revision.name for revision in revisions]
     try:
         with Repo(".") as repo:
-            data = repo.plots.show(revs=list(names))
-            for name in names:
-                _hold_back(name, data.get(name, {}))
+            data = repo.plots.show(revs=names)
+            for revision in revisions:
+                _hold_back(revision, data.get(revision.name, {}))
             charts, renderers = _renderers(data, Path(repo.plots.templates_dir))
     except (DvcException, DvcRenderError) as error:
         raise InputError(f"expected plots that DVC can read, found: {one_line(error)}") from None
@@ -54,13 +52,12 @@ def read_plots(names: Sequence[str]) -> tuple[list[Chart], list[SheetBlock]]:
     return charts, sheets
 
 
-def _hold_back(name: str, of_revision: Any) -> None:
-    """Put an error in the place of tables and pictures that are out of date, among what DVC read of a revision."""
-    with open_files(name) as files:
-        for path, source in of_revision.get("sources", {}).get("data", {}).items():
-            if why := files.outdated.why(Path(path)):
-                source.pop("data", None)
-                source["error"] = OutdatedError(f"out of date, since {why}")
+def _hold_back(revision: Revision, read: Any) -> None:
+    """Put an error in the place of tables and pictures that are out of date, among what DVC ``read`` of a revision."""
+    for path, source in read.get("sources", {}).get("data", {}).items():
+        if why := revision.why_outdated(Path(path)):
+            source.pop("data", None)
+            source["error"] = OutdatedError(f"out of date, since {why}")
 
 
 class OutdatedError(Exception):

@@ -1,7 +1,7 @@
 """What a revision holds: the files that git and DVC's cache have for it, or those of the working tree."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +37,7 @@ class Revision:
         dataset, metrics, labels, comparison, sources, judgements: of the folder metrics.
         results: a row a query for each model and source, as in data/results.
         outdated: what it has that belongs to other images, queries or parameters and is not shown, a sentence each.
+        why_outdated: says so of a file; "" if it is not out of date.
         left_out_sources: ``{source: why nothing is asked of it}``; of revisions before there was such a file, none.
         readings: for each model and source, how many queries the model does not read as they are.
         without_label, left_out: for each source, ``{reason: images}`` and ``{reason: queries}``.
@@ -54,6 +55,7 @@ class Revision:
     judgements: dict[str, Any] = field(default_factory=dict)
     results: dict[Key, list[Row]] = field(default_factory=dict)
     outdated: list[str] = field(default_factory=list)
+    why_outdated: Callable[[Path], str] = lambda path: ""
     left_out_sources: dict[str, str] = field(default_factory=dict)
     readings: dict[Key, dict[str, Any]] = field(default_factory=dict)
     without_label: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -162,7 +164,7 @@ def _commit(scm: Any, name: str) -> str:
 
 
 def _read(revision: Revision, files: Files) -> Revision:
-    revision.outdated = files.outdated.sentences()
+    revision.outdated, revision.why_outdated = files.outdated.sentences(), files.outdated.why
     path = files.path(PARAMS_FILE)
     try:
         params = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
