@@ -59,8 +59,10 @@ def randomisation_test(sums: Floats, *, permutations: int = PERMUTATIONS, seed: 
     sizes = np.sort(np.abs(sums), axis=0)[::-1]
     extreme, p_values = np.abs(sums.sum(axis=0)), np.empty(sums.shape[1])
     exact = np.count_nonzero(sizes, axis=0) <= EXACT_CLUSTERS
-    p_values[exact] = _exact(sizes[:EXACT_CLUSTERS, exact], extreme[exact])
-    p_values[~exact] = _drawn(sizes[:, ~exact], extreme[~exact], permutations, seed)
+    if exact.any():
+        p_values[exact] = _exact(sizes[:EXACT_CLUSTERS, exact], extreme[exact])
+    if not exact.all():
+        p_values[~exact] = _drawn(sizes[:, ~exact], extreme[~exact], permutations, seed)
     return p_values
 
 
