@@ -129,7 +129,7 @@ ALL = {"catalog", "label@human", "label@ocr", "relevance", "evaluate"}
         (judged, {"relevance", "evaluate"}, "data/judgements.csv changed"),
         (another_dependency, {"relevance", "evaluate"}, "stage relevance ran without captions.csv"),
         (edited, {"evaluate"}, "metrics/metrics.json is not what stage evaluate wrote"),
-        (gone, ALL - {"catalog"}, "metrics/dataset.json, which stage catalog wrote, is gone"),
+        (gone, ALL - {"catalog"}, "metrics/dataset.json of stage catalog is gone"),
     ],
 )  # fmt: skip
 def test_what_changed_puts_out_of_date_what_follows_from_it(

@@ -112,7 +112,7 @@ def _unfinished(name: str, recorded: Recorded, digest: Digest) -> Iterator[str]:
     """
     for path in recorded.defined[name].metrics if name in recorded.locked else ():
         if digest(path) is None:
-            yield f"{path}, which stage {name} wrote, is gone"
+            yield f"{path} of stage {name} is gone"
 
 
 def _made_now(path: str, dep: Mapping[str, Any], made: Mapping[str, str | None]) -> str | None:
