@@ -11,12 +11,12 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
 from tests.support.templated import ALTERATIONS, CHANGES, ads, pair_quality
+from text2image.base.console import InputError
 from text2image.base.store import Store
 from text2image.collection import groups
 from text2image.collection.catalog import Entry, group_entries, read_folder, summary
 from text2image.collection.manifest import ImageFile
 from text2image.collection.scan import scan
-from text2image.collection.verification import same_picture
 
 LIMIT, BITS, LEVELS = 10_000_000, 10, 28.0
 Pictures = dict[str, Image.Image]
@@ -143,12 +143,13 @@ def test_groups_have_no_chains(tmp_path: Path) -> None:
         pictures[f"{step:02}.png"] = page
     found = grouped(tmp_path, pictures)
     assert 1 < len(set(found.values())) < len(found)
-    files = {path: groups.read_thumbnail(ImageFile(entry.image_id, tmp_path / path, entry.rendering))
-             for entry in entries_of(tmp_path) for path in [entry.path]}  # fmt: skip
-    for one, first in files.items():
-        for other, second in files.items():
-            if found[one] == found[other]:
-                assert same_picture(first, second, LEVELS), (one, other)
+    files = {
+        entry.path: ImageFile(entry.image_id, tmp_path / entry.path, entry.rendering)
+        for entry in entries_of(tmp_path)
+    }
+    together = [(one, other) for one in files for other in files if found[one] == found[other]]
+    same = groups.compare_files(LEVELS, [(files[one], files[other]) for one, other in together])
+    assert [pair for pair, is_same in zip(together, same, strict=True) if not is_same] == []
 
 
 @pytest.fixture
@@ -242,6 +243,18 @@ def test_processes_say_the_same_as_one(templated: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(groups, "TASK", 5)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     assert group_entries(templated, entries, BITS, LEVELS) == alone
+
+
+def killed(levels: float, pairs: Sequence[object]) -> list[bool]:
+    os._exit(9)
+
+
+def test_a_killed_process_is_one_sentence(templated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "FEW", 1)
+    monkeypatch.setattr(groups, "compare_files", killed)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with pytest.raises(InputError, match=r"compared images was killed.*catalog\.max_pixels"):
+        group_entries(templated, entries_of(templated), BITS, LEVELS)
 
 
 def test_nominated_pairs_equal_a_naive_search() -> None:

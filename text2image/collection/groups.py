@@ -8,6 +8,7 @@ ids, so that groups follow from the images alone.
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from text2image.base.arrays import Integers
-from text2image.base.console import progress
+from text2image.base.console import InputError, progress
 from text2image.base.parallel import in_threads
 from text2image.base.store import Store
 from text2image.collection.duplicates import Hashes, connected_components
@@ -81,11 +82,11 @@ def near_duplicate_groups(
     Args:
         candidates: distinct images, in any order.
         bits: hashes of 64 bits that differ in at most so many nominate a pair.
-        levels: see :func:`text2image.collection.verification.same_picture`.
+        levels: see :func:`text2image.collection.verification.agree`.
         store: verdicts of earlier runs, for :func:`determinants`; None compares everything.
 
     Raises:
-        InputError: a file is not the image that it was.
+        InputError: a file is not the image that it was, or a process was killed.
     """
     ordered = sorted(candidates, key=lambda candidate: (-candidate.pixels, candidate.file.image_id))
     files = [candidate.file for candidate in ordered]
@@ -180,8 +181,14 @@ class Verdicts:
         if total < FEW:
             yield from map(compare, blocks)
             return
-        with ProcessPoolExecutor(os.cpu_count()) as pool:
-            yield from pool.map(compare, blocks)
+        try:
+            with ProcessPoolExecutor(os.cpu_count()) as pool:
+                yield from pool.map(compare, blocks)
+        except BrokenProcessPool:
+            raise InputError(
+                "a process that compared images was killed, probably for want of memory; "
+                "lower catalog.max_pixels in params.yaml"
+            ) from None
 
     def keep(self, verdicts: Mapping[Pair, bool]) -> None:
         """Remember verdicts, for later runs too."""

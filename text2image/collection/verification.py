@@ -38,15 +38,15 @@ LEAST_GAIN = 1e-5
 """Of the correlation in an iteration; below it, an alignment step ends."""
 
 ITERATIONS = 50
-WINDOW = 7
-VARIANCE = 2_000.0
-WORST_SHARE = 0.0005
+WINDOW = 7  # pixels a side of what is local
+VARIANCE = 2_000.0  # levels squared: with it, the noise of plain areas is no difference of structure
+WORST_SHARE = 0.0005  # of the pixels, but at least WORST_PIXELS
 WORST_PIXELS = 9
-GAIN = (0.75, 1.33)
-LEAST_OVERLAP = 0.7
+GAIN = (0.75, 1.33)  # factors of brightness that a copy may have
+LEAST_OVERLAP = 0.7  # share of the first image that the second must cover
 LEAST_WHOLE = 0.4
 PATCH = 64
-ASPECT = 0.1
+ASPECT = 0.1  # difference of the logarithms of width by height, beyond which images are not aligned
 MAX_STRUCTURE = 0.19
 DOUBTFUL_STRUCTURE = 0.6
 COARSE_STRUCTURE = 0.3
@@ -65,7 +65,7 @@ Gray = npt.NDArray[np.float32]
 
 
 class Differences(NamedTuple):
-    """How far two aligned images differ where they differ most: the mean of the worst thousandth of the pixels.
+    """How far two aligned images differ where they differ most: the mean of the worst 0.05 % of the pixels.
 
     ``structure`` is 1 less the local correlation of the colours (Wang et al., "Image quality assessment: from
     error visibility to structural similarity", 2004, without the term of brightness), in [0, 2]; ``levels`` the
@@ -93,18 +93,13 @@ def thumbnail(image: Image.Image, area: int = AREA) -> Pixels:
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP))
 
 
-def same_picture(first: Pixels, second: Pixels, levels: float) -> bool:
+def agree(first: Pixels, second: Pixels, levels: float) -> bool:
     """Say whether two thumbnails show one picture, cropped a little, scaled, brightened or compressed anew.
 
     Args:
-        first, second: of :func:`thumbnail`, of any size.
+        first, second: of :func:`thumbnail`, of any size, which :func:`differ_clearly` does not tell apart.
         levels: the largest difference of local colours that still counts as the same, in [0, 255].
     """
-    return not differ_clearly(shrunk(first), shrunk(second), levels) and agree(first, second, levels)
-
-
-def agree(first: Pixels, second: Pixels, levels: float) -> bool:
-    """Say the same of thumbnails that :func:`differ_clearly` does not tell apart."""
     found = differences(first, second)
     if MAX_STRUCTURE < found.structure <= DOUBTFUL_STRUCTURE:
         found = differences(first, second, FINE_AREAS)
