@@ -253,7 +253,7 @@ def test_a_killed_process_is_one_sentence(templated: Path, monkeypatch: pytest.M
     monkeypatch.setattr(groups, "FEW", 1)
     monkeypatch.setattr(groups, "compare_files", killed)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    with pytest.raises(InputError, match=r"compared images was killed.*catalog\.max_pixels"):
+    with pytest.raises(InputError, match=r"read images was killed.*catalog\.max_pixels"):
         group_entries(templated, entries_of(templated), BITS, LEVELS)
 
 

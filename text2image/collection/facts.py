@@ -9,14 +9,14 @@ at: it could otherwise change once more under the same time.
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import imagehash
 from PIL import Image
@@ -44,6 +44,9 @@ FEW = 512  # files that are not worth the start of processes
 CHUNK = 16  # files that a process is given at a time
 REMOTE_THREADS = 16  # reading over a network is waiting
 KEPT_AT_ONCE = 512  # files that a killed run may have to read again
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class Facts(NamedTuple):
@@ -127,9 +130,22 @@ def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | No
     if isinstance(root, Remote) or len(known) < FEW:
         yield from in_threads(one, known.items(), REMOTE_THREADS if isinstance(root, Remote) else None)
         return
+    yield from in_processes(one, known.items(), CHUNK)
+
+
+def in_processes(work: Callable[[Item], Made], items: Iterable[Item], at_a_time: int = 1) -> Iterator[Made]:
+    """Yield what ``work`` makes of each item, in order, by as many processes as there are cores.
+
+    Args:
+        work: what reads images; a function that can be pickled.
+        at_a_time: so many items are given to a process at once.
+
+    Raises:
+        InputError: a process was killed.
+    """
     try:
         with ProcessPoolExecutor(os.cpu_count()) as pool:
-            yield from pool.map(one, known.items(), chunksize=CHUNK)
+            yield from pool.map(work, items, chunksize=at_a_time)
     except BrokenProcessPool:
         raise InputError(
             "a process that read images was killed, probably for want of memory; "

@@ -5,10 +5,7 @@ members that are least like it by hash. Images come in the order of their size, 
 ids, so that groups follow from the images alone.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -16,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from text2image.base.arrays import Integers
-from text2image.base.console import InputError, progress
+from text2image.base.console import progress
 from text2image.base.parallel import in_threads
 from text2image.base.store import Store
 from text2image.collection.duplicates import Hashes, connected_components
+from text2image.collection.facts import in_processes
 from text2image.collection.images import DECODING, open_image
 from text2image.collection.manifest import ImageFile
 from text2image.collection.verification import (
@@ -181,14 +179,7 @@ class Verdicts:
         if total < FEW:
             yield from map(compare, blocks)
             return
-        try:
-            with ProcessPoolExecutor(os.cpu_count()) as pool:
-                yield from pool.map(compare, blocks)
-        except BrokenProcessPool:
-            raise InputError(
-                "a process that compared images was killed, probably for want of memory; "
-                "lower catalog.max_pixels in params.yaml"
-            ) from None
+        yield from in_processes(compare, blocks)
 
     def keep(self, verdicts: Mapping[Pair, bool]) -> None:
         """Remember verdicts, for later runs too."""
