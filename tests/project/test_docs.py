@@ -60,6 +60,23 @@ def test_every_command_of_a_document_does_what_it_says(document: Path, user: Pro
             do(user, command)
 
 
+def test_the_readme_points_params_to_own_images_and_changes_nothing_else(tmp_path: Path) -> None:
+    readme = commands((REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    (edit,) = (command.text for command in readme if command.text.startswith("sed "))
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    wanted = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    wanted["data"]["images"] = "data/images"
+    wanted["label"]["sources"] = ["imagenet", "ocr"]
+    subprocess.run(["bash", "-c", edit], cwd=tmp_path, check=True)
+    assert yaml.safe_load((tmp_path / "params.yaml").read_text()) == wanted
+
+
+def test_dvc_shows_no_figures_of_the_sample_beside_those_of_own_images() -> None:
+    """Stages take them away with the sample, and DVC would say at each `dvc metrics show` that it failed to load some."""
+    stages = yaml.safe_load((REPOSITORY / "sample" / "dvc.yaml").read_text())["stages"]
+    assert [name for name, stage in stages.items() if {"metrics", "plots"} & stage.keys()] == []
+
+
 def do(user: Project, command: Command) -> None:
     """Run a command; what needs the hub must fail with one sentence that says what to do without."""
     output = user.run("bash", "-c", as_here(command.text), check=command.needs != "hub")

@@ -157,3 +157,25 @@ def test_the_stages_say_it_in_the_console_and_in_the_metrics(
     assert f"label human: {remark}" in said
     assert json.loads(ARTIFACTS.label_metrics("human").read_text())["remarks"] == [remark]
     assert [row["text"] for row in read_csv(ARTIFACTS.labels("human"), ["text"])] == ["grüne Tür"]
+
+
+@pytest.mark.parametrize("folder", ["creatives", r"C:\Users\anna\My%20ads"])
+def test_a_folder_that_was_called_otherwise_is_named(folder: str, tmp_path: Path, params: Params) -> None:
+    """Copied to data/images, as README.md says, while the captions call it what it was called before."""
+    rows = [("", f"{folder}/{path}", "hat") for path in ("0/x.jpg", "0/y.jpg", "0/gone.jpg")]
+    named = folder.replace("\\", "/").replace("%20", " ")
+    with pytest.raises(
+        InputError,
+        match=rf"3 of 3 rows .* take {named}/ away .* 2 of 3 rows name one image; otherwise give a file",
+    ):
+        label(tmp_path, *rows, params=params)
+
+
+@pytest.mark.parametrize(
+    "paths", [("a/0/x.jpg", "b/0/y.jpg"), ("a/0/gone.jpg",), ("gone.jpg",), ("a/0/x.jpg", "")]
+)
+def test_no_folder_is_named_without_which_nothing_is_found(
+    paths: tuple[str, ...], tmp_path: Path, params: Params
+) -> None:
+    with pytest.raises(InputError, match=r"data\.images: give a file for these images"):
+        label(tmp_path, *(("", path, "hat") for path in paths), params=params)

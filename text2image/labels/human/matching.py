@@ -9,7 +9,7 @@ names the one image that has it. Upper and lower case differ, as files do that d
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -103,6 +103,26 @@ class ImagesByPath:
     def _of_name(self, path: str) -> set[str]:
         name = unquoted(path)
         return self._named.get(name, set()) if "/" not in name else set()
+
+    def superfluous_folder(self, paths: Sequence[str]) -> tuple[str, int] | None:
+        """Return the folders with which all paths begin and without which most of them name images, and how many do.
+
+        That is what a folder was called before it was copied to data.images. It is for a message: other images may have
+        the same names below another folder.
+
+        >>> images = ImagesByPath([ManifestEntry("a", "0/a.jpg")])
+        >>> images.superfluous_folder([r"ads\\0\\a.jpg"]), images.superfluous_folder(["0/b.jpg"])
+        (('ads', 1), None)
+        """
+        parts = [PurePosixPath(unquoted(path)).parts for path in paths]
+        shared = next(
+            (n for n, names in enumerate(zip(*parts, strict=False)) if len(set(names)) > 1), len(parts[0])
+        )
+        for length in range(1, min(shared, min(map(len, parts)) - 1) + 1):
+            named = sum(len(self._of_path("/".join(names[length:]))) == 1 for names in parts)
+            if 2 * named > len(parts):
+                return str(PurePosixPath(*parts[0][:length])), named
+        return None
 
     def suggest(self, path: str) -> str | None:
         """Return the path of the collection that a path which names no image may mean; None if none is like it.

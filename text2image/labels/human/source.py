@@ -42,8 +42,8 @@ class Source(FreeSource):
         if not labels:
             raise InputError(
                 f"expected labels of the collection's images (params key data.images) in {self.settings.path} "
-                f"(params key {KEY}), found that {remark}; paths are relative to data.images: give a file for these "
-                "images or take human out of label.sources"
+                f"(params key {KEY}), found that {remark}; paths are relative to data.images: "
+                f"{without_folder(rows, collection)}give a file for these images or take human out of label.sources"
             )
         remarks = [remark, ids_ignored(foreign)]
         self._figures = {
@@ -78,6 +78,18 @@ def without_image(unmatched: Sequence[tuple[Row, Match]], n_rows: int, collectio
     return (
         f"{len(unmatched):,} of {n_rows:,} rows {names} no image{sure} (first: line {row['line']}, "
         f"{one_line(path, 100)}{more})"
+    )
+
+
+def without_folder(rows: Sequence[Row], collection: ImagesByPath) -> str:
+    """Say how many rows would name images without the folders with which all begin; nothing if there are none."""
+    paths = [row["path"] for row in rows]
+    if not all(paths) or (found := collection.superfluous_folder(paths)) is None:
+        return ""
+    folder, named = found
+    return (
+        f"if these are the same images, take {one_line(folder, 100)}/ away before each path, without which "
+        f"{named:,} of {len(rows):,} rows name one image; otherwise "
     )
 
 
