@@ -7,8 +7,10 @@ ids, so that groups follow from the images alone.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from importlib.metadata import version
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -69,7 +71,8 @@ class Groups(NamedTuple):
 
 def determinants(levels: float) -> dict[str, object]:
     """Return all that determines the verdict of a pair of images."""
-    return {"verification": VERIFICATION, "decoding": DECODING, "levels": levels}
+    packages = {name: version(name) for name in ("numpy", "pillow")} | {"opencv": cv2.__version__}
+    return {"verification": VERIFICATION, "decoding": DECODING, "levels": levels, "packages": packages}
 
 
 def near_duplicate_groups(

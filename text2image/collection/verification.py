@@ -47,10 +47,10 @@ LEAST_OVERLAP = 0.7  # share of the first image that the second must cover
 LEAST_WHOLE = 0.4  # share of the pixels whose windows lie inside, below which all inside count
 PATCH = 64  # pixels a side, see differences
 ASPECT = 0.1  # difference of the logarithms of width by height, beyond which images are not aligned
-MAX_STRUCTURE = 0.19
-DOUBTFUL_STRUCTURE = 0.6
-COARSE_STRUCTURE = 0.3
-COARSE_LEVELS = 1.25
+MAX_STRUCTURE = 0.19  # of two images that show one picture
+DOUBTFUL_STRUCTURE = 0.6  # up to which a finer alignment is tried
+COARSE_STRUCTURE = 0.3  # of small thumbnails that may show one picture
+COARSE_LEVELS = 1.25  # times the levels of large ones, for small ones
 
 REACH, UNLIKE_SHARE, UNLIKE_LEVELS = 4, 0.002, 80.0
 """Pixels of small thumbnails by which copies may be displaced, and the levels beyond their range that tell images apart
