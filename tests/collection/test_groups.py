@@ -275,3 +275,14 @@ def test_nominated_pairs_equal_a_naive_search() -> None:
     pairs, bounded = groups.nominate(hashes, fine, BITS, nearest)
     assert [tuple(pair) for pair in pairs.tolist()] == sorted(expected)
     assert bounded == 21
+
+
+def test_images_that_are_alike_are_read_by_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "TASK", 4)
+    monkeypatch.setattr(groups, "LARGEST_TASK", 6)
+    components = [0] * 3 + [1] * 5 + [2] * 14 + [3]
+    pairs = [(number, number + 100) for number in range(len(components))]
+    tasks = list(groups.cut_tasks(pairs, components))
+    assert [pair for task in tasks for pair in task] == pairs
+    assert [len(task) for task in tasks] == [6, 6, 6, 4, 1]
+    assert [len(task) for task in groups.cut_tasks(pairs[3:8] + pairs[22:], [1] * 5 + [3])] == [5, 1]

@@ -31,7 +31,7 @@ from text2image.collection.verification import (
     thumbnail,
 )
 
-NEAREST, LEAST_NEAREST, MOST_PAIRS = 32, 4, 400_000
+NEAREST, LEAST_NEAREST, MOST_PAIRS = 32, 2, 200_000
 """So many candidates of an image are compared with it, the most alike by the finer hash; fewer where a collection is so
 large that this could come to ``MOST_PAIRS``, but never fewer than ``LEAST_NEAREST``."""
 
@@ -44,8 +44,11 @@ WITNESSES = 2
 TRIED_GROUPS = 8
 """So many groups that are connected to an image are tried before it leads one of its own."""
 
-BLOCK = 256  # images whose hashes are compared with all others at once
-TASK = 512  # pairs that a process is given at a time
+BLOCK = 8  # images whose hashes are compared with all others at once: as many as the processor's cache holds
+TASK, LARGEST_TASK = (
+    512,
+    8192,
+)  # pairs that a process is given at a time; the latter of images that are all alike
 FEW = 64  # pairs that are not worth the start of processes
 THUMBNAILS, COARSE = 256, 4096  # kept in memory by each process: 200 KB and 12 KB each
 
@@ -132,18 +135,30 @@ def nominate(hashes: Hashes, fine: FineHashes, bits: int, nearest: int) -> tuple
     """
     pairs: set[Pair] = set()
     bounded = 0
-    for start in range(0, len(hashes), BLOCK):
-        near = np.bitwise_count(hashes[start : start + BLOCK, None] ^ hashes) <= bits
-        for row in np.flatnonzero(near.sum(axis=1) > 1).tolist():
-            one = start + row
-            others = np.flatnonzero(near[row])
-            others = others[others != one]
-            distances = fine_distances(fine, one, others)
-            others, distances = others[distances <= MAX_FINE_BITS], distances[distances <= MAX_FINE_BITS]
-            bounded += len(others) > nearest
-            chosen = others[np.argsort(distances, kind="stable")[:nearest]].tolist()
-            pairs.update((min(one, other), max(one, other)) for other in chosen)
+    one_block = partial(_nominate_block, hashes, fine, bits, nearest)
+    for some, n_bounded in in_threads(one_block, range(0, len(hashes), BLOCK), None):
+        pairs.update(some)
+        bounded += n_bounded
     return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2), bounded
+
+
+def _nominate_block(
+    hashes: Hashes, fine: FineHashes, bits: int, nearest: int, start: int
+) -> tuple[list[Pair], int]:
+    """Return the pairs that ``BLOCK`` images nominate, and how many of them had more candidates."""
+    pairs: list[Pair] = []
+    bounded = 0
+    near = np.bitwise_count(hashes[start : start + BLOCK, None] ^ hashes) <= bits
+    for row in np.flatnonzero(near.sum(axis=1) > 1).tolist():
+        one = start + row
+        others = np.flatnonzero(near[row])
+        others = others[others != one]
+        distances = fine_distances(fine, one, others)
+        others, distances = others[distances <= MAX_FINE_BITS], distances[distances <= MAX_FINE_BITS]
+        bounded += len(others) > nearest
+        chosen = others[np.argsort(distances, kind="stable")[:nearest]].tolist()
+        pairs += [(min(one, other), max(one, other)) for other in chosen]
+    return pairs, bounded
 
 
 class Verdicts:
@@ -158,7 +173,7 @@ class Verdicts:
         components = connected_components(len(self.files), pairs)
         order = np.lexsort((pairs[:, 1], pairs[:, 0], components[pairs[:, 0]]))
         todo = self._recall([(int(first), int(second)) for first, second in pairs[order]])
-        tasks = [todo[start : start + TASK] for start in range(0, len(todo), TASK)]
+        tasks = list(cut_tasks(todo, [int(components[first]) for first, _ in todo]))
         with progress(
             total=len(pairs), done=len(pairs) - len(todo), unit="pair", title="near-duplicates"
         ) as bar:
@@ -189,6 +204,24 @@ class Verdicts:
         self.known |= verdicts
         if self._store:
             self._store.put((self._key(pair), b"1" if same else b"0") for pair, same in verdicts.items())
+
+
+def cut_tasks(pairs: Sequence[Pair], components: Sequence[int]) -> Iterator[list[Pair]]:
+    """Yield pairs in tasks of about ``TASK``, without cutting a component that ``LARGEST_TASK`` holds.
+
+    Two processes that share a component would each read all of its images.
+
+    Args:
+        components: of each pair; pairs of one component stand together.
+    """
+    task: list[Pair] = []
+    for pair, component, before in zip(pairs, components, [None, *components], strict=False):
+        if len(task) >= (LARGEST_TASK if component == before else TASK):
+            yield task
+            task = []
+        task.append(pair)
+    if task:
+        yield task
 
 
 def compare_files(levels: float, pairs: Sequence[tuple[ImageFile, ImageFile]]) -> list[bool]:

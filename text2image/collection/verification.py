@@ -109,11 +109,15 @@ def agree(first: Pixels, second: Pixels, levels: float) -> bool:
 def differ_clearly(first: Pixels, second: Pixels, levels: float) -> bool:
     """Say whether two thumbnails of :func:`shrunk` show different pictures; False decides nothing.
 
-    Most pairs are told apart without alignment: by pixels that are unlike all that lie near them in the other image.
+    Images that lie upon each other are compared as they are; most others are told apart without alignment, by pixels that
+    are unlike all that lie near them in the other image.
     """
-    if max(_unlike_neighbours(first, second), _unlike_neighbours(second, first)) > UNLIKE_LEVELS:
+    if _lie_upon_each_other(first, second):
+        found = differences(first, second, ())
+    elif max(_unlike_neighbours(first, second), _unlike_neighbours(second, first)) > UNLIKE_LEVELS:
         return True
-    found = differences(first, second, () if _lie_upon_each_other(first, second) else (COARSE_AREA,))
+    else:
+        found = differences(first, second, (COARSE_AREA,))
     return found.structure > COARSE_STRUCTURE or found.levels > COARSE_LEVELS * levels
 
 
