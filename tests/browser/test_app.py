@@ -73,15 +73,17 @@ def served(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iter
     project.set(models__short=builtin | {"context_length": 3}, embed__models=["builtin", "short"])
     with (project.root / "labels.csv").open("a", newline="") as file:
         csv.writer(file, lineterminator="\n").writerow(["1/photo 1.jpg", ATTACK])
-    project.repro("relevance", "embed_images")
+    project.repro()
     with subprocess.Popen(
         [sys.executable, "-m", "text2image.cli", "app", "--by", "Ann"], cwd=project.root, env=project.environment(),
         stderr=subprocess.PIPE, text=True,
     ) as server:  # fmt: skip
         assert server.stderr is not None
-        said = server.stderr.readline()
-        found = re.fullmatch(r"search at http://127\.0\.0\.1:(\d+)/ .*\n", said)
-        assert found, said + server.stderr.read()
+        said = ""
+        while not (found := re.search(r"^search at http://127\.0\.0\.1:(\d+)/ .*\n\Z", said, re.MULTILINE)):
+            line = server.stderr.readline()
+            assert line, said
+            said += line
         yield Served(project, int(found[1]))
         server.send_signal(signal.SIGINT)
         rest = server.stderr.read()
