@@ -215,6 +215,7 @@ def test_a_killed_run_keeps_what_it_compared(
     templated: Path, tmp_path: Path, compared: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(groups, "TASK", 3)
+    monkeypatch.setattr(groups, "LARGEST_TASK", 3)
     entries, whole = entries_of(templated), groups.compare_files
 
     def fragile(levels: float, pairs: Sequence[object]) -> list[bool]:
