@@ -301,10 +301,11 @@ def test_bad_parameters_end_with_one_sentence(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("path;text\n", "expected the columns text"),
+        ("file;words\n", "expected the columns path,text or image_id,text"),
+        ("path;text\n", "only a header"),
         ("path,text\n", "only a header"),
-        ("path,text\nelsewhere.jpg,a shoe\n", "found 1 rows that name none, such as elsewhere.jpg"),
-        ('path,text\n"0/photo 0.jpg\n', "UTF-8 CSV"),
+        ("path,text\nelsewhere.jpg,a shoe\n", "1 of 1 rows names no image (first: line 2, elsewhere.jpg"),
+        ('path,text\n"0/photo 0.jpg\n', "expected the quote that opens on line 2"),
     ],
 )
 def test_malformed_labels_end_with_one_sentence(project: Project, content: str, message: str) -> None:

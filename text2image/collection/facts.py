@@ -37,9 +37,9 @@ from text2image.collection.locations import Location, Remote
 from text2image.collection.rendering import is_blank
 from text2image.collection.scan import ListedFile
 
-FACTS = 8  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
+FACTS = 9  # version of what is said of decoded pixels and of reasons to reject; raise it with every change
 GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
-FINE_SIDE = 256  # pixels; larger images are averaged first for the finer hash
+HASHED_SIDE = 160  # pixels; longer sides are averaged first: the hashes look at 32 and 64 pixels a side
 FEW = 512  # files that are not worth the start of processes
 CHUNK = 16  # files that a process is given at a time
 REMOTE_THREADS = 16  # reading over a network is waiting
@@ -113,8 +113,8 @@ def read_file(root: Location, max_pixels: int, item: tuple[str, Verdict | None])
 def looks(image: Image.Image) -> tuple[str, bool, str]:
     """Return an RGB image's ``phash``, ``blank`` and ``phash256``, see :class:`Facts`."""
     gray = image.convert("L")
-    small = gray.reduce(max(1, min(gray.size) // FINE_SIDE))  # the finer hash looks at 64 pixels a side
-    return str(imagehash.phash(gray)), is_blank(image), str(imagehash.phash(small, hash_size=16))
+    small = gray.reduce((max(1, gray.width // HASHED_SIDE), max(1, gray.height // HASHED_SIDE)))
+    return str(imagehash.phash(small)), is_blank(image), str(imagehash.phash(small, hash_size=16))
 
 
 def read_files(root: Location, max_pixels: int, known: Mapping[str, Verdict | None]) -> Iterator[ReadFile]:

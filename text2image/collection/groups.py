@@ -45,12 +45,10 @@ TRIED_GROUPS = 8
 """So many groups that are connected to an image are tried before it leads one of its own."""
 
 BLOCK = 8  # images whose hashes are compared with all others at once: as many as the processor's cache holds
-TASK, LARGEST_TASK = (
-    512,
-    8192,
-)  # pairs that a process is given at a time; the latter of images that are all alike
+TASK = 512  # pairs that a process is given at a time
+LARGEST_TASK = 8192  # the same, of images that are all alike
 FEW = 64  # pairs that are not worth the start of processes
-THUMBNAILS, COARSE = 256, 4096  # kept in memory by each process: 200 KB and 12 KB each
+THUMBNAILS, COARSE = 512, 4096  # kept in memory by each process: 200 KB and 12 KB each
 
 Pair = tuple[int, int]
 FineHashes = npt.NDArray[np.uint64]
@@ -225,11 +223,12 @@ def cut_tasks(pairs: Sequence[Pair], components: Sequence[int]) -> Iterator[list
 
 
 def compare_files(levels: float, pairs: Sequence[tuple[ImageFile, ImageFile]]) -> list[bool]:
-    """Return of each pair of files whether it shows the same picture; those that small thumbnails tell apart first."""
-    same = [not differ_clearly(read_coarse(first), read_coarse(second), levels) for first, second in pairs]
+    """Return of each pair of files whether it shows the same picture."""
+    cv2.setNumThreads(1)  # there is a process a core
     return [
-        maybe and agree(read_thumbnail(first), read_thumbnail(second), levels)
-        for maybe, (first, second) in zip(same, pairs, strict=True)
+        not differ_clearly(read_coarse(first), read_coarse(second), levels)
+        and agree(read_thumbnail(first), read_thumbnail(second), levels)
+        for first, second in pairs
     ]
 
 

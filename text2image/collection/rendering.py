@@ -15,7 +15,7 @@ part of the image's key in the store (:attr:`text2image.collection.manifest.Imag
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ WHITE, BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
 DEPTHS = (8, 10, 12, 14, 16)  # bits that whole numbers in 16 bits are taken to use
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 BLANK_LEVELS = 4  # of 255: compressed areas of one colour differ by 0 to 3, the faintest lettering by more
+FEW = (16, 16)  # pixels across and down
 FAINT_LEVELS = 16  # of 255: what differs from white by less is hardly seen, as an off-white logo
 
 Levels = npt.NDArray[np.uint8]
@@ -77,9 +78,16 @@ def to_rgb(image: Image.Image, low_bytes: Callable[[], Image.Image] | None = Non
 
 
 def is_blank(image: Image.Image, levels: int = BLANK_LEVELS) -> bool:
-    """Say whether an RGB image has one colour: each channel's levels differ by at most ``levels``."""
-    extrema: Any = image.getextrema()
-    return all(int(high - low) <= levels for low, high in extrema)
+    """Say whether an RGB image has one colour: each channel's levels differ by at most ``levels``.
+
+    A few of its pixels tell of most images that it has not, a hundred times faster than all.
+    """
+    few = image.resize(FEW, Image.Resampling.NEAREST)
+    return all(
+        int(high - low) <= levels
+        for pixels in (few, image)
+        for low, high in cast("tuple[tuple[int, int], ...]", pixels.getextrema())
+    )
 
 
 def _on_ground(layer: Image.Image) -> tuple[Image.Image, str]:
