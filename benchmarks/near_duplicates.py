@@ -29,13 +29,17 @@ def draw_ads(folder: Path, ads: int, number: int) -> None:
     """Write the ads of one template, no two of which look the same; every twentieth is a copy of the one before."""
     rng = np.random.default_rng(number)
     template, content = draw_template(rng), draw_content(rng)
+    while (
+        template.words[1] + 2.5 * template.words[2] > template.ground.height
+    ):  # where the price is not to be seen
+        template = draw_template(rng)
     image, seen = draw(template, content), set[bytes]()
     for ad in range(ads):
         if ad % COPY_EVERY == COPY_EVERY - 1:
             name = f"{number:02}-{ad - 1:04}-copy.jpg"
             altered(image, "mix", rng).save(folder / name, quality=88)
             continue
-        while (pixels := image.tobytes()) in seen:  # a price may lie beyond the edge
+        while (pixels := image.tobytes()) in seen:
             for change in (
                 "product",
                 "price",
@@ -51,12 +55,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--templates", type=int, default=TEMPLATES)
     parser.add_argument("--ads", type=int, default=ADS)
+    parser.add_argument("--folder", type=Path, help="where to draw and keep them, or an earlier run did")
     options = parser.parse_args()
     settings = load_params().catalog
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with ProcessPoolExecutor() as pool:
-            list(pool.map(partial(draw_ads, folder, options.ads), range(options.templates)))
+        folder = options.folder or Path(name)
+        if not folder.is_dir() or not any(folder.iterdir()):
+            folder.mkdir(parents=True, exist_ok=True)
+            with ProcessPoolExecutor() as pool:
+                list(pool.map(partial(draw_ads, folder, options.ads), range(options.templates)))
         start, used = time.perf_counter(), cpu_seconds()
         entries, _ = read_folder(folder, settings.max_pixels, scan(folder))
         read, read_cpu = time.perf_counter() - start, cpu_seconds() - used

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.templated import ads
 from text2image.collection import verification
-from text2image.collection.verification import DOUBTFUL_STRUCTURE, differences, shrunk, thumbnail
+from text2image.collection.verification import COARSE_AREA, DOUBTFUL_STRUCTURE, differences, thumbnail
 
 MADE = ads(6, templates=4, of_each=4, copies=8)
 PAIRS = list(combinations(range(len(MADE)), 2))
@@ -27,7 +27,7 @@ def test_the_patch_that_differs_most_bounds_the_whole(monkeypatch: pytest.Monkey
 
 
 def test_no_copy_is_told_from_its_picture_by_small_thumbnails() -> None:
-    small = [shrunk(thumbnail(ad.image)) for ad in MADE]
+    small = [thumbnail(ad.image, COARSE_AREA) for ad in MADE]
     copies = [(one, other) for one, other in PAIRS if MADE[one].shows == MADE[other].shows]
     assert len(copies) >= 8
     for one, other in copies:

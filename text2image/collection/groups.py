@@ -13,6 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from text2image.base.arrays import Integers
 from text2image.base.console import progress
@@ -23,11 +24,11 @@ from text2image.collection.facts import in_processes
 from text2image.collection.images import DECODING, open_image
 from text2image.collection.manifest import ImageFile
 from text2image.collection.verification import (
+    COARSE_AREA,
     VERIFICATION,
     Pixels,
     agree,
     differ_clearly,
-    shrunk,
     thumbnail,
 )
 
@@ -224,7 +225,6 @@ def cut_tasks(pairs: Sequence[Pair], components: Sequence[int]) -> Iterator[list
 
 def compare_files(levels: float, pairs: Sequence[tuple[ImageFile, ImageFile]]) -> list[bool]:
     """Return of each pair of files whether it shows the same picture."""
-    cv2.setNumThreads(1)  # there is a process a core
     return [
         not differ_clearly(read_coarse(first), read_coarse(second), levels)
         and agree(read_thumbnail(first), read_thumbnail(second), levels)
@@ -244,8 +244,8 @@ def read_thumbnail(file: ImageFile) -> Pixels:
 
 @lru_cache(COARSE)
 def read_coarse(file: ImageFile) -> Pixels:
-    """Return the thumbnail of an image's thumbnail."""
-    return shrunk(read_thumbnail(file))
+    """Return the small thumbnail of an image's thumbnail, which most images need, too."""
+    return thumbnail(Image.fromarray(read_thumbnail(file)), COARSE_AREA)
 
 
 def gather(n: int, verdicts: Verdicts, fine: FineHashes) -> Integers:

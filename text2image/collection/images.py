@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile as OpenedFile
 
 from text2image.base.console import InputError, one_line
@@ -118,8 +118,10 @@ def _render_frame(image: OpenedFile, content: bytes, max_pixels: int | None) -> 
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Return an image as its EXIF data says that it is to be seen: itself, where that is as it is."""
     with suppress(Exception):  # broken EXIF data is no reason to lose an image that decodes
-        return ImageOps.exif_transpose(image)
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            return ImageOps.exif_transpose(image)
     return image
 
 

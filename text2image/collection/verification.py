@@ -27,7 +27,7 @@ ALIGNED_AREAS = (COARSE_AREA, 16_384)
 """Pixels at which images are aligned, one after the other; in doubt at ``AREA``, too, which is dear: half a pixel off,
 a small price differs from itself."""
 
-REDUCING_GAP = 3.0
+REDUCING_GAP = 2.0
 """Pixels a side of large images that are averaged before the filter, for each of the thumbnail's: a third of the time."""
 
 RING = 0.04
@@ -36,7 +36,7 @@ RING = 0.04
 LEAST_GAIN = 1e-5
 """Of the correlation in an iteration; below it, an alignment step ends."""
 
-ITERATIONS = 50
+ITERATIONS, FINE_ITERATIONS = 50, 15  # of an alignment step; of one at ``AREA``, which begins near the end
 WINDOW = 7  # pixels a side of what is local
 VARIANCE = 2_000.0  # levels squared: with it, the noise of plain areas is no difference of structure
 WORST_SHARE = 0.0005  # of the pixels, but at least WORST_PIXELS
@@ -58,6 +58,10 @@ all the same: heavily altered copies stayed below, but for one in a hundred."""
 EDGE, SAME_LEVELS, SAME_SHARE = 40.0, 12, 0.6
 """What is an edge of a small thumbnail (length of the gradient), and which share of them must differ by at most so many
 levels for two images to lie upon each other."""
+
+cv2.setNumThreads(1)
+# There is a process a core. It is said here, before processes are forked: in one of them, OpenCV would wait for ever
+# for the end of threads that it had begun before.
 
 Pixels = npt.NDArray[np.uint8]
 Gray = npt.NDArray[np.float32]
@@ -82,14 +86,14 @@ UNLIKE = Differences(2.0, 255.0)
 def thumbnail(image: Image.Image, area: int = AREA) -> Pixels:
     """Return an image's pixels, scaled down to at most ``area`` of them: ``(height, width, 3)`` uint8.
 
-    With an antialiasing filter that does not move edges: a box does by up to half a pixel, which the comparison
-    sees. The filters of Pillow that are wider take twice as long.
+    With an antialiasing filter of some width: of the narrower ones, which take half the time, a box moves edges by up
+    to half a pixel, and Hamming's doubles the differences of scaled copies.
     """
     scale = min(1.0, (area / (image.width * image.height)) ** 0.5)
     size = tuple(max(8, round(side * scale)) for side in image.size)
     if size == image.size:
         return np.asarray(image)
-    return np.asarray(image.resize(size, Image.Resampling.HAMMING, reducing_gap=REDUCING_GAP))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP))
 
 
 def agree(first: Pixels, second: Pixels, levels: float) -> bool:
@@ -101,29 +105,30 @@ def agree(first: Pixels, second: Pixels, levels: float) -> bool:
     """
     if (pair := _of_one_size(first, second)) is None:
         return False
+    steps: tuple[Sequence[int], ...] = ALIGNED_AREAS, (AREA,)
+    if _lie_upon_each_other(*pair):  # as most ads of one template do
+        steps = (), ALIGNED_AREAS
     matrix = np.eye(3)
-    if _lie_upon_each_other(*pair) and _differences_under(matrix, *pair).structure > DOUBTFUL_STRUCTURE:
-        return False
-    for areas in (ALIGNED_AREAS, (AREA,)):
+    for areas in steps:
         matrix = alignment(*pair, areas, matrix)
-        found = _differences_under(matrix, *pair)
+        found = _differences_under(matrix, *pair, enough=MAX_STRUCTURE)
         if not MAX_STRUCTURE < found.structure <= DOUBTFUL_STRUCTURE:
             break
     return found.structure <= MAX_STRUCTURE and found.levels <= levels
 
 
 def differ_clearly(first: Pixels, second: Pixels, levels: float) -> bool:
-    """Say whether two thumbnails of :func:`shrunk` show different pictures; False decides nothing.
+    """Say whether two thumbnails of ``COARSE_AREA`` show different pictures; False decides nothing.
 
     Images that lie upon each other are compared as they are; most others are told apart without alignment, by pixels that
     are unlike all that lie near them in the other image.
     """
     if _lie_upon_each_other(first, second):
-        found = differences(first, second, ())
+        found = differences(first, second, (), COARSE_STRUCTURE)
     elif max(_unlike_neighbours(first, second), _unlike_neighbours(second, first)) > UNLIKE_LEVELS:
         return True
     else:
-        found = differences(first, second, (COARSE_AREA,))
+        found = differences(first, second, (COARSE_AREA,), COARSE_STRUCTURE)
     return found.structure > COARSE_STRUCTURE or found.levels > COARSE_LEVELS * levels
 
 
@@ -153,19 +158,20 @@ def _unlike_neighbours(first: Pixels, second: Pixels) -> float:
     return _largest(largest, max(WORST_PIXELS, int(len(largest) * UNLIKE_SHARE)))
 
 
-def shrunk(pixels: Pixels, area: int = COARSE_AREA) -> Pixels:
-    """Return the thumbnail of a thumbnail."""
-    return thumbnail(Image.fromarray(pixels), area)
-
-
-def differences(first: Pixels, second: Pixels, areas: Sequence[int] = ALIGNED_AREAS) -> Differences:
+def differences(
+    first: Pixels,
+    second: Pixels,
+    areas: Sequence[int] = ALIGNED_AREAS,
+    enough: float = DOUBTFUL_STRUCTURE,
+) -> Differences:
     """Return how far two thumbnails differ, after alignment, at the size of the smaller one; symmetric.
 
     Args:
-        areas: see :func:`alignment`; none compares the images as they are.
+        areas: see :func:`alignment`; of none, the images are compared as they are.
+        enough: structure of the patch that differs most, beyond which that patch alone is measured.
     """
     pair = _of_one_size(first, second)
-    return _differences_under(alignment(*pair, areas), *pair) if pair else UNLIKE
+    return _differences_under(alignment(*pair, areas), *pair, enough) if pair else UNLIKE
 
 
 def _of_one_size(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels] | None:
@@ -180,27 +186,31 @@ def _of_one_size(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels] | None:
     return first, second
 
 
-def _differences_under(matrix: Floats, first: Pixels, second: Pixels) -> Differences:
+def _differences_under(matrix: Floats, first: Pixels, second: Pixels, enough: float) -> Differences:
     """Return how far two thumbnails of one size differ if ``matrix`` (:func:`alignment`) lays them upon each other.
 
     Contents that only one of them shows, at the edges, do not count. Where the structure differs by more than
-    ``DOUBTFUL_STRUCTURE`` in the patch that differs most, that patch alone is measured: the whole differs no less.
+    ``enough`` in the patch that differs most, that patch alone is measured: the whole differs no less.
     """
     height, width = first.shape[:2]
-    moved = _warp(second, matrix, (width, height))
-    inside = _warp(np.full((height, width), 255, np.uint8), matrix, (width, height), outside=0) == 255
+    if np.array_equal(matrix, np.eye(3)):
+        moved, inside = second, np.ones((height, width), np.bool_)
+    else:
+        moved = _warp(second, matrix, (width, height))
+        inside = _warp(np.full((height, width), 255, np.uint8), matrix, (width, height), outside=0) == 255
     if np.count_nonzero(inside) < LEAST_OVERLAP * inside.size:
         return UNLIKE
     gain = _gain(first, moved, inside)
-    still, moved = (
-        first.astype(np.float32),
-        np.minimum(moved.astype(np.float32) * np.float32(gain), np.float32(255.0)),
-    )
     where = _in_whole_windows(inside)
     count = max(WORST_PIXELS, int(np.count_nonzero(where) * WORST_SHARE))
-    patch = _most_different(still, moved, where)
-    found = _differences(still[patch], moved[patch], _without_rim(where[patch]), count)
-    return found if found.structure > DOUBTFUL_STRUCTURE else _differences(still, moved, where, count)
+
+    def measure(part: tuple[slice, slice], where: npt.NDArray[np.bool_]) -> Differences:
+        brightened = np.minimum(moved[part].astype(np.float32) * np.float32(gain), np.float32(255.0))
+        return _differences(first[part].astype(np.float32), brightened, where, count)
+
+    patch = _most_different(first, np.asarray(cv2.convertScaleAbs(moved, alpha=gain)), where)
+    found = measure(patch, _without_rim(where[patch]))
+    return found if found.structure > enough else measure((slice(None), slice(None)), where)
 
 
 def alignment(
@@ -218,7 +228,8 @@ def alignment(
         a, b = (_gradients(pixels, area) for pixels in (first, second))
         scale = np.diag([a.shape[1] / width, a.shape[0] / height, 1.0])
         start = (scale @ matrix @ np.linalg.inv(scale))[:2].astype(np.float32)
-        criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, LEAST_GAIN)
+        most = FINE_ITERATIONS if area == AREA else ITERATIONS
+        criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, most, LEAST_GAIN)
         try:
             _, fitted = cv2.findTransformECC(
                 a, b, start, cv2.MOTION_AFFINE, criteria, inputMask=_inner(b.shape), gaussFiltSize=5
@@ -288,10 +299,10 @@ def _without_rim(where: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return inner
 
 
-def _most_different(still: Gray, moved: Gray, where: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+def _most_different(still: Pixels, moved: Pixels, where: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
     """Return the patch of ``PATCH`` pixels a side, less at the edges, around the largest local difference."""
-    difference = _local(_over_colours(np.maximum, cv2.absdiff(still, moved)))
-    across, down = cv2.minMaxLoc(np.where(where, difference, -1.0))[3]
+    difference = cv2.blur(_over_colours(np.maximum, cv2.absdiff(still, moved)), (WINDOW, WINDOW))
+    across, down = cv2.minMaxLoc(difference, mask=where.view(np.uint8))[3]
     y, x = (slice(max(0, place - PATCH // 2), place + PATCH // 2) for place in (down, across))
     return y, x
 
