@@ -14,7 +14,7 @@ from PIL import Image
 
 from text2image.base.arrays import Floats
 
-VERIFICATION = 5
+VERIFICATION = 6
 """Version of how pairs are decided. Raise it with every change that can change a verdict."""
 
 AREA = 65_536
