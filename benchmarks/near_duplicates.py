@@ -23,16 +23,15 @@ from text2image.collection.scan import scan
 from text2image.params import load_params
 
 TEMPLATES, ADS, COPY_EVERY, LIMIT_S = 50, 2_000, 20, 600.0
+VISIBLE_CHANGES = ("product", "price", "headline")  # another colour of a black product is hardly seen
 
 
 def draw_ads(folder: Path, ads: int, number: int) -> None:
     """Write the ads of one template, no two of which look the same; every twentieth is a copy of the one before."""
     rng = np.random.default_rng(number)
     template, content = draw_template(rng), draw_content(rng)
-    while (
-        template.words[1] + 2.5 * template.words[2] > template.ground.height
-    ):  # where the price is not to be seen
-        template = draw_template(rng)
+    while template.words[1] + 2.5 * template.words[2] > template.ground.height:
+        template = draw_template(rng)  # of that one, the price would not be seen
     image, seen = draw(template, content), set[bytes]()
     for ad in range(ads):
         if ad % COPY_EVERY == COPY_EVERY - 1:
@@ -40,11 +39,7 @@ def draw_ads(folder: Path, ads: int, number: int) -> None:
             altered(image, "mix", rng).save(folder / name, quality=88)
             continue
         while (pixels := image.tobytes()) in seen:
-            for change in (
-                "product",
-                "price",
-                "headline",
-            ):  # another colour of a black product is hardly seen
+            for change in VISIBLE_CHANGES:
                 content = changed(content, change, rng)
             image = draw(template, content)
         seen.add(pixels)
