@@ -5,8 +5,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +25,19 @@ def test_what_is_put_comes_back(tmp_path: Path) -> None:
         assert store.missing(keys) == keys[1000:]
     with Store("things", {"model": "a"}, tmp_path) as store:
         assert dict(store.get(keys)) == {key: key.encode() for key in keys[:1000]}
+
+
+def test_a_new_space_may_be_opened_several_times_at_once(tmp_path: Path) -> None:
+    together = threading.Barrier(8, timeout=20)
+
+    def open_new(space: int) -> list[str]:
+        together.wait()
+        with Store("things", space, tmp_path) as store:
+            return store.missing(["k"])
+
+    for space in range(100):
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(open_new, [space] * 8)) == [["k"]] * 8
 
 
 def test_other_determinants_are_another_space(tmp_path: Path) -> None:

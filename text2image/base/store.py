@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from text2image.base.console import InputError
 
 PAGE_BYTES = 32768  # an embedding of 2 KB in pages of 4 KB would waste half the disk; 64 KB are slow to write
 LOOKUP_KEYS = 500
+TIMEOUT_S = 60  # to wait for other processes
 
 
 def cache_root() -> Path:
@@ -50,9 +52,9 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         space = fingerprint(determinants)
         self.path = folder / f"{space}.sqlite"
-        self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        self._db = sqlite3.connect(self.path, timeout=TIMEOUT_S, isolation_level=None)
         self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, value BLOB)")
         self._db.execute("CREATE TABLE IF NOT EXISTS about (determinants TEXT PRIMARY KEY)")
@@ -67,6 +69,18 @@ class Store:
 
     def __exit__(self, *raised: object) -> None:
         self._db.close()
+
+    def _write_ahead(self) -> None:
+        """Have a new file use a write-ahead log; wait for others that do the same, for which SQLite itself does not."""
+        until = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(0.01)
 
     def put(self, items: Iterable[tuple[str, bytes]]) -> None:
         """Keep all ``(key, value)`` or none of them; a key that is there is overwritten."""
