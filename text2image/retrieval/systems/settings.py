@@ -1,0 +1,72 @@
+"""How params.yaml describes the systems that compete: entries of the section ``systems``, by ``kind``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from text2image.base.settings import Amount, Count, Section
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class Vision(Section):
+    """Cosine similarity of a model's vectors of query and image; what the name of a model in ``embed.models`` means."""
+
+    kind: Literal["vision"]
+    model: str
+
+
+class Words(Section):
+    """Lexical search in texts that are known of the images.
+
+    ``ngrams``: likeness of character n-grams, which forgives misread letters; ``words``: BM25; ``both``: their mean.
+    """
+
+    kind: Literal["words"]
+    fields: Names
+    match: Literal["ngrams", "words", "both"] = "ngrams"
+
+
+class Meaning(Section):
+    """Cosine similarity of a text encoder between the query and texts that are known of the images.
+
+    ``model``: one of ``embed.models``, whose text tower it is, or a sentence-transformers model: a name on the hub or a
+    folder.
+    """
+
+    kind: Literal["meaning"]
+    fields: Names
+    model: str
+
+
+class Fusion(Section):
+    """Other systems together.
+
+    ``zscores``: the weighted sum of scores that are standardised for each query; ``ranks``: reciprocal rank fusion.
+    ``weights``: by system, or ``tuned`` on each source's queries, each query by weights that did not see its cluster.
+    """
+
+    kind: Literal["fusion"]
+    of: Names
+    method: Literal["zscores", "ranks"] = "zscores"
+    weights: Literal["tuned"] | dict[str, Amount] = "tuned"
+
+
+class Rerank(Section):
+    """The first images of another system in a new order.
+
+    ``by``: ``openai``, the vision model of ``label.openai``, which is shown query and picture and gives a grade; or a
+    cross-encoder of sentence-transformers (a name on the hub or a folder), which reads query and ``fields``.
+    ``prompt``: null for that of ``judge.prompt``.
+    """
+
+    kind: Literal["rerank"]
+    of: str
+    depth: Count = 10
+    by: str = "openai"
+    fields: list[str] = []
+    prompt: Annotated[str, Field(min_length=1)] | None = None
+    budget_usd: Amount | None = None
+
+
+System = Annotated[Vision | Words | Meaning | Fusion | Rerank, Field(discriminator="kind")]
