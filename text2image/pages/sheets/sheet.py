@@ -1,13 +1,13 @@
 """How a sheet of pictures is drawn: rows of images with headings and captions, in the colours of the theme."""
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from text2image.pages.sheets.fonts import font
+from text2image.pages.sheets.marks import Mark, draw_marks
 from text2image.pages.theme import CARD, INK, PAPER, QUIET, RELEVANT, RULE
 
 CELL = 176  # pixels: the side of the square that a picture is fitted into
@@ -21,13 +21,14 @@ INSET = FRAME + 2  # pixels between the edge of a picture's place and the pictur
 class Cell(NamedTuple):
     """A picture with a line below it; a relevant one is framed and ticked. No picture: an empty place.
 
-    ``columns`` is how many columns of the sheet it is wide.
+    ``columns`` is how many columns of the sheet it is wide; ``marks`` are drawn on it, in pixels of the image.
     """
 
     image: Image.Image | None
     caption: str = ""
     relevant: bool = False
     columns: int = 1
+    marks: Sequence[Mark] = ()
 
 
 class Strip(NamedTuple):
@@ -50,13 +51,6 @@ def in_rows(
     """Return pictures in strips of ``a_row``, the first under the heading; ``more``: other fields of a strip."""
     rows = range(0, len(cells), a_row)
     return [Strip("" if row else heading, detail, cells[row : row + a_row], **more) for row in rows]
-
-
-@cache
-def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Return DejaVu Sans, which comes with matplotlib, so that sheets look the same everywhere."""
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
 
 
 TITLE, HEADING, DETAIL, CAPTION = (26, True), (18, True), (15, False), (14, False)
@@ -133,6 +127,8 @@ def _draw_cell(page: Image.Image, cell: Cell, left: int, top: int, strip: Strip)
         return
     size = fitting(cell.image.size, width - 2 * INSET, height - 2 * INSET)
     picture = cell.image.resize(size, Image.Resampling.LANCZOS)
+    if cell.marks:
+        picture = draw_marks(picture, cell.marks, size[0] / cell.image.width)
     at = (left + (width - picture.width) // 2, top + (height - picture.height) // 2)
     page.paste(picture, at)
     if cell.relevant:
