@@ -1,6 +1,6 @@
-"""Stage ``evaluate``: every model on every source beside chance level, models compared, and queries worth looking at.
+"""Stage ``evaluate``: every system on every source beside chance level, systems compared, and queries worth looking at.
 
-A source of which nothing is asked has no figures. A table with a row a query is made once for each model and source;
+A source of which nothing is asked has no figures. A table with a row a query is made once for each system and source;
 all figures, charts and examples follow from it.
 """
 
@@ -41,9 +41,9 @@ def write_examples(
     """Write data/examples/SOURCE.csv: the rankings that are worth looking at, and the images that texts come from."""
     carriers = {query.query_id: query.relevant for query in read_label_queries(ARTIFACTS.labels(source))}
     rankings = {}
-    for model, ranking in runs.items():
-        own = labelled_images(tables.read_ranks(ARTIFACTS.ranks(model, source)), carriers)
-        rankings[model] = Ranking(results[model, source], ranking, own, (model, source) in circular)
+    for system, ranking in runs.items():
+        own = labelled_images(tables.read_ranks(ARTIFACTS.ranks(system, source)), carriers)
+        rankings[system] = Ranking(results[system, source], ranking, own, (system, source) in circular)
     examples = choose_examples(rankings, relevant, carriers, **params.examples.model_dump())
     write_csv(ARTIFACTS.examples(source), Picture._fields, examples)
 
@@ -55,35 +55,35 @@ def write_judgements_and_examples(
     circular: Container[tuple[str, str]],
 ) -> None:
     """Write how much of what was found has been judged, and what is worth looking at, from the rankings."""
-    ks, models = params.evaluate.k, params.embed.models
+    ks, systems = params.evaluate.k, params.embed.models
     judgements, judged = read_judgements(ARTIFACTS.judgements), {}
     qrels = {source: read_qrels(ARTIFACTS.qrels(source)) for source in sources}
     for source, relevant in qrels.items():
-        runs = {m: read_run(ARTIFACTS.run(m, source), depth=max(*ks, SHOWN)) for m in models}
+        runs = {name: read_run(ARTIFACTS.run(name, source), depth=max(*ks, SHOWN)) for name in systems}
         judged[source] = judged_at(runs, source, judgements, ks)
         write_examples(params, source, results, runs, relevant, circular)
     write_json(ARTIFACTS.metrics("judgements"), judgement_figures(judgements, qrels, judged))
 
 
 def main(params: Params) -> None:
-    settings, models = params.evaluate, params.embed.models
+    settings, systems = params.evaluate, params.embed.models
     without = read_left_out_sources(ARTIFACTS.left_out_sources)
     sources = [source for source in params.label.sources if source not in without]
     tuned, results = params.tuned_models(), tables.AllResults()
     group_of, n_images = read_groups(ARTIFACTS.catalog), len(read_searched(ARTIFACTS.searched).image_ids)
     splits = {run: read_split(ARTIFACTS.split(run), group_of) for run in params.tuned_runs()}
-    for model, source in product(models, sources):
-        ranks = tables.read_ranks(ARTIFACTS.ranks(model, source))
-        if model in tuned:
-            tables.refuse_leaks(ranks, model, splits[tuned[model]], settings.part)
-        results[model, source] = tables.make_results(ranks, group_of, n_images)
-        tables.write_results(ARTIFACTS.results(model, source), results[model, source])
-    cards = {model: json.loads(ARTIFACTS.card(model).read_text("utf-8")) for model in models}
+    for system, source in product(systems, sources):
+        ranks = tables.read_ranks(ARTIFACTS.ranks(system, source))
+        if system in tuned:
+            tables.refuse_leaks(ranks, system, splits[tuned[system]], settings.part)
+        results[system, source] = tables.make_results(ranks, group_of, n_images)
+        tables.write_results(ARTIFACTS.results(system, source), results[system, source])
+    cards = {system: json.loads(ARTIFACTS.card(system).read_text("utf-8")) for system in systems}
     left_out = {source: read_csv(ARTIFACTS.left_out(source), ["text", "reason"]) for source in sources}
     excluded = training_data(params.tuned_runs(), settings.part, left_out, len(group_of) - n_images)
     how, label = Resampling(settings.resamples, settings.seed), part_label(params.tuned_runs(), settings.part)
     origins = {source: read_origins(existing(ARTIFACTS.origins(source))) for source in sources}
-    circular = circular_pairs({model: card["origins"] for model, card in cards.items()}, origins)
+    circular = circular_pairs({system: card["origins"] for system, card in cards.items()}, origins)
     outputs = make_outputs(results, settings.k, how, cards, excluded, circular, label)
     metrics, comparison, plots, said = outputs
     write_json(ARTIFACTS.metrics("metrics"), metrics)

@@ -1,4 +1,4 @@
-"""Stage ``examples@SOURCE``: pictures of what every model found for the queries of one source that are worth a look."""
+"""Stage ``examples@SOURCE``: pictures of what every system found for the queries of one source that are worth a look."""
 
 from stages import run
 from text2image.artifacts import ARTIFACTS

@@ -68,7 +68,7 @@ def test_pictures_of_a_query_by_hand() -> None:
     own: dict[str, dict[str, RankedImage]] = {"m": {"qa": RankedImage("v", 6, 0.4)}, "n": {}}
     rankings = {model: Ranking(table, run, own[model]) for model, table in tables.items()}
     pictures = list(choose_examples(rankings, qrels, carriers, best=1, worst=1, instructive=1))
-    sheets = [(p.sheet, p.model, p.query_id) for p in pictures[::6]]
+    sheets = [(p.sheet, p.system, p.query_id) for p in pictures[::6]]
     assert sheets == [
         ("best", "m", "qa"), ("worst", "m", "qd"), ("best", "n", "qa"), ("worst", "n", "qd"),
         ("instructive", "n", "qd"), ("instructive", "m", "qd"),

@@ -31,7 +31,7 @@ def test_the_front_by_hand() -> None:
 
 def test_speeds_add_a_front_a_source() -> None:
     rows = [
-        {"model": model, "source": source, "mrr": mrr, "circular": "0"}
+        {"system": model, "source": source, "mrr": mrr, "circular": "0"}
         for source, mrrs in (("a", "135"), ("b", "315"))
         for model, mrr in zip(("fast", "slow", "slower"), mrrs, strict=True)
     ]

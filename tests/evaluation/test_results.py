@@ -10,7 +10,7 @@ import pytest
 from text2image.base.console import InputError
 from text2image.evaluation.curves import chart_tables, interval_table, margins
 from text2image.evaluation.measures import reported
-from text2image.evaluation.outputs import NONE_TESTED, ONE_MODEL, make_outputs
+from text2image.evaluation.outputs import NONE_TESTED, ONE_SYSTEM, make_outputs
 from text2image.evaluation.results import (
     RANK_COLUMNS,
     Results,
@@ -126,9 +126,9 @@ def test_all_outputs_are_of_one_table(results: Results) -> None:
         "intervals",
         "leaderboard",
     }
-    assert comparison == {"s": {"summary": [ONE_MODEL]}}
+    assert comparison == {"s": {"summary": [ONE_SYSTEM]}}
     assert sentences[0].startswith("m s (train): MRR 0.833 (chance 0.")
-    assert sentences[1] == f"s (train): {ONE_MODEL}"
+    assert sentences[1] == f"s (train): {ONE_SYSTEM}"
 
 
 def test_a_circular_pair_is_measured_and_marked_and_nothing_is_claimed_of_it(results: Results) -> None:
@@ -145,11 +145,11 @@ def test_a_circular_pair_is_measured_and_marked_and_nothing_is_claimed_of_it(res
     assert figures["mrr"] == pytest.approx(5 / 6)
     assert (figures["circular"], figures["why_circular"]) == (True, "labels and model share resnet")
     assert comparison["s"].keys() == {"summary", "a - b"}
-    front = tables["leaderboard"].set_index("model")[["circular", "on_front"]]
+    front = tables["leaderboard"].set_index("system")[["circular", "on_front"]]
     assert front.loc["self"].tolist() == [1, 0]
     assert front.loc["b"].tolist() == [0, 1], "what is no test dominates nobody"
     assert tables["hit_rate"]["series"].unique().tolist() == ["self (circular) · s", "a · s", "b · s"]
-    assert tables["intervals"]["model"].unique().tolist() == ["self (circular)", "a", "b"]
+    assert tables["intervals"]["system"].unique().tolist() == ["self (circular)", "a", "b"]
     assert sentences[0] == "self s: circular, so its score says nothing: labels and model share resnet"
     assert not any("0.833" in sentence for sentence in sentences)
     alone = make_outputs({("self", "s"): results}, [1], Resampling(2000, 1), cards, {"s": {}}, why)

@@ -22,8 +22,8 @@ def test_every_template_is_used_and_none_is_missing() -> None:
 def test_a_model_has_one_colour_in_every_chart() -> None:
     for name, template in TEMPLATES.items():
         spec = template()
-        assert spec["config"]["range"]["category"] == list(theme.MODELS)
-        for colour in re.findall(r'"color": (\{"field": "model"[^}]*\})', json.dumps(spec)):
+        assert spec["config"]["range"]["category"] == list(theme.SYSTEMS)
+        for colour in re.findall(r'"color": (\{"field": "system"[^}]*\})', json.dumps(spec)):
             assert "scale" not in colour, name
 
 
@@ -31,7 +31,7 @@ def leaderboard(*models: tuple[str, Any, float, int], circular: bool = False) ->
     """Draw the leaderboard of ``(model, parameters, MRR, on the front)`` and return the texts in it."""
     rows = [
         {
-            "rev": "workspace", "model": model, "source": "human", "mrr": mrr, "mrr_low": mrr - 0.1,
+            "rev": "workspace", "system": model, "source": "human", "mrr": mrr, "mrr_low": mrr - 0.1,
             "mrr_high": mrr + 0.1, "mrr_chance": 0.04, "hit_rate": mrr, "parameters": parameters,
             "dimension": 384, "on_front": front, "circular": int(circular),
         }
@@ -71,7 +71,7 @@ def test_a_measure_without_an_interval_is_drawn_without_one(
     template: str, x: str, y: str, row: dict[str, str], marks: int
 ) -> None:
     """Empty cells of a table: a point at the measure, and no bar or band from 0."""
-    base = {"rev": "workspace", "model": "m", "source": "s", "chance": "0.1"} | row
+    base = {"rev": "workspace", "system": "m", "source": "s", "chance": "0.1"} | row
     drawn = []
     for low, high in (("0.25", "0.75"), ("", "")):
         text = json.dumps(TEMPLATES[template]())

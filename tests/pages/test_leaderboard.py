@@ -18,7 +18,7 @@ def test_the_page_says_what_is_not_known() -> None:
         f"{n}{e}": str(v) for n, m in means.items() for e, v in zip(("", "_low", "_high"), m, strict=True)
     }
     row = {
-        "model": "m", "source": "human", "n_queries": "3", "n_images": "1000", "k": "5", "mrr_chance": "0.01",
+        "system": "m", "source": "human", "n_queries": "3", "n_images": "1000", "k": "5", "mrr_chance": "0.01",
         "parameters": "", "dimension": "", "circular": "0", "on_front": "1", "device": "cpu", "images_per_second": "12.34",
         "queries_per_second": "1234", "on_speed_front": "1", **figures,
     }  # fmt: skip
@@ -40,7 +40,7 @@ def test_the_page_says_what_is_not_known() -> None:
     assert "Not to be had" not in known
     assert "\n| *+  | m " in page, "on both fronts"
     assert "\n| *   | m " in markdown([row | {"on_speed_front": "0"}], {"m": "mit"}, {})
-    perfect = row | {"model": "self", "mrr": "1.0", "circular": "1", "on_front": "0", "on_speed_front": "0"}
+    perfect = row | {"system": "self", "mrr": "1.0", "circular": "1", "on_front": "0", "on_speed_front": "0"}
     both = markdown([perfect, row], {"m": "mit", "self": "mit"}, {})
     assert both.index("| m  ") < both.index("| self (circular) "), "last, however high its score"
     unmeasured = markdown(

@@ -135,10 +135,10 @@ def test_weak_labels_and_sources_that_disagree_are_said_to_be_so() -> None:
         "sources": {
             "s": {"written_by": [], "n_queries": 3, "n_fragments": 2, "findings": ["3 queries are few"]}
         },
-        "rank_correlation": {"s ~ t": {"summary": "s and t order the 2 models alike"}},
+        "rank_correlation": {"s ~ t": {"summary": "s and t order the 2 systems alike"}},
     }
     assert "s labels are a weak test: 3 queries are few" in said(one)
-    assert "Between label sources: s and t order the 2 models alike" in said(one)
+    assert "Between label sources: s and t order the 2 systems alike" in said(one)
     [table] = label_tables([one])
     assert list(table.rows[0]) == ["s", "people", "3", "–", "2", "–"]
     one.sources = {"sources": 1, "rank_correlation": []}

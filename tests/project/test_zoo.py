@@ -75,8 +75,8 @@ def test_what_can_be_had_is_compared_and_the_rest_is_listed(project: Project) ->
     assert "of memory (estimated, 10" in absent["huge"]
     assert "is not on this machine" in absent["siglip"]
 
-    rows = read_csv(project.root / "report" / "leaderboard.csv", ["model", "source", "mrr"])
-    assert {(row["model"], row["source"]) for row in rows} == {
+    rows = read_csv(project.root / "report" / "leaderboard.csv", ["system", "source", "mrr"])
+    assert {(row["system"], row["source"]) for row in rows} == {
         ("builtin", "human"),
         ("tiny", "human"),
     }
@@ -84,7 +84,7 @@ def test_what_can_be_had_is_compared_and_the_rest_is_listed(project: Project) ->
     assert "zoo" in project.run("dvc", "exp", "show", "--csv")
     assert "tiny.human.mrr" in project.run("dvc", "metrics", "diff", "HEAD", "zoo")
     for row in rows:
-        if row["model"] == "builtin":
+        if row["system"] == "builtin":
             assert float(row["mrr"]) == metrics[row["source"]]["mrr"], "the same queries as before"
             assert row["dimension"] == "384"
 

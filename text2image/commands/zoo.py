@@ -81,14 +81,14 @@ def write_leaderboard(cards: dict[str, dict[str, Any]], absent: dict[str, str], 
             f"expected a leaderboard in the experiment {NAME}, found none; run the stage evaluate"
         )
     speeds: list[Speed] = []
-    for name in dict.fromkeys(row["model"] for row in rows):
+    for name in dict.fromkeys(row["system"] for row in rows):
         say(f"zoo: measuring how fast {name} embeds")
         try:
             speeds += measure_speeds(name, cards[name], params.embed.precision, params.runtime)
         except InputError as error:
             say(f"zoo: the speed of {name} is not known: {error}")
     rows = add_speeds(rows, speeds)
-    page = markdown(rows, {row["model"]: licence_of(params.models[row["model"]]) for row in rows}, absent)
+    page = markdown(rows, {row["system"]: licence_of(params.models[row["system"]]) for row in rows}, absent)
     columns = (*COLUMNS, *SPEED_COLUMNS)
     write_csv(FOLDER / "leaderboard.csv", columns, ([row[name] for name in columns] for row in rows))
     write_text(FOLDER / "leaderboard.md", page)

@@ -1,4 +1,4 @@
-"""What a model that knows nothing would score: the expectation of each measure over random orders.
+"""What a system that knows nothing would score: the expectation of each measure over random orders.
 
 Unless they say otherwise, functions take ``n_relevant``, ``(n_queries,)`` int64 in [1, n_images], and the
 gallery's size ``n_images``, and return the expectation for each query, ``(n_queries,)`` float64.

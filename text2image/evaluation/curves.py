@@ -65,28 +65,28 @@ def margins(queries: pd.DataFrame) -> pd.DataFrame:
     return known[["text", *columns]].rename(columns=columns).assign(text=known["text"].map(chart_text))
 
 
-def marked(model: str, *, circular: bool) -> str:
-    """Return what a chart calls a model, which says if it is not tested by the labels.
+def marked(system: str, *, circular: bool) -> str:
+    """Return what a chart calls a system, which says if it is not tested by the labels.
 
     >>> marked("clip", circular=True)
     'clip (circular)'
     """
-    return f"{model} (circular)" if circular else model
+    return f"{system} (circular)" if circular else system
 
 
 def chart_tables(
     results: AllResults, resampling: Resampling, circular: Container[tuple[str, str]] = (), label: str = ""
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of the charts by name, a series a model and source.
+    """Return the tables of the charts by name, a series a system and source.
 
     Args:
-        results: ``{(model, source): results}``.
+        results: ``{(system, source): results}``.
         resampling: of the intervals.
         circular: the pairs that are marked as such.
         label: what the series' names end with.
     """
     tables: dict[str, list[pd.DataFrame]] = {}
-    for (model, source), one in results.items():
+    for (system, source), one in results.items():
         best = one.ranked.best_ranks
         reciprocal = pd.DataFrame(reciprocal_rank_curve(best), columns=["share", "reciprocal_rank"])
         for name, table in {
@@ -95,7 +95,7 @@ def chart_tables(
             "ranks": pd.DataFrame(rank_shares(best), columns=["rank", "share"]).pipe(decimals),
             "margins": margins(one.queries),
         }.items():
-            called = marked(model, circular=(model, source) in circular)
+            called = marked(system, circular=(system, source) in circular)
             table.insert(0, "series", f"{called} · {source}{label}")
             tables.setdefault(name, []).append(table)
     return {name: pd.concat(parts) for name, parts in tables.items()}
@@ -105,13 +105,13 @@ def interval_table(figures: Figures, ks: Sequence[int]) -> pd.DataFrame:
     """Return the main measures of metrics.json with interval and chance level."""
     rows = [
         (
-            *(marked(model, circular=row["circular"]), source, str(measure)),
+            *(marked(system, circular=row["circular"]), source, str(measure)),
             *(row[f"{measure}{end}"] for end in ENDS),
             row["chance"][str(measure)],
         )
-        for model, sources in figures.items()
+        for system, sources in figures.items()
         for source, row in sources.items()
         for measure in compared(ks)
     ]
-    columns = ["model", "source", "measure", "value", "low", "high", "chance"]
+    columns = ["system", "source", "measure", "value", "low", "high", "chance"]
     return pd.DataFrame(rows, columns=columns).pipe(decimals)

@@ -1,4 +1,4 @@
-"""Which queries are worth looking at: the best, the worst, and those on which the models differ most."""
+"""Which queries are worth looking at: the best, the worst, and those on which the systems differ most."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Picture(NamedTuple):
 
     Attributes:
         sheet: ``best``, ``worst`` or ``instructive``.
-        model: whose ranking it is.
+        system: whose ranking it is.
         query_id, text: the query.
         n_relevant: how many images answer it.
         best_rank: the rank of the first of them.
@@ -31,11 +31,11 @@ class Picture(NamedTuple):
         relevant: 1 if it answers the query, else 0.
         labelled: 1 if a label gives it the query's text, else 0. At place 0 it is 0 where none of the images that carry
             the text is searched and relevant: there stands the best relevant image.
-        circular: 1 if the labels are no test of the model, else 0.
+        circular: 1 if the labels are no test of the system, else 0.
     """
 
     sheet: str
-    model: str
+    system: str
     query_id: str
     text: str
     n_relevant: int
@@ -63,7 +63,7 @@ def labelled_images(ranks: pd.DataFrame, carriers: Mapping[str, Collection[str]]
     """Return for each query the best ranked of the relevant images that its text was made from.
 
     Args:
-        ranks: of one model, from :func:`text2image.evaluation.results.read_ranks`.
+        ranks: of one system, from :func:`text2image.evaluation.results.read_ranks`.
         carriers: by query, the images whose label is its text.
 
     Returns:
@@ -87,18 +87,18 @@ def extreme_queries(queries: pd.DataFrame, sheet: str, n: int) -> pd.DataFrame:
 
 
 def most_instructive(queries: Mapping[str, pd.DataFrame], n: int) -> list[tuple[int, str, str]]:
-    """Return the n queries with the largest spread of reciprocal ranks over the models, one a cluster.
+    """Return the n queries with the largest spread of reciprocal ranks over the systems, one a cluster.
 
     Args:
-        queries: the results by model, the same queries in each.
+        queries: the results by system, the same queries in each.
         n: at most so many.
 
     Returns:
-        A row of the results and the models that rank its image best and worst: of those that rank alike
+        A row of the results and the systems that rank its image best and worst: of those that rank alike
         the first as best, the last as worst.
     """
     first = next(iter(queries.values()))
-    ranks = pd.DataFrame({model: table["best_rank"] for model, table in queries.items()})
+    ranks = pd.DataFrame({system: table["best_rank"] for system, table in queries.items()})
     table = first[["text", "cluster"]].assign(
         spread=1.0 / ranks.min(axis=1) - 1.0 / ranks.max(axis=1),
         best=ranks.idxmin(axis=1),
@@ -110,13 +110,13 @@ def most_instructive(queries: Mapping[str, pd.DataFrame], n: int) -> list[tuple[
 
 
 class Ranking(NamedTuple):
-    """What one model found for the queries of one source.
+    """What one system found for the queries of one source.
 
     Attributes:
         results: a row a query.
         run: at least the first ``SHOWN`` images of every query.
         labelled: from :func:`labelled_images`.
-        circular: whether the model shares its origins with the source, and so takes no part in what is ``instructive``.
+        circular: whether the system shares its origins with the source, and so takes no part in what is ``instructive``.
     """
 
     results: Results
@@ -134,35 +134,35 @@ def choose_examples(
     worst: int,
     instructive: int,
 ) -> Iterator[Picture]:
-    """Yield the pictures of every model's best and worst queries of one source, then of the instructive ones.
+    """Yield the pictures of every system's best and worst queries of one source, then of the instructive ones.
 
     Args:
-        rankings: of one source by model.
+        rankings: of one source by system.
         qrels: which images answer each query.
         carriers: by query, the images whose label is its text.
-        best, worst, instructive: how many queries a sheet shows; the last only where there are several models.
+        best, worst, instructive: how many queries a sheet shows; the last only where there are several systems.
     """
 
-    def pictures(sheet: str, model: str, queries: pd.DataFrame) -> Iterator[Picture]:
+    def pictures(sheet: str, system: str, queries: pd.DataFrame) -> Iterator[Picture]:
         for query in queries.itertuples():
             of_query = query.query_id, query.text, query.n_relevant, query.best_rank
-            about = *of_query, rankings[model].results.ranked.n_images, f"{query.margin:.6f}"
+            about = *of_query, rankings[system].results.ranked.n_images, f"{query.margin:.6f}"
             best_relevant = RankedImage(query.best_image, query.best_rank, query.best_relevant)
-            for place, image in enumerate(shown_images(rankings[model], query.query_id, best_relevant)):
+            for place, image in enumerate(shown_images(rankings[system], query.query_id, best_relevant)):
                 relevant, labelled = (int(image.image_id in of[query.query_id]) for of in (qrels, carriers))
-                marks = relevant, labelled, int(rankings[model].circular)
+                marks = relevant, labelled, int(rankings[system].circular)
                 ranked = image.image_id, image.rank, f"{image.score:.9g}"
-                yield Picture(sheet, model, *about, place, *ranked, *marks)
+                yield Picture(sheet, system, *about, place, *ranked, *marks)
 
-    tables = {model: with_margins(one.results.queries) for model, one in rankings.items()}
-    for model, table in tables.items():
+    tables = {system: with_margins(one.results.queries) for system, one in rankings.items()}
+    for system, table in tables.items():
         for sheet, n in (("best", best), ("worst", worst)):
-            yield from pictures(sheet, model, extreme_queries(table, sheet, n))
-    tested = {model: table for model, table in tables.items() if not rankings[model].circular}
+            yield from pictures(sheet, system, extreme_queries(table, sheet, n))
+    tested = {system: table for system, table in tables.items() if not rankings[system].circular}
     if len(tested) > 1:
-        for row, *models in most_instructive(tested, instructive):
-            for model in models:
-                yield from pictures("instructive", model, tables[model].loc[[row]])
+        for row, *systems in most_instructive(tested, instructive):
+            for system in systems:
+                yield from pictures("instructive", system, tables[system].loc[[row]])
 
 
 def shown_images(ranking: Ranking, query_id: str, best_relevant: RankedImage) -> list[RankedImage]:

@@ -14,7 +14,7 @@ from text2image.queries.judgements import JudgementRow
 def judged_at(
     runs: Mapping[str, Run], source: str, rows: Sequence[JudgementRow], ks: Sequence[int]
 ) -> dict[str, dict[str, float]]:
-    """Return ``{model: {"judged@k": …}}`` of the models' runs on one source.
+    """Return ``{system: {"judged@k": …}}`` of the systems' runs on one source.
 
     Judged@k is the mean over queries of the share of the first k images that anyone has judged, in [0, 1]. Where
     fewer than k images are ranked, all of them count.
@@ -22,19 +22,19 @@ def judged_at(
     Source: Buckley and Voorhees, Retrieval Evaluation with Incomplete Information, 2004.
 
     Args:
-        runs: by model, at least the first ``max(ks)`` images of every query, or all that were searched.
+        runs: by system, at least the first ``max(ks)`` images of every query, or all that were searched.
         source: the label source.
         rows: all judgements.
         ks: the cut-offs.
     """
     pairs = {(query_id(row.query), row.image_id) for row in rows if row.source == source}
     shares = {}
-    for model, run in runs.items():
+    for system, run in runs.items():
         depth = min(max(ks), min(map(len, run.values())))
         judged = np.array(
             [[(query, image) in pairs for image, _ in images[:depth]] for query, images in run.items()]
         )
-        shares[model] = {f"judged@{k}": float(judged[:, :k].mean(axis=1).mean()) for k in ks}
+        shares[system] = {f"judged@{k}": float(judged[:, :k].mean(axis=1).mean()) for k in ks}
     return shares
 
 
@@ -50,9 +50,9 @@ def judgement_figures(
         asked: ``{source: query_ids}`` of the listed sources.
         judged: ``{source: judged_at(…)}``.
     """
-    models = next(iter(judged.values()))
+    systems = next(iter(judged.values()))
     return {
-        "results": {model: {source: of[model] for source, of in judged.items()} for model in models},
+        "results": {system: {source: of[system] for source, of in judged.items()} for system in systems},
         "sources": {source: judge_agreement(source, rows) for source in asked},
         "uncounted": uncounted(rows, asked),
     }

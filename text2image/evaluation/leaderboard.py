@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 COLUMNS = (
-    "model", "source", "n_queries", "n_images", "k", "hit_rate", "hit_rate_low", "hit_rate_high",
+    "system", "source", "n_queries", "n_images", "k", "hit_rate", "hit_rate_low", "hit_rate_high",
     "mrr", "mrr_low", "mrr_high", "mrr_chance", "parameters", "dimension", "circular", "on_front",
 )  # fmt: skip
 SPEED_COLUMNS = ("device", "images_per_second", "queries_per_second", "on_speed_front")
@@ -27,23 +27,23 @@ SPEED_COLUMNS = ("device", "images_per_second", "queries_per_second", "on_speed_
 
 
 def leaderboard(figures: Figures, cards: Mapping[str, Mapping[str, Any]], hit_rate: Measure) -> pd.DataFrame:
-    """Return a row a source and model: the columns ``COLUMNS``. Circular pairs are on no front, and dominate nobody.
+    """Return a row a source and system: the columns ``COLUMNS``. Circular pairs are on no front, and dominate nobody.
 
     Args:
-        figures: metrics.json, ``{model: {source: figures}}``.
-        cards: what each model consists of; its ``size`` says parameters and dimension as far as they are known.
+        figures: metrics.json, ``{system: {source: figures}}``.
+        cards: what each system consists of; its ``size`` says parameters and dimension as far as they are known.
         hit_rate: the hit rate to show.
     """
     tables = []
     for source in next(iter(figures.values())):
         rows = [
-            {"model": model, "source": source, "k": hit_rate.k, "mrr_chance": row[source]["chance"]["mrr"]}
+            {"system": system, "source": source, "k": hit_rate.k, "mrr_chance": row[source]["chance"]["mrr"]}
             | {name: row[source][name] for name in ("n_queries", "n_images")}
             | {"circular": int(row[source]["circular"])}
             | {f"hit_rate{end}": row[source][f"{hit_rate}{end}"] for end in ENDS}
             | {f"mrr{end}": row[source][f"mrr{end}"] for end in ENDS}
-            | {name: cards[model]["size"].get(name, "") for name in ("parameters", "dimension")}
-            for model, row in figures.items()
+            | {name: cards[system]["size"].get(name, "") for name in ("parameters", "dimension")}
+            for system, row in figures.items()
         ]
         table = pd.DataFrame(rows)
         cost = pd.to_numeric(table["parameters"]).fillna(np.inf).to_numpy(dtype=np.float64)
@@ -88,19 +88,19 @@ def add_speeds(rows: Sequence[Row], speeds: Sequence["Speed"]) -> list[Row]:
 
     Args:
         rows: source by source.
-        speeds: of images and texts, of as many models as could be measured on this machine.
+        speeds: of images and texts, of as many systems as could be measured on this machine.
     """
     per_second = {(speed.model, speed.what): speed.per_second for speed in speeds}
     device = {speed.model: speed.device for speed in speeds}
     extended: list[Row] = []
     for _, group in groupby(rows, key=itemgetter("source")):
         of_source = list(group)
-        rates = [per_second.get((row["model"], "images"), "") for row in of_source]
+        rates = [per_second.get((row["system"], "images"), "") for row in of_source]
         seconds = np.array([1 / float(rate) if rate else np.inf for rate in rates])
         tested = np.array([row["circular"] == "0" for row in of_source])
         front = tested_front(seconds, np.array([float(row["mrr"]) for row in of_source]), tested)
         for row, rate, on_front in zip(of_source, rates, front.astype(int).astype(str), strict=True):
-            model = row["model"]
-            values = device.get(model, ""), rate, per_second.get((model, "texts"), ""), str(on_front)
+            system = row["system"]
+            values = device.get(system, ""), rate, per_second.get((system, "texts"), ""), str(on_front)
             extended.append(row | dict(zip(SPEED_COLUMNS, values, strict=True)))
     return extended

@@ -171,7 +171,7 @@ def reported(ks: Sequence[int]) -> list[Measure]:
 
 
 def compared(ks: Sequence[int]) -> list[Measure]:
-    """Return the measures by which models and revisions are compared; the best rank of a query decides them."""
+    """Return the measures by which systems and revisions are compared; the best rank of a query decides them."""
     return [MRR, *(Measure("hit_rate", k) for k in ks)]
 
 

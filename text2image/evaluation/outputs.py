@@ -1,4 +1,4 @@
-"""All that follows from the results of every model on every source: figures, comparisons, tables, sentences."""
+"""All that follows from the results of every system on every source: figures, comparisons, tables, sentences."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -15,11 +15,11 @@ from text2image.evaluation.statistics.comparison import Comparison, compare, ver
 from text2image.evaluation.statistics.randomisation import holm
 from text2image.evaluation.summary import Figures, Resampling, summarise
 
-ONE_MODEL = "one model only: there is nothing to compare it with"
-NONE_TESTED = "fewer than two models that these labels test: there is nothing to compare"
+ONE_SYSTEM = "one system only: there is nothing to compare it with"
+NONE_TESTED = "fewer than two systems that these labels test: there is nothing to compare"
 
 PAIR_VALUES = 2**23
-"""Differences of queries held at a time (float64: 64 MiB), so that pairs of models share draws and flips."""
+"""Differences of queries held at a time (float64: 64 MiB), so that pairs of systems share draws and flips."""
 
 Comparisons = dict[str, dict[str, Any]]
 """comparison.json: ``{source: {"summary": sentences, "A - B": {measure: figures}}}``."""
@@ -37,22 +37,22 @@ def make_outputs(
     """Return metrics.json, comparison.json, the tables of the charts in plots/ by name, and what people are told.
 
     Args:
-        results: ``{(model, source): results}``.
+        results: ``{(system, source): results}``.
         ks: the cut-offs ``evaluate.k``.
         resampling: of intervals and comparisons.
-        cards: what each model consists of.
+        cards: what each system consists of.
         excluded: what metrics.json says of the data that fine-tuned models have seen, by source.
-        circular: why pairs ``(model, source)`` are circular (:mod:`text2image.formats.origins`): these are measured
+        circular: why pairs ``(system, source)`` are circular (:mod:`text2image.formats.origins`): these are measured
             and marked, but nothing is claimed of them, and they are compared with nothing.
         label: what follows the names of series where figures are not of held-out data.
     """
     metrics: Figures = {}
-    for (model, source), one in results.items():
+    for (system, source), one in results.items():
         figures = summarise(one.ranked, reported(ks), resampling)
-        why = circular.get((model, source), "")
+        why = circular.get((system, source), "")
         marked = {"circular": bool(why)} | ({"why_circular": why} if why else {})
-        metrics.setdefault(model, {})[source] = dict(excluded[source]) | marked | figures
-    comparison = compare_models(results, compared(ks), headline(ks), resampling, circular)
+        metrics.setdefault(system, {})[source] = dict(excluded[source]) | marked | figures
+    comparison = compare_systems(results, compared(ks), headline(ks), resampling, circular)
     tables = chart_tables(results, resampling, circular, label) | {
         "intervals": interval_table(metrics, ks),
         "leaderboard": leaderboard(metrics, cards, headline(ks)),
@@ -60,48 +60,48 @@ def make_outputs(
     return metrics, comparison, tables, list(_sentences(metrics, comparison, label))
 
 
-def compare_models(
+def compare_systems(
     results: AllResults,
     measures: Sequence[Measure],
     headline: Measure,
     resampling: Resampling,
     circular: Collection[tuple[str, str]] = (),
 ) -> Comparisons:
-    """Compare every pair of models on every source.
+    """Compare every pair of systems on every source.
 
     A source's comparisons by the headline measure are one family: they alone make claims, and Holm's correction is
     over them (``p_holm``). Other measures are shown with their own p-values and intervals, and claim nothing.
 
     Args:
-        results: ``{(model, source): results}``.
+        results: ``{(system, source): results}``.
         measures: those by which to compare.
         headline: that of ``measures`` which the sentences speak of.
         resampling: of the intervals.
-        circular: the (model, source) pairs that take part in no comparison.
+        circular: the (system, source) pairs that take part in no comparison.
 
     Raises:
-        ValueError: two models answer different queries of a source.
+        ValueError: two systems answer different queries of a source.
     """
     table: Comparisons = {}
     for source in dict.fromkeys(source for _, source in results):
-        asked = {model: one for (model, labels), one in results.items() if labels == source}
-        tested = {model: one for model, one in asked.items() if (model, source) not in circular}
+        asked = {system: one for (system, labels), one in results.items() if labels == source}
+        tested = {system: one for system, one in asked.items() if (system, source) not in circular}
         row = _compare_family(tested, measures, headline, resampling)
-        row["summary"] = row["summary"] or [ONE_MODEL if len(tested) == len(asked) else NONE_TESTED]
+        row["summary"] = row["summary"] or [ONE_SYSTEM if len(tested) == len(asked) else NONE_TESTED]
         table[source] = row
     return table
 
 
 def _compare_family(
-    models: Mapping[str, Results], measures: Sequence[Measure], headline: Measure, resampling: Resampling
+    systems: Mapping[str, Results], measures: Sequence[Measure], headline: Measure, resampling: Resampling
 ) -> dict[str, Any]:
     """Return what comparison.json says of one source."""
-    asked = [one.queries["query_id"].tolist() for one in models.values()]
+    asked = [one.queries["query_id"].tolist() for one in systems.values()]
     if any(queries != asked[0] for queries in asked):
-        raise ValueError("expected all models on the same queries, found others")
-    pairs, others = list(combinations(models, 2)), [one for one in measures if one != headline]
-    claims = _compare_pairs(models, pairs, [headline], resampling, family=len(pairs))
-    shown = _compare_pairs(models, pairs, others, resampling)
+        raise ValueError("expected all systems on the same queries, found others")
+    pairs, others = list(combinations(systems, 2)), [one for one in measures if one != headline]
+    claims = _compare_pairs(systems, pairs, [headline], resampling, family=len(pairs))
+    shown = _compare_pairs(systems, pairs, others, resampling)
     adjusted = holm(np.array([one.p_value for one in claims])).tolist()
     row: dict[str, Any] = {"summary": []}
     for i, (names, claim, p) in enumerate(zip(pairs, claims, adjusted, strict=True)):
@@ -115,7 +115,7 @@ def _compare_family(
 
 
 def _compare_pairs(
-    models: Mapping[str, Results],
+    systems: Mapping[str, Results],
     pairs: Sequence[tuple[str, str]],
     measures: Sequence[Measure],
     resampling: Resampling,
@@ -125,24 +125,24 @@ def _compare_pairs(
     """Return a comparison for each pair and measure, pair after pair, several at once: they share draws and flips."""
     if not pairs or not measures:
         return []
-    values = {model: per_query(one.ranked, measures).to_numpy() for model, one in models.items()}
+    values = {system: per_query(one.ranked, measures).to_numpy() for system, one in systems.items()}
     comparisons: list[Comparison] = []
     step = max(1, PAIR_VALUES // values[pairs[0][0]].size)
     for start in range(0, len(pairs), step):
         some = pairs[start : start + step]
         first, second = (np.concatenate([values[pair[side]] for pair in some], axis=1) for side in (0, 1))
-        clusters = models[some[0][0]].ranked.clusters
+        clusters = systems[some[0][0]].ranked.clusters
         comparisons += compare(first, second, clusters, family=family, **resampling._asdict())
     return comparisons
 
 
 def _sentences(metrics: Figures, comparison: Comparisons, label: str) -> Iterator[str]:
-    for model, sources in metrics.items():
+    for system, sources in metrics.items():
         for source, row in sources.items():
             if row["circular"]:
-                yield f"{model} {source}{label}: circular, so its score says nothing: {row['why_circular']}"
+                yield f"{system} {source}{label}: circular, so its score says nothing: {row['why_circular']}"
                 continue
             by_chance = f"chance {row['chance'][str(MRR)]:.3f}"
-            yield f"{model} {source}{label}: MRR {row[str(MRR)]:.3f} ({by_chance}), {row['n_queries']} queries"
+            yield f"{system} {source}{label}: MRR {row[str(MRR)]:.3f} ({by_chance}), {row['n_queries']} queries"
     for source, row in comparison.items():
         yield from (f"{source}{label}: {sentence}" for sentence in row["summary"])

@@ -27,10 +27,10 @@ def judge_sources(
     under ``rank_correlation`` how alike each pair of sources orders the systems.
 
     Args:
-        results: ``{(model, source): results}``.
+        results: ``{(system, source): results}``.
         left_out: the queries of each source that are not asked: rows with ``text`` and ``reason``.
         origins: of the texts of each source.
-        circular: the pairs ``(model, source)`` that say nothing of the order.
+        circular: the pairs ``(system, source)`` that say nothing of the order.
         resampling: of the intervals.
     """
     about: dict[str, dict[str, Any]] = {}

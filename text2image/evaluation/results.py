@@ -1,4 +1,4 @@
-"""The results of one model on one source: a row a query, from the exact ranks that ``retrieve`` wrote."""
+"""The results of one system on one source: a row a query, from the exact ranks that ``retrieve`` wrote."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ RANK_COLUMNS = ("query_id", "text", "image_id", "relevance", "rank", "score")
 
 
 class Results(NamedTuple):
-    """What one model found for the queries of one source.
+    """What one system found for the queries of one source.
 
     Attributes:
         queries: a row a query: ``query_id``, ``text``, ``n_relevant``, ``best_rank``, ``best_image``, the scores
@@ -31,11 +31,11 @@ class Results(NamedTuple):
 
 
 AllResults = dict[tuple[str, str], Results]
-"""By model and source."""
+"""By system and source."""
 
 
 def read_ranks(path: Path) -> pd.DataFrame:
-    """Read data/ranks/MODEL/SOURCE.csv: a row a relevant image and one for each query's best irrelevant image."""
+    """Read data/ranks/SYSTEM/SOURCE.csv: a row a relevant image and one for each query's best irrelevant image."""
     table = pd.DataFrame(read_csv(path, RANK_COLUMNS), columns=list(RANK_COLUMNS), dtype=object)
     return table.astype({"relevance": "int64", "rank": "int64", "score": "float64"})
 
@@ -87,17 +87,17 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def write_results(path: Path, results: Results) -> None:
-    """Write data/results/MODEL/SOURCE.csv, which holds nothing that depends on ``evaluate.k``."""
+    """Write data/results/SYSTEM/SOURCE.csv, which holds nothing that depends on ``evaluate.k``."""
     reciprocal = (1.0 / results.queries["best_rank"]).map("{:.6g}".format)
     write_table(path, results.queries.assign(reciprocal_rank=reciprocal).drop(columns="best_image"))
 
 
-def refuse_leaks(ranks: pd.DataFrame, model: str, split: Sequence[SplitRow], part: str) -> None:
+def refuse_leaks(ranks: pd.DataFrame, system: str, split: Sequence[SplitRow], part: str) -> None:
     """Refuse ranks in which a fine-tuned model answers what it has seen.
 
     Args:
-        ranks: of the model on one source.
-        model: its name.
+        ranks: of the system on one source.
+        system: its name.
         split: the split of the run that made it.
         part: the only part of it that may be measured (``evaluate.part``).
 
@@ -110,6 +110,6 @@ def refuse_leaks(ranks: pd.DataFrame, model: str, split: Sequence[SplitRow], par
     seen = ranks[ranks["query_id"].isin(queries) | ranks["image_id"].isin(images)]
     if len(seen):
         raise InputError(
-            f"expected data/ranks/{model} to hold what '{model}' has not seen (the {part} part of its split), found "
+            f"expected data/ranks/{system} to hold what '{system}' has not seen (the {part} part of its split), found "
             f"{seen['query_id'].nunique()} queries of other parts; evaluate.part: train measures them, labelled as such"
         )

@@ -1,4 +1,4 @@
-"""From the ranks of a model on a source to the figures that are reported: means and medians with their intervals."""
+"""From the ranks of a system on a source to the figures that are reported: means and medians with their intervals."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ ENDS = ("", "_low", "_high")
 """What the names of a mean and of the ends of its interval end with."""
 
 Figures = dict[str, dict[str, dict[str, Any]]]
-"""metrics.json: ``{model: {source: figures}}``."""
+"""metrics.json: ``{system: {source: figures}}``."""
 
 
 class Resampling(NamedTuple):
@@ -55,7 +55,7 @@ def at_chance(queries: RankedQueries, measures: Sequence[Measure]) -> dict[str, 
 
 
 def summarise(queries: RankedQueries, measures: Sequence[Measure], resampling: Resampling) -> dict[str, Any]:
-    """Return the measures of one model on one source, beside the sizes and chance level they need.
+    """Return the measures of one system on one source, beside the sizes and chance level they need.
 
     Every mean stands beside the ends of its 95 % interval, by bootstrap of whole clusters of queries; the ends are
     None where there are fewer than ``MIN_CLUSTERS``. ``median_rank`` is the median over queries of the best
@@ -91,14 +91,14 @@ def training_data(
     """Return what metrics.json says, by source, of data that is excluded for the sake of fine-tuned models.
 
     Args:
-        runs: the fine-tuning runs that made models in use; without any there is nothing to say.
+        runs: the fine-tuning runs that made systems in use; without any there is nothing to say.
         part: the part of their splits that is measured.
         left_out: the queries of each source that are not asked, with the reason.
         n_images: how many images are not searched.
     """
     if not runs:
         return {source: {} for source in left_out}
-    why = f"the {others(part)} parts of what {', '.join(runs)} learned from, for all models alike"
+    why = f"the {others(part)} parts of what {', '.join(runs)} learned from, for all systems alike"
     n_queries = {source: sum(row["reason"] == EXCLUDED for row in rows) for source, rows in left_out.items()}
     return {
         source: {"part": part, "excluded": {"n_queries": n, "n_images": n_images, "why": why}}

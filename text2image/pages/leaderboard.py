@@ -14,17 +14,17 @@ UNKNOWN = "unknown"
 FLOAT32 = 4
 REASON = 160  # letters
 HOW_TO_READ = (
-    f"Best first, with 95 % intervals in brackets, but for fewer than {MIN_CLUSTERS} independent queries. Models whose "
-    "intervals overlap widely may be equally good: metrics/comparison.json tells. `*`: on the Pareto front, no other model is both smaller and better. "
-    "`+`: no other model is both faster and better. Circular: the labels and the model go back to the same weights or "
-    "texts, so that the score says nothing; such models stand last and are on no front."
+    f"Best first, with 95 % intervals in brackets, but for fewer than {MIN_CLUSTERS} independent queries. Systems whose "
+    "intervals overlap widely may be equally good: metrics/comparison.json tells. `*`: on the Pareto front, no other system is both smaller and better. "
+    "`+`: no other system is both faster and better. Circular: the labels and the system go back to the same weights or "
+    "texts, so that the score says nothing; such systems stand last and are on no front."
 )
 WITHOUT = (
     "What is not on this machine is found in the folder that HF_HOME names, or in a copy: set the model's name "
     "in params.yaml to local-dir:PATH."
 )
 COSTS = (
-    "model", "parameters", "dimension", "images/s", "queries/s", "index here", "index per million", "licence",
+    "system", "parameters", "dimension", "images/s", "queries/s", "index here", "index per million", "licence",
 )  # fmt: skip
 
 
@@ -33,16 +33,16 @@ def markdown(rows: Sequence[Row], licences: Mapping[str, str], absent: Mapping[s
 
     Args:
         rows: from :func:`text2image.evaluation.leaderboard.add_speeds`, at least one.
-        licences: ``{model: licence}`` of the models in ``rows``.
-        absent: ``{model: reason}`` of the models that could not be had.
+        licences: ``{system: licence}`` of the systems in ``rows``.
+        absent: ``{system: reason}`` of the systems that could not be had.
     """
     parts = ["# Leaderboard", HOW_TO_READ]
     for source, of_source in groupby(rows, key=itemgetter("source")):
         parts += _quality(source, sorted(of_source, key=lambda row: (row["circular"], -float(row["mrr"]))))
-    first = {row["model"]: row for row in reversed(rows)}
+    first = {row["system"]: row for row in reversed(rows)}
     costs = [
-        _costs(row, licences[model])
-        for model, row in sorted(first.items(), key=lambda item: float(item[1]["parameters"] or "inf"))
+        _costs(row, licences[system])
+        for system, row in sorted(first.items(), key=lambda item: float(item[1]["parameters"] or "inf"))
     ]
     devices = " and ".join(sorted({row["device"] for row in rows} - {""}))
     parts += [
@@ -54,7 +54,7 @@ def markdown(rows: Sequence[Row], licences: Mapping[str, str], absent: Mapping[s
         parts += [
             "## Not to be had",
             WITHOUT,
-            "\n".join(f"- {model}: {_brief(reason)}" for model, reason in absent.items()),
+            "\n".join(f"- {system}: {_brief(reason)}" for system, reason in absent.items()),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -69,11 +69,11 @@ def _quality(source: str, rows: Sequence[Row]) -> Iterator[str]:
     first = rows[0]
     yield f"## {source}: {first['n_queries']} queries in {first['n_images']} images"
     hit_rate = Measure("hit_rate", int(first["k"]))
-    head = ("", "model", f"MRR (by chance {float(first['mrr_chance']):.2f})", hit_rate.title)
+    head = ("", "system", f"MRR (by chance {float(first['mrr_chance']):.2f})", hit_rate.title)
     lines = [
         (
             _marks(row),
-            marked(row["model"], circular=row["circular"] == "1"),
+            marked(row["system"], circular=row["circular"] == "1"),
             _mean(row, "mrr"),
             _mean(row, "hit_rate"),
         )
@@ -96,7 +96,7 @@ def _costs(row: Row, licence: str) -> tuple[str, ...]:
     parameters, dimension = row["parameters"], row["dimension"]
     vector = FLOAT32 * int(dimension) if dimension else None
     return (
-        row["model"],
+        row["system"],
         f"{int(parameters) / 1e6:.1f} M" if parameters else UNKNOWN,
         dimension or UNKNOWN,
         _rate(row["images_per_second"]),

@@ -15,11 +15,11 @@ RELEVANT = "#009e73"
 WRONG = "#a33b00"
 MARK = "#f0e442"  # words on a picture, as with a highlighter; no chart has it
 
-MODELS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
-"""Colours of models, in the order of their names: the same in every chart."""
+SYSTEMS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
+"""Colours of systems, in the order of their names: the same in every chart."""
 
 OTHERS = ("#e69f00", "#56b4e9", INK, "#cc79a7", "#009e73", "#d55e00", "#0072b2")
-"""Colours of what is not a model (label sources, folders), so that none looks like the first models."""
+"""Colours of what is not a system (label sources, folders), so that none looks like the first systems."""
 
 FONTS = '"DejaVu Sans", Verdana, Helvetica, Arial, sans-serif'
 
@@ -48,5 +48,5 @@ CHART_CONFIG: dict[str, Any] = {
     },
     "title": {"fontSize": 16, "anchor": "start", "offset": 12},
     "header": {"labelFontSize": 12, "title": None, "labelColor": QUIET},
-    "range": {"category": list(MODELS)},
+    "range": {"category": list(SYSTEMS)},
 }

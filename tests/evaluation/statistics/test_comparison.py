@@ -7,7 +7,7 @@ import pytest
 from tests.evaluation.statistics.test_intervals import clustered_ranks, measures
 from text2image.evaluation import outputs
 from text2image.evaluation.measures import MRR, Measure
-from text2image.evaluation.outputs import NONE_TESTED, ONE_MODEL, compare_models
+from text2image.evaluation.outputs import NONE_TESTED, ONE_SYSTEM, compare_systems
 from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results
 from text2image.evaluation.statistics.comparison import (
@@ -104,8 +104,8 @@ def test_all_pairs_are_compared_by_each_measure() -> None:
     first, second, clusters = two_models(4)
     a, b = (results(values, clusters) for values in (first, second))
     models = {("a", "s"): a, ("a", "t"): a, ("b", "s"): b, ("c", "s"): a}
-    table = compare_models(models, [HIT_RATE, MRR], HIT_RATE, Resampling(2000, 1))
-    assert table["t"] == {"summary": [ONE_MODEL]}
+    table = compare_systems(models, [HIT_RATE, MRR], HIT_RATE, Resampling(2000, 1))
+    assert table["t"] == {"summary": [ONE_SYSTEM]}
     assert list(table["s"]) == ["summary", "a - b", "a - c", "b - c"]
     assert len(table["s"]["summary"]) == 3
     alone = compare(first, second, clusters, resamples=2000, seed=1)
@@ -113,8 +113,8 @@ def test_all_pairs_are_compared_by_each_measure() -> None:
         figures = table["s"]["a - b"][name]
         assert (figures["difference"], figures["p_value"]) == (one.difference, one.p_value)
     fewer = results(second[1:], clusters[1:])
-    with pytest.raises(ValueError, match="expected all models on the same queries"):
-        compare_models({("a", "s"): a, ("b", "s"): fewer}, [MRR], MRR, Resampling(9, 1))
+    with pytest.raises(ValueError, match="expected all systems on the same queries"):
+        compare_systems({("a", "s"): a, ("b", "s"): fewer}, [MRR], MRR, Resampling(9, 1))
 
 
 def test_the_headline_of_a_source_is_one_family() -> None:
@@ -122,8 +122,8 @@ def test_the_headline_of_a_source_is_one_family() -> None:
     first, second, clusters = two_models(4)
     a, b = (results(values, clusters) for values in (first, second))
     of_s = {("a", "s"): a, ("b", "s"): b, ("c", "s"): a}
-    alone = compare_models(of_s, [HIT_RATE], HIT_RATE, Resampling(2000, 1))["s"]
-    among = compare_models(
+    alone = compare_systems(of_s, [HIT_RATE], HIT_RATE, Resampling(2000, 1))["s"]
+    among = compare_systems(
         of_s | {("a", "t"): a, ("b", "t"): b}, [HIT_RATE, MRR], HIT_RATE, Resampling(2000, 1)
     )
     assert [{str(HIT_RATE): row[str(HIT_RATE)]} for name, row in among["s"].items() if " - " in name] == [
@@ -140,7 +140,7 @@ def test_one_against_nothing_is_claimed_in_a_large_family() -> None:
     """1.00 against 0.00 on 200 queries, among 528 pairs of models: 10,000 flips could never reject there."""
     best, worst = np.ones((200, 2)), np.stack([np.zeros(200), np.full(200, 0.01)], axis=1)
     models = {(f"m{i:02}", "s"): results(best if i else worst, np.arange(200)) for i in range(33)}
-    table = compare_models(models, [HIT_RATE], HIT_RATE, Resampling(2000, 1))["s"]
+    table = compare_systems(models, [HIT_RATE], HIT_RATE, Resampling(2000, 1))["s"]
     told = dict(zip((name for name in table if " - " in name), table["summary"], strict=True))
     assert table["m00 - m01"]["hit_rate@5"]["p_holm"] == pytest.approx(528 / 105_601)
     assert told["m00 - m01"].startswith("m01 finds the image in the top 5 more often than m00: +1.00")
@@ -153,10 +153,10 @@ def test_blocks_of_pairs_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None
         (f"m{i}", "s"): results(values, clusters)
         for i, values in enumerate((first, second, first[::-1], second[::-1]))
     }
-    expected = compare_models(models, [HIT_RATE, MRR], MRR, Resampling(2000, 1))
+    expected = compare_systems(models, [HIT_RATE, MRR], MRR, Resampling(2000, 1))
     monkeypatch.setattr(outputs, "PAIR_VALUES", 1)
-    assert compare_models(models, [HIT_RATE, MRR], MRR, Resampling(2000, 1)) == expected
-    turned = compare_models(dict(reversed(models.items())), [MRR, HIT_RATE], MRR, Resampling(2000, 1))["s"]
+    assert compare_systems(models, [HIT_RATE, MRR], MRR, Resampling(2000, 1)) == expected
+    turned = compare_systems(dict(reversed(models.items())), [MRR, HIT_RATE], MRR, Resampling(2000, 1))["s"]
     for name, row in expected["s"].items():
         if " - " in name:
             assert turned[" - ".join(reversed(name.split(" - ")))]["mrr"]["p_holm"] == row["mrr"]["p_holm"]
@@ -166,11 +166,11 @@ def test_circular_pairs_take_part_in_no_comparison() -> None:
     first, second, clusters = two_models(4)
     a, b = (results(values, clusters) for values in (first, second))
     models = {("a", "s"): a, ("b", "s"): b, ("c", "s"): a, ("c", "t"): a, ("b", "t"): b}
-    table = compare_models(models, [MRR], MRR, Resampling(2000, 1), {("c", "s"), ("c", "t")})
+    table = compare_systems(models, [MRR], MRR, Resampling(2000, 1), {("c", "s"), ("c", "t")})
     assert list(table["s"]) == ["summary", "a - b"]
     assert table["t"] == {"summary": [NONE_TESTED]}
     without = {key: one for key, one in models.items() if key[0] != "c"}
-    assert compare_models(without, [MRR], MRR, Resampling(2000, 1))["s"] == table["s"]
+    assert compare_systems(without, [MRR], MRR, Resampling(2000, 1))["s"] == table["s"]
 
 
 def test_the_verdict_does_not_depend_on_who_is_first() -> None:

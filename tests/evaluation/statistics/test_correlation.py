@@ -47,14 +47,14 @@ def test_sources_that_agree_and_that_do_not() -> None:
     )
     assert told.keys() == {"a ~ b", "a ~ c", "b ~ c"}
     assert told["a ~ b"] == {
-        "n_models": 3,
+        "n_systems": 3,
         "tau": 1.0,
         "tau_low": 1.0,
         "tau_high": 1.0,
-        "summary": "a and b order the 3 models alike: Kendall's tau 1.00 [1.00, 1.00]",
+        "summary": "a and b order the 3 systems alike: Kendall's tau 1.00 [1.00, 1.00]",
     }
     assert told["a ~ c"]["summary"] == (
-        "a and c order the 3 models in opposite ways: Kendall's tau -1.00 [-1.00, -1.00]; the best is m0 by a and m2 by c"
+        "a and c order the 3 systems in opposite ways: Kendall's tau -1.00 [-1.00, -1.00]; the best is m0 by a and m2 by c"
     )
 
 
@@ -134,15 +134,15 @@ def test_where_there_is_little_to_go_by_nothing_is_claimed() -> None:
     few = result(np.ones(60, dtype=np.int64), np.arange(60) % (MIN_CLUSTERS - 1)), result(np.full(60, 9))
     few = few[0], few[1]._replace(ranked=few[1].ranked._replace(clusters=few[0].ranked.clusters))
     told = rank_correlations(results(a=list(few), b=source(generator, [2, 90])), HOW)["a ~ b"]
-    assert (told["n_models"], told["tau"], told["tau_low"], told["tau_high"]) == (2, 1.0, -1.0, 1.0)
+    assert (told["n_systems"], told["tau"], told["tau_low"], told["tau_high"]) == (2, 1.0, -1.0, 1.0)
     assert (
         told["summary"]
-        == "whether a and b order the 2 models alike cannot be told: Kendall's tau 1.00 [-1.00, 1.00]"
+        == "whether a and b order the 2 systems alike cannot be told: Kendall's tau 1.00 [-1.00, 1.00]"
     )
     tied = [result(np.full(60, 9))] * 2
     told = rank_correlations(results(a=tied, b=source(generator, [2, 90])), HOW)["a ~ b"]
     assert told["tau"] is None
-    assert "all models are equal on one of them" in told["summary"]
+    assert "all systems are equal on one of them" in told["summary"]
     noise = results(a=source(generator, [40, 44]), b=source(generator, [44, 40]))
     assert rank_correlations(noise, HOW)["a ~ b"]["summary"].endswith("[-1.00, 1.00]"), (
         "and no winner is named"
@@ -158,8 +158,8 @@ def test_circular_pairs_say_nothing_of_the_order() -> None:
     origins = {"a": {"labels:a": "the texts of a"}, "b": {"labels:b": "the texts of b", "sha256:1": "resnet"}}
     left_out = {"a": [{"text": "click here", "reason": "too generic to search for"}], "b": []}
     figures, said = judge_sources(systems, left_out, origins, {("m0", "b")}, HOW)
-    assert figures["rank_correlation"]["a ~ b"]["n_models"] == 2
+    assert figures["rank_correlation"]["a ~ b"]["n_systems"] == 2
     assert figures["rank_correlation"]["a ~ b"]["tau"] == 1.0
-    assert said == ["a and b order the 2 models alike: Kendall's tau 1.00 [1.00, 1.00]"]
+    assert said == ["a and b order the 2 systems alike: Kendall's tau 1.00 [1.00, 1.00]"]
     assert {name: row["written_by"] for name, row in figures["sources"].items()} == {"a": [], "b": ["resnet"]}
     assert (figures["sources"]["a"]["n_queries"], figures["sources"]["a"]["n_generic"]) == (60, 1)

@@ -1,8 +1,8 @@
-"""Is one model better than another on the same queries, or could it be luck?
+"""Is one system better than another on the same queries, or could it be luck?
 
 All differences are paired (first minus second, query by query) and all randomness is over clusters of
 queries, see :mod:`text2image.evaluation.statistics.intervals`, whose exact sums make results the same to the byte
-in any order of queries, measures or models: swapping the models swaps signs, nothing else.
+in any order of queries, measures or systems: swapping the systems swaps signs, nothing else.
 """
 
 import math
@@ -22,11 +22,11 @@ WORDS = {
         "the share of queries with the image in the top {k}",
     ),
 }
-"""How to say that a model is better by a measure, and what it is measured by."""
+"""How to say that a system is better by a measure, and what it is measured by."""
 
 
 class Comparison(NamedTuple):
-    """One measure of two models on the same queries.
+    """One measure of two systems on the same queries.
 
     Attributes:
         difference: mean of first minus second, in [-1, 1].
@@ -49,7 +49,7 @@ class Comparison(NamedTuple):
 def compare(
     first: Floats, second: Floats, clusters: Integers, *, family: int = 0, resamples: int = 2000, seed: int
 ) -> list[Comparison]:
-    """Return a comparison of two models for each measure, or of several pairs of models by one.
+    """Return a comparison of two systems for each measure, or of several pairs of systems by one.
 
     Args:
         first, second: ``(n_queries, n_measures)`` float64 in [0, 1], the same queries and measures.
@@ -85,7 +85,7 @@ def known(value: float) -> float | None:
 
 
 def verdict(first: str, second: str, measure: Measure, comparison: Comparison, adjusted_p: float) -> str:
-    """Return one sentence on a comparison by one of ``WORDS``, the better model first.
+    """Return one sentence on a comparison by one of ``WORDS``, the better system first.
 
     A difference is claimed where the p-value adjusted for the family is below ``ALPHA`` and the
     interval leaves out 0.

@@ -45,37 +45,37 @@ class Order(NamedTuple):
 def rank_correlations(results: AllResults, resampling: Resampling) -> dict[str, dict[str, Any]]:
     """Return for each pair of sources how alike they order the systems by MRR: ``{"A ~ B": figures}``.
 
-    The figures are ``n_models``, ``tau`` in [-1, 1] (None where all systems tie on one of the sources), the ends
+    The figures are ``n_systems``, ``tau`` in [-1, 1] (None where all systems tie on one of the sources), the ends
     ``tau_low`` and ``tau_high`` of its 95 % interval (:func:`tau_interval`), and ``summary``, a sentence. Pairs of
     sources that have fewer than two systems in common are left out.
 
     Args:
-        results: of the pairs ``(model, source)`` that are no circular ones.
+        results: of the pairs ``(system, source)`` that are no circular ones.
         resampling: of the interval.
     """
     by_source: dict[str, dict[str, Results]] = {}
-    for (model, source), one in results.items():
-        by_source.setdefault(source, {})[model] = one
+    for (system, source), one in results.items():
+        by_source.setdefault(source, {})[system] = one
     correlations = {}
     for first, second in combinations(by_source, 2):
-        models = sorted(by_source[first].keys() & by_source[second].keys())
-        if len(models) > 1:
+        systems = sorted(by_source[first].keys() & by_source[second].keys())
+        if len(systems) > 1:
             orders = {
-                source: order_of(source, by_source[source], models, resampling) for source in (first, second)
+                source: order_of(source, by_source[source], systems, resampling) for source in (first, second)
             }
-            correlations[f"{first} ~ {second}"] = _correlate(models, orders)
+            correlations[f"{first} ~ {second}"] = _correlate(systems, orders)
     return correlations
 
 
 def order_of(
-    source: str, results: Mapping[str, Results], models: Sequence[str], resampling: Resampling
+    source: str, results: Mapping[str, Results], systems: Sequence[str], resampling: Resampling
 ) -> Order:
-    """Return the order of ``models`` by one source, whose clusters of queries are drawn whole, for all systems alike.
+    """Return the order of ``systems`` by one source, whose clusters of queries are drawn whole, for all systems alike.
 
     Each source has draws of its own; neither the order of queries nor the labels of clusters matter.
     """
-    values = np.stack([MRR.per_query(results[model].ranked) for model in models], axis=1)
-    sums, counts = cluster_sums(values, results[models[0]].ranked.clusters)
+    values = np.stack([MRR.per_query(results[system].ranked) for system in systems], axis=1)
+    sums, counts = cluster_sums(values, results[systems[0]].ranked.clusters)
     order = np.lexsort([*sums.T, counts])
     sums, counts = sums[order], np.broadcast_to(counts[order, None], sums.shape)
     seed = (resampling.seed + zlib.crc32(source.encode())) % 2**32
@@ -128,26 +128,26 @@ def tau_interval(first: Order, second: Order) -> tuple[float, float]:
     return low, high
 
 
-def _correlate(models: Sequence[str], orders: Mapping[str, Order]) -> dict[str, Any]:
+def _correlate(systems: Sequence[str], orders: Mapping[str, Order]) -> dict[str, Any]:
     from scipy.stats import kendalltau  # half a second
 
     first, second = orders.values()
     tau = float(kendalltau(first.values, second.values).statistic)
     low, high = tau_interval(first, second)
-    best = {source: models[int(np.argmax(one.values))] for source, one in orders.items()}
+    best = {source: systems[int(np.argmax(one.values))] for source, one in orders.items()}
     return {
-        "n_models": len(models),
+        "n_systems": len(systems),
         "tau": None if np.isnan(tau) else tau,
         "tau_low": low,
         "tau_high": high,
-        "summary": _sentence(len(models), tau, (low, high), best, _surely_another(models, best, orders)),
+        "summary": _sentence(len(systems), tau, (low, high), best, _surely_another(systems, best, orders)),
     }
 
 
-def _surely_another(models: Sequence[str], best: Mapping[str, str], orders: Mapping[str, Order]) -> bool:
+def _surely_another(systems: Sequence[str], best: Mapping[str, str], orders: Mapping[str, Order]) -> bool:
     """Return whether each source is sure that its best system is better than the other's best."""
-    places = sorted(models.index(model) for model in best.values())
-    firsts, seconds = np.triu_indices(len(models), 1)
+    places = sorted(systems.index(system) for system in best.values())
+    firsts, seconds = np.triu_indices(len(systems), 1)
     pair = (firsts == places[0]) & (seconds == places[1])
     return bool(np.any(np.prod([one.signs[pair] for one in orders.values()], axis=0) < 0))
 
@@ -158,15 +158,13 @@ def _sentence(
     """Return what can be said of two orders of n systems; the best ones are named where they surely differ."""
     names = " and ".join(best)
     if np.isnan(tau):
-        return (
-            f"whether {names} order the {n} models alike cannot be said: all models are equal on one of them"
-        )
+        return f"whether {names} order the {n} systems alike cannot be said: all systems are equal on one of them"
     figures = f"Kendall's tau {tau:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
     if interval[0] > 0.0:
-        said = f"{names} order the {n} models alike: {figures}"
+        said = f"{names} order the {n} systems alike: {figures}"
     elif interval[1] < 0.0:
-        said = f"{names} order the {n} models in opposite ways: {figures}"
+        said = f"{names} order the {n} systems in opposite ways: {figures}"
     else:
-        said = f"whether {names} order the {n} models alike cannot be told: {figures}"
-    winners = " and ".join(f"{model} by {source}" for source, model in best.items())
+        said = f"whether {names} order the {n} systems alike cannot be told: {figures}"
+    winners = " and ".join(f"{system} by {source}" for source, system in best.items())
     return f"{said}; the best is {winners}" if surely_another else said

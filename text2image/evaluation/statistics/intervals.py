@@ -5,7 +5,7 @@ drawn with replacement, never single queries. Resampled means are ratios ``sum /
 drawn clusters. The interval is BCa (bias-corrected and accelerated; the acceleration from leaving out
 one cluster at a time) with two changes, without which few, skewed or unequal clusters are covered too rarely:
 
-- **pseudo-clusters**: a resample holds no query that is unlike those asked, such as the one in thirty that a model at
+- **pseudo-clusters**: a resample holds no query that is unlike those asked, such as the one in thirty that a system at
   chance level finds. The lower end is that of the clusters and one more, of mean size, at the lowest possible
   value; the upper end likewise at the highest. For differences both are added at once: one for each end gives
   intervals by a third wider than needed, since the bounds, -1 and 1, are far away;

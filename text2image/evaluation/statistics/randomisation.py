@@ -37,7 +37,7 @@ def family_permutations(n_comparisons: int) -> int:
 def randomisation_test(sums: Floats, *, permutations: int = PERMUTATIONS, seed: int) -> Floats:
     """Return the two-sided p-value of each measure by flipping the signs of whole clusters.
 
-    If the models were alike, each cluster's difference could as well have had the other sign. Where at most
+    If the systems were alike, each cluster's difference could as well have had the other sign. Where at most
     ``EXACT_CLUSTERS`` clusters differ from 0, the p-value is exact: the share of all flips whose sum is as far
     from 0 as the sum found, at least ``2^(1 - clusters that differ)``. Otherwise flips are drawn:
     ``p = (1 + #{|sum of flipped| >= |sum|}) / (1 + flips)``. Beyond the first ``PERMUTATIONS``, only those

@@ -1,4 +1,4 @@
-"""Charts of what the models are measured on: the images, and what label sources say of them."""
+"""Charts of what the systems are measured on: the images, and what label sources say of them."""
 
 from text2image.pages.charts.parts import (
     FROM_0_TO_1,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from text2image.base.console import InputError, one_line, say
 from text2image.formats.files import write_text
-from text2image.pages.charts import data, models, queries
+from text2image.pages.charts import data, queries, systems
 from text2image.pages.charts.parts import Spec
 from text2image.pages.templates import TEMPLATES as PAGES
 
@@ -23,12 +23,12 @@ TEMPLATES: dict[str, Callable[[], Spec]] = {
     "coverage": data.coverage,
     "hit_rate": queries.hit_rate,
     "image_sizes": data.image_sizes,
-    "intervals": models.intervals,
-    "leaderboard": models.leaderboard,
+    "intervals": systems.intervals,
+    "leaderboard": systems.leaderboard,
     "margins": queries.margins,
     "ranks": queries.ranks,
     "reciprocal_ranks": queries.reciprocal_ranks,
-    "wise_ft": models.wise_ft,
+    "wise_ft": systems.wise_ft,
     "words": data.words,
 }
 """The charts, by the names under which dvc.yaml asks for them (``template:``)."""

@@ -1,7 +1,7 @@
 """What Vega-Lite templates are put together from.
 
 DVC fills in the words in angle brackets: the rows, and from dvc.yaml title, columns and labels of the axes.
-Revisions stand side by side, label sources one below the other, and models differ in colour."""
+Revisions stand side by side, label sources one below the other, and systems differ in colour."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ X_LABEL, Y_LABEL = "<DVC_METRIC_X_LABEL>", "<DVC_METRIC_Y_LABEL>"
 Spec = dict[str, Any]
 
 SERIES = [
-    {"calculate": "split(datum.series, ' · ')[0]", "as": "model"},
+    {"calculate": "split(datum.series, ' · ')[0]", "as": "system"},
     {"calculate": "split(datum.series, ' · ')[1]", "as": "source"},
 ]
 ABOVE: Spec = {"title": None, "labelOrient": "top", "labelAnchor": "start", "labelPadding": 4}
@@ -23,7 +23,7 @@ BY_SOURCE: Spec = {
     "type": "nominal",
     "header": ABOVE | {"labelExpr": "'label source: ' + datum.value"},
 }
-MODEL: Spec = {"field": "model", "type": "nominal", "title": "model"}
+SYSTEM: Spec = {"field": "system", "type": "nominal", "title": "system"}
 FROM_0_TO_1: Spec = {"domain": [0, 1]}
 
 
@@ -60,5 +60,5 @@ def quantity(field: str, title: str | None = None, **more: Any) -> Spec:
 
 
 def others(field: str, title: str | None) -> Spec:
-    """Return a colour by what is not a model."""
+    """Return a colour by what is not a system."""
     return {"field": field, "type": "nominal", "title": title, "scale": {"range": list(OTHERS)}}

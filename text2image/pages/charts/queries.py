@@ -3,8 +3,8 @@
 from text2image.pages.charts.parts import (
     BY_SOURCE,
     FROM_0_TO_1,
-    MODEL,
     SERIES,
+    SYSTEM,
     X_LABEL,
     Y_LABEL,
     Spec,
@@ -18,9 +18,9 @@ from text2image.pages.theme import QUIET
 
 
 def hit_rate() -> Spec:
-    """Return the hit rate against k, a line a model in the band of its intervals, and chance level."""
+    """Return the hit rate against k, a line a system in the band of its intervals, and chance level."""
     axis = {"values": [1, 2, 5, 10, 20, 50, 100]}
-    tooltip = [{"field": "series", "title": "model · label source"}, number("k", "d")]
+    tooltip = [{"field": "series", "title": "system · label source"}, number("k", "d")]
     tooltip += [number(name) for name in ("hit_rate", "low", "high", "chance")]
     band = {
         "mark": {"type": "area", "opacity": 0.16},
@@ -32,14 +32,14 @@ def hit_rate() -> Spec:
     }
     chance = {
         "mark": {"type": "line", "strokeDash": [4, 4], "strokeWidth": 1.5, "opacity": 1},
-        "encoding": {"y": quantity("chance"), "color": {"value": QUIET}, "detail": {"field": "model"}},
+        "encoding": {"y": quantity("chance"), "color": {"value": QUIET}, "detail": {"field": "system"}},
     }
     spec = {
         "width": 360,
         "height": 170,
         "encoding": {
             "x": quantity(X, X_LABEL, scale={"type": "log", "nice": False}, axis=axis),
-            "color": MODEL,
+            "color": SYSTEM,
         },
         "layer": [band, line, chance],
     }
@@ -47,9 +47,9 @@ def hit_rate() -> Spec:
 
 
 def reciprocal_ranks() -> Spec:
-    """Return the reciprocal ranks of all queries from the best to the worst, a line a model."""
+    """Return the reciprocal ranks of all queries from the best to the worst, a line a system."""
     tooltip = [
-        {"field": "series", "title": "model · label source"},
+        {"field": "series", "title": "system · label source"},
         number("share", ".1%", "share of queries at least as good"),
         number("reciprocal_rank"),
     ]
@@ -60,7 +60,7 @@ def reciprocal_ranks() -> Spec:
         "encoding": {
             "x": quantity(X, X_LABEL, scale=FROM_0_TO_1, axis={"format": "%", "tickCount": 5}),
             "y": quantity(Y, Y_LABEL, scale=FROM_0_TO_1, axis={"tickCount": 5}),
-            "color": MODEL,
+            "color": SYSTEM,
             "tooltip": tooltip,
         },
     }
@@ -75,9 +75,9 @@ def ranks() -> Spec:
         "mark": {"type": "bar"},
         "encoding": {
             "x": {"field": X, "title": X_LABEL, "type": "nominal", "sort": None, "axis": {"labelAngle": 0}},
-            "xOffset": {"field": "model"},
+            "xOffset": {"field": "system"},
             "y": quantity(Y, Y_LABEL, axis={"format": "%", "tickCount": 5}),
-            "color": MODEL,
+            "color": SYSTEM,
             "tooltip": [
                 {"field": "series"},
                 {"field": "rank", "title": "best relevant rank"},
@@ -100,7 +100,7 @@ def margins() -> Spec:
         "encoding": {
             "x": quantity(X, X_LABEL, scale={"zero": False}, axis={"tickCount": 6, **axis}),
             "y": quantity(Y, Y_LABEL, scale={"zero": False}, axis=axis),
-            "color": MODEL,
+            "color": SYSTEM,
             "tooltip": [{"field": "text"}, {"field": "series"}, number("relevant"), number("irrelevant")],
         },
     }

@@ -1,4 +1,4 @@
-"""What changed between two revisions: the same queries, paired, for every model and label source."""
+"""What changed between two revisions: the same queries, paired, for every system and label source."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from text2image.queries.clusters import query_clusters
 
 
 class Paired(NamedTuple):
-    """The queries that both revisions have for one model and source.
+    """The queries that both revisions have for one system and source.
 
     Attributes:
         texts: ``n`` texts, in the second revision's order.
@@ -59,7 +59,7 @@ def pair(first: Sequence[Row], second: Sequence[Row]) -> Paired:
 
 
 def tested_in_both(first: Revision, second: Revision) -> list[Key]:
-    """Return the models and sources that both revisions measured, but for circular pairs, which compare with nothing."""
+    """Return the systems and sources that both revisions measured, but for circular pairs, which compare with nothing."""
     return [
         key
         for key in second.keys
@@ -68,7 +68,7 @@ def tested_in_both(first: Revision, second: Revision) -> list[Key]:
 
 
 def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
-    """Pair the queries of every model and source that both revisions tested, and whose results both have."""
+    """Pair the queries of every system and source that both revisions tested, and whose results both have."""
     keys = [k for k in tested_in_both(first, second) if second.results.get(k) and first.results.get(k)]
     return {key: pair(first.results[key], second.results[key]) for key in keys}
 
@@ -76,7 +76,7 @@ def pair_all(first: Revision, second: Revision) -> dict[Key, Paired]:
 def find_changes(pairs: dict[Key, Paired], ks: Sequence[int], *, resamples: int, seed: int) -> list[Change]:
     """Compare the revisions by reciprocal rank and hit rate at each k.
 
-    The models of one source, by the headline measure, are a family with Holm's correction, as in comparison.json.
+    The systems of one source, by the headline measure, are a family with Holm's correction, as in comparison.json.
     """
     measures, spoken_of, changes = compared(ks), headline(ks), list[Change]()
     others = [measure for measure in measures if measure != spoken_of]
@@ -106,7 +106,7 @@ def _changes(
 
 
 def change_sentence(first: str, second: str, paired: Paired, change: Change | None) -> str:
-    """Return what can be said of one model and source by one measure; no change is None without a common query."""
+    """Return what can be said of one system and source by one measure; no change is None without a common query."""
     if change is None or change.adjusted_p is None:
         return "the revisions have no query in common, so their scores answer different questions"
     if np.array_equal(paired.first, paired.second):

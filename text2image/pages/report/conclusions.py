@@ -1,4 +1,4 @@
-"""What a report says in plain words: what changed, how well each model does, which of them is better."""
+"""What a report says in plain words: what changed, how well each system does, which of them is better."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +23,7 @@ WIDE = 0.4
 """An interval wider than this says that there were too few queries."""
 
 MOVED = 3
-"""Queries that gained most, and that lost most, for each model and source."""
+"""Queries that gained most, and that lost most, for each system and source."""
 
 
 def conclusions(revisions: Sequence[Revision]) -> list[Block]:
@@ -32,7 +32,7 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
     blocks: list[Block] = _changed(*revisions) if many else []
     sentences = [sentence for key in last.keys if (sentence := performance_sentence(last, key))]
     where = f" ({last.name})" if many else ""
-    blocks.append(Sentences(sentences, f"How well each model finds the right image{where}"))
+    blocks.append(Sentences(sentences, f"How well each system finds the right image{where}"))
     blocks.append(Sentences(_weaknesses(last), f"What these labels cannot test{where}"))
     for revision in revisions:
         where = f" ({revision.name})" if many else ""
@@ -40,7 +40,7 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
         blocks.append(Sentences(unasked, f"Label sources that are left out of all figures{where}"))
     for revision in revisions:
         where = f" ({revision.name})" if many else ""
-        blocks.append(Sentences(_compared(revision, many), f"Which model is better{where}"))
+        blocks.append(Sentences(_compared(revision, many), f"Which system is better{where}"))
     return [block for block in blocks if not isinstance(block, Sentences) or block.sentences]
 
 
@@ -51,7 +51,7 @@ def _headline(row: Mapping[str, object]) -> Measure | None:
 
 
 def performance_sentence(revision: Revision, key: Key) -> str:
-    """Return one sentence on a model and source, with its interval, chance level and numbers.
+    """Return one sentence on a system and source, with its interval, chance level and numbers.
 
     There is none where the measures are not there, and none of a circular pair, which is no test.
     """
@@ -63,7 +63,7 @@ def performance_sentence(revision: Revision, key: Key) -> str:
     known = score.low is not None and score.high is not None
     interval = f"95 % interval {percent(score.low)} to {percent(score.high)}; " if known else ""
     sentence = (
-        f"On {key.source} labels, {key.model} shows a right image among the first "
+        f"On {key.source} labels, {key.system} shows a right image among the first "
         f"{measure.k} for {percent(score.value)} of {figure(row.get('n_queries'))} queries "
         f"({interval}by chance {percent(score.chance)}), "
         f"searching {figure(row.get('n_images'))} images"
@@ -81,14 +81,14 @@ def performance_sentence(revision: Revision, key: Key) -> str:
 
 
 def _weaknesses(revision: Revision) -> list[str]:
-    """Return which labels test little, and which pairs of labels and model are no test at all."""
+    """Return which labels test little, and which pairs of labels and system are no test at all."""
     weak = [
         f"{source} labels are a weak test: {finding}"
         for source, row in items(revision.sources.get("sources"))
         for finding in row.get("findings", [])
     ]
     untested = [
-        f"{key.source} labels do not test {key.model}: {why}"
+        f"{key.source} labels do not test {key.system}: {why}"
         for key in revision.keys
         if (why := revision.row(key).get("why_circular"))
     ]
@@ -96,9 +96,11 @@ def _weaknesses(revision: Revision) -> list[str]:
 
 
 def _compared(revision: Revision, many: bool) -> list[str]:
-    """Return how models compare by each source, and whether sources agree; or that there is one model only."""
-    if len({key.model for key in revision.keys}) < 2:
-        return [] if many or not revision.keys else ["There is one model only, so nothing to compare it with"]
+    """Return how systems compare by each source, and whether sources agree; or that there is one system only."""
+    if len({key.system for key in revision.keys}) < 2:
+        return (
+            [] if many or not revision.keys else ["There is one system only, so nothing to compare it with"]
+        )
     compared = [
         f"On {source} labels: {statement}"
         for source, row in items(revision.comparison)
@@ -109,7 +111,7 @@ def _compared(revision: Revision, many: bool) -> list[str]:
 
 
 def _changed(first: Revision, second: Revision) -> list[Block]:
-    """Return what changed for each model and source: sentences, a table of measures, the queries that moved."""
+    """Return what changed for each system and source: sentences, a table of measures, the queries that moved."""
     pairs, (ks, resamples, seed) = pair_all(first, second), second.evaluate()
     changes = find_changes(pairs, ks, resamples=resamples, seed=seed)
     spoken_of = {change.key: change for change in changes if change.measure == headline(ks)}
@@ -120,16 +122,16 @@ def _changed(first: Revision, second: Revision) -> list[Block]:
             if key in pairs
             else _interval_sentence(first, second, key)
         )
-        sentences.append(f"On {key.source} labels, {key.model}: {told}")
+        sentences.append(f"On {key.source} labels, {key.system}: {told}")
     sentences += _differing_inputs(first, second)
     tables = [_change_table(*names, pairs, changes), _moved_table(*names, pairs)]
     return [Sentences(sentences, "What changed"), *(table for table in tables if table.rows)]
 
 
 def _differing_inputs(first: Revision, second: Revision) -> list[str]:
-    """Return what keeps the revisions from being compared in full: models or sources of one alone, galleries."""
+    """Return what keeps the revisions from being compared in full: systems or sources of one alone, galleries."""
     sentences = [
-        f"On {key.source} labels, {key.model} was measured in {only.name} only"
+        f"On {key.source} labels, {key.system} was measured in {only.name} only"
         for only, other in ((first, second), (second, first))
         for key in only.keys
         if key not in other.keys
@@ -168,17 +170,17 @@ def _interval_sentence(first: Revision, second: Revision, key: Key) -> str:
 def _change_table(first: str, second: str, pairs: Mapping[Key, Paired], changes: Sequence[Change]) -> Table:
     rows = [
         [
-            *(key.source, key.model, measure.title, figure(comparison.n_queries)),
+            *(key.source, key.system, measure.title, figure(comparison.n_queries)),
             *(f"{before:.3f}", f"{after:.3f}"),
             *(_difference(comparison), f"{comparison.p_value:.3f}", UNKNOWN if p is None else f"{p:.3f}"),
         ]
         for key, measure, before, after, comparison, p in changes
         if not np.array_equal(pairs[key].first, pairs[key].second)
     ]
-    heads = ["labels", "model", "measure", "queries in both", first, second, "difference", "p", "p (Holm)"]
+    heads = ["labels", "system", "measure", "queries in both", first, second, "difference", "p", "p (Holm)"]
     note = (
         "Paired, over the queries that both revisions have, with 95 % intervals; p of a randomisation test, and the same "
-        "after Holm's correction for all models on these labels, by the one measure that sentences speak of. Models and "
+        "after Holm's correction for all systems on these labels, by the one measure that sentences speak of. Systems and "
         "labels without any change are left out."
     )
     return Table(heads, rows, range(3, 9), "The same queries, before and after", note)
@@ -192,9 +194,9 @@ def _difference(comparison: Comparison) -> str:
 
 def _moved_table(first: str, second: str, pairs: Mapping[Key, Paired]) -> Table:
     rows = [
-        (text, key.source, key.model, str(before), str(after))
+        (text, key.source, key.system, str(before), str(after))
         for key, paired in pairs.items()
         for text, before, after in moved(paired, MOVED)
     ]
-    heads = ["query", "labels", "model", f"rank in {first}", f"rank in {second}"]
+    heads = ["query", "labels", "system", f"rank in {first}", f"rank in {second}"]
     return Table(heads, rows, range(3, 5), "Queries that moved most")

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +21,9 @@ HELD = " and ".join(ARTIFACTS.metrics(name).as_posix() for name in ("metrics", "
 
 
 class Key(NamedTuple):
-    """A model and the label source that it was measured on."""
+    """A system and the label source that it was measured on."""
 
-    model: str
+    system: str
     source: str
 
 
@@ -35,11 +36,11 @@ class Revision:
         commit: which commit that is, and of which day; for the working tree, the one that it stands on.
         params: params.yaml as it is; another revision may hold other sections than this code knows.
         dataset, metrics, labels, comparison, sources, judgements: of the folder metrics.
-        results: a row a query for each model and source, as in data/results.
+        results: a row a query for each system and source, as in data/results.
         outdated: what it has that belongs to other images, queries or parameters and is not shown, a sentence each.
         why_outdated: says so of a file; "" if it is not out of date.
         left_out_sources: ``{source: why nothing is asked of it}``; of revisions before there was such a file, none.
-        readings: for each model and source, how many queries the model does not read as they are.
+        readings: by ``(model, source)``, for the models of ``embed.models``, how many queries the model does not read as they are.
         without_label, left_out: for each source, ``{reason: images}`` and ``{reason: queries}``.
         remarks: for each source, sentences on what to know of its texts.
     """
@@ -57,7 +58,7 @@ class Revision:
     outdated: list[str] = field(default_factory=list)
     why_outdated: Callable[[Path], str] = lambda path: ""
     left_out_sources: dict[str, str] = field(default_factory=dict)
-    readings: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    readings: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     without_label: dict[str, dict[str, int]] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -65,14 +66,14 @@ class Revision:
 
     @property
     def keys(self) -> list[Key]:
-        """Every model and source that was measured, by source: models on the same labels compare."""
-        keys = [Key(model, source) for model, sources in self.metrics.items() for source in sources]
+        """Every system and source that was measured, by source: systems on the same labels compare."""
+        keys = [Key(system, source) for system, sources in self.metrics.items() for source in sources]
         order = list(dict.fromkeys(key.source for key in keys))
         return sorted(keys, key=lambda key: order.index(key.source))
 
     def row(self, key: Key) -> Mapping[str, Any]:
-        """Return the measures of a model on a source; empty if they are not there."""
-        row = self.metrics.get(key.model, {}).get(key.source)
+        """Return the measures of a system on a source; empty if they are not there."""
+        row = self.metrics.get(key.system, {}).get(key.source)
         return row if isinstance(row, dict) else {}
 
     def param(self, path: str, otherwise: Any = None) -> Any:
@@ -81,6 +82,11 @@ class Revision:
         for part in path.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         return otherwise if value is None else value
+
+    def listed(self, path: str) -> list[Any]:
+        """Return a parameter that is a list by its dotted path; empty if it is none."""
+        value = self.param(path)
+        return value if isinstance(value, list) else []
 
     def evaluate(self) -> tuple[list[int], int, int]:
         """Return k, resamples and seed of this revision, so that its comparison with another uses the same.
@@ -175,16 +181,18 @@ def _read(revision: Revision, files: Files) -> Revision:
     revision.params = params if isinstance(params, dict) else {}
     for name in ("dataset", "metrics", "labels", "comparison", "sources", "judgements"):
         setattr(revision, name, files.json(ARTIFACTS.metrics(name)))
-    revision.metrics = {model: row for model, row in revision.metrics.items() if isinstance(row, dict)}
+    revision.metrics = {system: row for system, row in revision.metrics.items() if isinstance(row, dict)}
     columns = ["query_id", "text", "best_rank", "cluster"]
     for key in filter(_is_named, revision.keys):
         revision.results[key] = files.csv(ARTIFACTS.results(*key), columns)
-        revision.readings[key] = files.json(ARTIFACTS.reading_metrics(*key), optional=True)
+    sources = dict.fromkeys(key.source for key in revision.results)
+    for pair in product(filter(_is_name, revision.listed("embed.models")), sources):
+        revision.readings[pair] = files.json(ARTIFACTS.reading_metrics(*pair), optional=True)
     unasked = files.csv(ARTIFACTS.left_out_sources, LeftOutSource._fields, optional=True)
     revision.left_out_sources = {
         row["source"]: row["reason"] for row in unasked if NAME_PATTERN.fullmatch(row["source"])
     }
-    for source in dict.fromkeys([*(key.source for key in revision.results), *revision.left_out_sources]):
+    for source in dict.fromkeys([*sources, *revision.left_out_sources]):
         about = files.json(ARTIFACTS.label_metrics(source))
         without, remarks = about.get("without_label"), about.get("remarks")
         revision.without_label[source] = without if isinstance(without, dict) else {}
@@ -197,4 +205,8 @@ def _read(revision: Revision, files: Files) -> Revision:
 
 def _is_named(key: Key) -> bool:
     """Return whether the names can be parts of a path: metrics.json of a revision could hold anything."""
-    return all(NAME_PATTERN.fullmatch(name) for name in key)
+    return all(map(_is_name, key))
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and NAME_PATTERN.fullmatch(name) is not None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+from text2image.base.console import one_line
 from text2image.encoders.readings import reading_sentence
 from text2image.evaluation.statistics.intervals import MIN_CLUSTERS
 from text2image.pages.report.blocks import Chart, Report, Section, Sentences, SheetBlock, Table
@@ -21,7 +22,7 @@ HOW_TO_READ = (
 IMAGES, LABELS, DIFFERENCES, QUERIES, SUSPICIOUS, FURTHER = (
     "The images",
     "Images and their labels",
-    "Queries on which models differ most",
+    "Queries on which systems differ most",
     "Queries: what was found, and what was not",
     "Labels that look wrong",
     "Further sheets",
@@ -46,7 +47,7 @@ def build(revisions: Sequence[Revision], charts: Sequence[Chart], sheets: Sequen
     ]
     return Report(
         "Text-to-image retrieval",
-        f"Which model finds the right picture, how well, and why not · {names}",
+        f"Which system finds the right picture, how well, and why not · {names}",
         [section for section in sections if section.blocks or section.intro],
     )
 
@@ -60,10 +61,10 @@ def _remarks(revisions: Sequence[Revision]) -> list[Sentences]:
         for remark in remarks
     ]
     said += [
-        (revision.name, key.source, sentence)
+        (revision.name, source, sentence)
         for revision in revisions
-        for key, figures in revision.readings.items()
-        if (sentence := reading_sentence(key.model, figures))
+        for (model, source), figures in revision.readings.items()
+        if (sentence := reading_sentence(model, figures))
     ]
     names = [f"{name}, {source}" if len(revisions) > 1 else source for name, source, _ in said]
     sentences = [f"{name}: {sentence}." for name, (*_, sentence) in zip(names, said, strict=True)]
@@ -71,7 +72,7 @@ def _remarks(revisions: Sequence[Revision]) -> list[Sentences]:
 
 
 def _overview(revisions: Sequence[Revision]) -> Table:
-    """Return what was run: data, models, label sources."""
+    """Return what was run: data, systems, label sources."""
     columns = [_overview_of(revision) for revision in revisions]
     rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
     return Table(["", *(revision.name for revision in revisions)], rows)
@@ -85,7 +86,7 @@ def _overview_of(revision: Revision) -> dict[str, str]:
     medians = " × ".join(
         figure(size.get("median"), 0) if isinstance(size, Mapping) else "–" for size in sizes
     )
-    models = dict.fromkeys(key.model for key in revision.keys)
+    systems = dict.fromkeys(key.system for key in revision.keys)
     sources = dict.fromkeys(key.source for key in revision.keys)
     return {
         "revision": revision.commit or revision.name,
@@ -95,7 +96,7 @@ def _overview_of(revision: Revision) -> dict[str, str]:
         "near-duplicates": f"{figure(near)} images ({share}) in {figure(data.get('near_duplicate_groups'))} groups; "
         f"{figure(data.get('exact_duplicate_files'))} exact copies of files",
         "files left out": _counted(rejects, "files") if rejects else "none",
-        "models": "; ".join(f"{model}: {_model(revision, model)}" for model in models) or "–",
+        "systems": "; ".join(f"{system}: {_system(revision, system)}" for system in systems) or "–",
         "label sources": ", ".join(sources) or "–",
     }
 
@@ -109,6 +110,27 @@ def _counted(value: object, unit: str) -> str:
     if not isinstance(value, Mapping) or not value:
         return "–"
     return ", ".join(f"{name or 'top level'}: {figure(n)} {unit}" for name, n in value.items())
+
+
+def _system(revision: Revision, system: str) -> str:
+    """Return what a system is: the settings of its entry in ``systems``, or the model that it is alone."""
+    settings = revision.param(f"systems.{system}")
+    if not isinstance(settings, Mapping):
+        return _model(revision, system)
+    return one_line(
+        ", ".join(f"{key} {_value(value)}" for key, value in settings.items() if value is not None)
+    )
+
+
+def _value(value: object) -> str:
+    """Return a setting as people write it: lists and weights without brackets.
+
+    >>> _value(["a", "b"]), _value({"a": 0.5, "b": 1.0})
+    ('a + b', 'a 0.5 + b 1.0')
+    """
+    if isinstance(value, Mapping):
+        return " + ".join(f"{name} {one}" for name, one in value.items())
+    return " + ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _model(revision: Revision, model: str) -> str:

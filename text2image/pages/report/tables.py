@@ -19,7 +19,7 @@ from text2image.pages.report.figures import (
 from text2image.pages.report.revisions import Revision
 
 CIRCULAR = (
-    "Circular: the labels and the model go back to the same weights or texts, so that a network is asked twice and even "
+    "Circular: the labels and the system go back to the same weights or texts, so that a network is asked twice and even "
     "wrong labels are found first. Such a score says nothing, and is compared with nothing."
 )
 
@@ -56,13 +56,13 @@ def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
     def table(names: Sequence[str], heading: str) -> Table:
         body = [
             [
-                key.source, marked(key.model, circular=bool(row.get("circular"))), of.name,
+                key.source, marked(key.system, circular=bool(row.get("circular"))), of.name,
                 figure(row.get("n_queries")), figure(row.get("n_images")),
                 *(_cell(row, name) for name in names),
             ]
             for key, of, row in rows
         ]  # fmt: skip
-        heads = ["labels", "model", "revision", "queries", "images", *map(measure_name, names)]
+        heads = ["labels", "system", "revision", "queries", "images", *map(measure_name, names)]
         note = CIRCULAR if any(row.get("circular") for _, _, row in rows) else ""
         return _table(revisions, Table(heads, body, range(3, len(heads)), heading, note))
 
@@ -158,8 +158,8 @@ def judgement_table(revisions: Sequence[Revision]) -> Table | None:
         if not (number(row.get("by_people")) or number(row.get("by_models"))):
             continue
         shares = [
-            f"{model} {measure.removeprefix('judged')} {percent(share)}"
-            for model, sources in items(revision.judgements.get("results"))
+            f"{system} {measure.removeprefix('judged')} {percent(share)}"
+            for system, sources in items(revision.judgements.get("results"))
             for measure, share in sources.get(source, {}).items()
         ]
         counts = [figure(row.get(key)) for key in ("by_people", "by_models", "by_both", "kappa_quadratic")]

@@ -1,4 +1,4 @@
-"""What models found for queries: their best and worst ones, and those on which the models differ most.
+"""What systems found for queries: their best and worst ones, and those on which the systems differ most.
 
 ``evaluate`` chooses the queries and writes data/examples/SOURCE.csv, a row a picture; here they are drawn.
 """
@@ -12,21 +12,21 @@ from text2image.formats.tables import Row
 from text2image.pages.sheets.sheet import Cell, Sheet, Strip
 
 COLUMNS = (
-    "sheet", "model", "query_id", "text", "n_relevant", "best_rank", "n_images", "margin",
+    "sheet", "system", "query_id", "text", "n_relevant", "best_rank", "n_images", "margin",
     "place", "image_id", "rank", "score", "relevant", "labelled", "circular",
 )  # fmt: skip
 """The columns of data/examples/SOURCE.csv; at place 0 stands the image that the query was made from."""
 
 HOW_TO_READ = "left: the image that the query was made from, with its rank · right: the first five found, relevant ones framed"
-NO_TEST = "The labels and the model go back to the same weights: even wrong labels are found first"
-NONE_TO_COMPARE = "Fewer than two models that these labels test: there is nothing to compare"
-ALIKE = "The models put the first relevant image at the same rank for every query"
+NO_TEST = "The labels and the system go back to the same weights: even wrong labels are found first"
+NONE_TO_COMPARE = "Fewer than two systems that these labels test: there is nothing to compare"
+ALIKE = "The systems put the first relevant image at the same rank for every query"
 
 
 def examples_sheets(
     source: str, rows: Sequence[Row], images: Mapping[str, ImageFile]
 ) -> Iterator[tuple[str, Sheet]]:
-    """Yield names and sheets: ``MODEL-best`` and ``MODEL-worst``, and ``instructive`` if there are several models.
+    """Yield names and sheets: ``SYSTEM-best`` and ``SYSTEM-worst``, and ``instructive`` if there are several systems.
 
     For a source of which nothing is asked, one sheet that says so: ``none``.
 
@@ -40,17 +40,17 @@ def examples_sheets(
             "none",
             Sheet(f"Queries: {source} labels", "nothing is asked of this source; see the report", []),
         )
-    circular = {row["model"]: row["circular"] == "1" for row in rows if row["sheet"] != "instructive"}
-    for model, is_circular in circular.items():
+    circular = {row["system"]: row["circular"] == "1" for row in rows if row["sheet"] != "instructive"}
+    for system, is_circular in circular.items():
         for kind in ("best", "worst"):
-            shown = [row for row in rows if (row["sheet"], row["model"]) == (kind, model)]
+            shown = [row for row in rows if (row["sheet"], row["system"]) == (kind, system)]
             strips = [query_strip(query, images) for query in by_query(shown)]
-            title = f"{kind.capitalize()} queries: {model}{' (circular)' * is_circular} on {source} labels"
-            yield f"{model}-{kind}", Sheet(title, NO_TEST if is_circular else HOW_TO_READ, strips)
+            title = f"{kind.capitalize()} queries: {system}{' (circular)' * is_circular} on {source} labels"
+            yield f"{system}-{kind}", Sheet(title, NO_TEST if is_circular else HOW_TO_READ, strips)
     if len(circular) > 1:
         shown = [row for row in rows if row["sheet"] == "instructive"]
-        strips = [query_strip(query, images, name_model=True) for query in by_query(shown)]
-        title = f"Where the models differ most: {source} labels"
+        strips = [query_strip(query, images, name_system=True) for query in by_query(shown)]
+        title = f"Where the systems differ most: {source} labels"
         how = HOW_TO_READ if strips else ""
         tested = sum(not is_circular for is_circular in circular.values())
         yield (
@@ -60,15 +60,15 @@ def examples_sheets(
 
 
 def by_query(rows: Iterable[Row]) -> list[list[Row]]:
-    """Return the rows of each model's pictures for one query together, in their order."""
-    groups = groupby(rows, key=lambda row: (row["model"], row["query_id"]))
+    """Return the rows of each system's pictures for one query together, in their order."""
+    groups = groupby(rows, key=lambda row: (row["system"], row["query_id"]))
     return [sorted(group, key=lambda row: int(row["place"])) for _, group in groups]
 
 
 def query_strip(
-    pictures: Sequence[Row], images: Mapping[str, ImageFile], *, name_model: bool = False
+    pictures: Sequence[Row], images: Mapping[str, ImageFile], *, name_system: bool = False
 ) -> Strip:
-    """Return the row of pictures of one query; ``name_model`` puts the model before its text."""
+    """Return the row of pictures of one query; ``name_system`` puts the system before its text."""
     first = pictures[0]
     n = int(first["n_relevant"])
     detail = (
@@ -79,7 +79,7 @@ def query_strip(
     cells = [
         Cell(open_image(images[row["image_id"]]), _caption(row), row["relevant"] == "1") for row in pictures
     ]
-    who = f"{first['model']}: " if name_model else ""
+    who = f"{first['system']}: " if name_system else ""
     return Strip(f"{who}“{first['text']}”", detail, cells, apart=(1,))
 
 

@@ -1,10 +1,10 @@
-"""Charts that compare models: measures with intervals, quality against size, mixes of a tuned model and its base."""
+"""Charts that compare systems: measures with intervals, quality against size, mixes of a tuned model and its base."""
 
 from text2image.pages.charts.parts import (
     ABOVE,
     BY_SOURCE,
     FROM_0_TO_1,
-    MODEL,
+    SYSTEM,
     X_LABEL,
     Y_LABEL,
     Spec,
@@ -18,7 +18,7 @@ from text2image.pages.theme import PAPER, QUIET
 
 
 def intervals() -> Spec:
-    """Return every measure of every model with its interval, and chance level."""
+    """Return every measure of every system with its interval, and chance level."""
     figures = [number(name) for name in ("value", "low", "high", "chance")]
     span = {
         "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.5},
@@ -28,7 +28,7 @@ def intervals() -> Spec:
         "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
         "encoding": {
             "y": quantity(Y),
-            "tooltip": [*({"field": name} for name in ("model", "source", "measure")), *figures],
+            "tooltip": [*({"field": name} for name in ("system", "source", "measure")), *figures],
         },
     }
     chance = {
@@ -45,7 +45,7 @@ def intervals() -> Spec:
     spec = {
         "width": 440,
         "height": 150,
-        "encoding": {"x": measure, "xOffset": {"field": "model"}, "color": MODEL},
+        "encoding": {"x": measure, "xOffset": {"field": "system"}, "color": SYSTEM},
         "layer": [span, mean, chance],
     }
     by_k = [{"calculate": "toNumber(split(datum.measure, '@')[1] || 0)", "as": "k"}]
@@ -53,8 +53,8 @@ def intervals() -> Spec:
 
 
 def leaderboard() -> Spec:
-    """Return quality against size, a point and its interval a model; those on the Pareto front are filled."""
-    unnamed = MODEL | {"legend": None}  # the legend is that of the filled points
+    """Return quality against size, a point and its interval a system; those on the Pareto front are filled."""
+    unnamed = SYSTEM | {"legend": None}  # the legend is that of the filled points
     y = quantity(Y, Y_LABEL, scale={"domainMin": 0}, axis={"tickCount": 6})
     front = {
         "transform": [{"filter": "datum.on_front == 1"}],
@@ -72,17 +72,17 @@ def leaderboard() -> Spec:
         "encoding": {
             "y": quantity(Y),
             "color": unnamed,
-            "fill": {"condition": {"test": "datum.on_front == 1", **MODEL}, "value": PAPER},
-            "tooltip": [{"field": "model"}, {"field": "source"}, *figures, *size],
+            "fill": {"condition": {"test": "datum.on_front == 1", **SYSTEM}, "value": PAPER},
+            "tooltip": [{"field": "system"}, {"field": "source"}, *figures, *size],
         },
     }
     spec = {"width": 420, "height": 200, "encoding": {"x": _size()}, "layer": [_room(), front, span, mean]}
     transform = [
-        {"filter": "datum.parameters > 0"},  # the size of a model may be unknown
+        {"filter": "datum.parameters > 0"},  # the size of a system may be unknown
         {"calculate": "datum.parameters / 1e6", "as": "millions"},
         {"calculate": "datum.millions / 2", "as": "half"},
         {"calculate": "datum.millions * 2", "as": "double"},
-        {"calculate": "datum.circular == 1 ? datum.model + ' (circular)' : datum.model", "as": "model"},
+        {"calculate": "datum.circular == 1 ? datum.system + ' (circular)' : datum.system", "as": "system"},
     ]
     measures = ["mrr", "mrr_low", "mrr_high", "mrr_chance", "hit_rate"]
     numbers = [*measures, "parameters", "dimension", "circular", "on_front"]
@@ -90,13 +90,13 @@ def leaderboard() -> Spec:
 
 
 def _size() -> Spec:
-    """Return the axis of models' sizes."""
+    """Return the axis of systems' sizes."""
     ticks = [digit * 10**power for power in range(-3, 6) for digit in (1, 2, 5)]
     return quantity("millions", X_LABEL, scale={"type": "log", "nice": False}, axis={"values": ticks})
 
 
 def _room() -> Spec:
-    """Return an invisible mark from half to twice each size: of one model alone, the axis would have no length."""
+    """Return an invisible mark from half to twice each size: of one system alone, the axis would have no length."""
     return {
         "mark": {"type": "rule", "opacity": 0, "tooltip": False},
         "encoding": {"x": _size() | {"field": "half"}, "x2": {"field": "double"}, "y": quantity(Y)},
@@ -122,7 +122,10 @@ def wise_ft() -> Spec:
     spec = {
         "width": 360,
         "height": 170,
-        "encoding": {"x": quantity(X, X_LABEL, scale=FROM_0_TO_1), "color": MODEL},
+        "encoding": {
+            "x": quantity(X, X_LABEL, scale=FROM_0_TO_1),
+            "color": SYSTEM | {"field": "model", "title": "model"},
+        },
         "layer": [line, chosen],
     }
     transform = [
