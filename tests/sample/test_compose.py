@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import imagehash
@@ -11,6 +12,7 @@ from PIL import Image
 from tests.sample.files import CUTOUTS, contents, read_table
 from text2image.sample.compose import Truth, write_sample
 from text2image.sample.layouts import SIZES
+from text2image.sample.wording import BRAND_ENDS, BRAND_STARTS, alternatives
 
 CAMPAIGNS, TEMPLATES = 10, 4
 
@@ -79,7 +81,9 @@ class TestSample:
     ) -> None:
         """Where the object was given other colours, those that name none."""
         captions = {(row["cutout"], row["text"]) for row in read_table(CUTOUTS / "captions.csv")}
-        written = read_table(sample.with_name("sample_captions.csv"))
+        written = [
+            row for row in read_table(sample.with_name("sample_captions.csv")) if row["kind"] == "product"
+        ]
         cutout = {row["path"]: row["cutout"] for row in truth}
         recoloured = {row["path"] for row in truth if row["hue"] != "0"}
         n_captions = Counter(row["path"] for row in written)
@@ -87,6 +91,15 @@ class TestSample:
         assert recoloured <= n_captions.keys()
         assert len({(row["path"], row["text"]) for row in written}) == len(written)
         assert all((cutout[row["path"]], row["text"]) in captions for row in written)
+
+    def test_brands_are_those_that_are_drawn(self, truth: list[dict[str, str]]) -> None:
+        parts = (alternatives(BRAND_STARTS), alternatives(BRAND_ENDS))
+        brands = {"".join(both) for both in product(*parts)}
+        for row in truth:
+            assert [text for text in row["text"].split(" | ") if text in brands] == [row["brand"]] * bool(
+                row["brand"]
+            )
+        assert {row["brand"] == "" for row in truth} == {True, False}
 
     def test_sizes_are_those_of_advertisements(self, sample: Path, truth: list[dict[str, str]]) -> None:
         for row in truth:

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from text2image.base.console import progress
 from text2image.formats.tables import write_csv
+from text2image.sample.captions import Caption, Shown, write_captions
 from text2image.sample.cutouts import Cutout, read_cutouts
 from text2image.sample.plan import Rendition, plan_campaign
 from text2image.sample.render import alter, draw, encode
-from text2image.sample.templates import captions_of, plan_template
+from text2image.sample.templates import plan_template
 from text2image.sample.text import TextBox
 
 FOLDERS = ("0", "1")
@@ -35,6 +36,7 @@ class Truth(NamedTuple):
         varies: in what the pictures of its campaign differ, one of :data:`text2image.sample.quality.DIFFERENCES`.
         alteration: what makes it a near-duplicate; else empty.
         headline, headline_px: the headline and the size of its font in pixels.
+        brand: as it is drawn; else empty.
         text: all that is drawn.
     """
 
@@ -49,6 +51,7 @@ class Truth(NamedTuple):
     alteration: str
     headline: str
     headline_px: int
+    brand: str
     text: str
 
 
@@ -66,7 +69,7 @@ def write_sample(
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as name:
         draft = Path(name)
         truth = compose_sample(plans, draft / "images", workers)
-        write_csv(draft / "captions.csv", ("path", "text"), _captions(truth, cutouts))
+        write_csv(draft / "captions.csv", Caption._fields, captions_of_files(truth, cutouts, seed))
         write_csv(draft / "truth.csv", Truth._fields, truth)
         if output.exists():
             shutil.rmtree(output)
@@ -119,18 +122,16 @@ def compose_campaign(plan: Plan, folder: Path) -> list[Truth]:
     return truth
 
 
-def _captions(truth: Iterable[Truth], cutouts: Iterable[Cutout]) -> Iterator[tuple[str, str]]:
-    """Yield (path, caption) for every file and every caption that holds of the object that it shows."""
-    cutout_of = {cutout.path.name: cutout for cutout in cutouts}
-    for row in truth:
-        for caption in captions_of(cutout_of[row.cutout], row.hue):
-            yield row.path, caption
+def captions_of_files(truth: Iterable[Truth], cutouts: Iterable[Cutout], seed: int) -> Iterator[Caption]:
+    """Yield what people write of every file."""
+    files = [Shown(**{name: getattr(row, name) for name in Shown._fields}) for row in truth]
+    return write_captions(files, {cutout.path.name: cutout for cutout in cutouts}, seed)
 
 
 def truth_of(rendition: Rendition, texts: Sequence[TextBox]) -> Truth:
     """Return what is known of a rendition with these texts drawn on it."""
-    headlines = [(text.text, text.font_px) for text in texts if text.kind == "headline"]
-    headline, headline_px = (headlines or [("", 0)])[0]
+    drawn = {text.kind: text for text in reversed(texts)}
+    headline, brand = drawn.get("headline"), drawn.get("brand")
     return Truth(
         path=rendition.path,
         campaign=rendition.campaign,
@@ -141,7 +142,8 @@ def truth_of(rendition: Rendition, texts: Sequence[TextBox]) -> Truth:
         kind=rendition.kind,
         varies=rendition.varies,
         alteration=rendition.alteration,
-        headline=headline,
-        headline_px=headline_px,
+        headline=headline.text if headline else "",
+        headline_px=headline.font_px if headline else 0,
+        brand=brand.text if brand else "",
         text=" | ".join(text.text for text in texts),
     )

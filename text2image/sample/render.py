@@ -1,19 +1,47 @@
 """Rendering of a planned rendition: the picture and where its texts stand."""
 
 import io
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
 from text2image.sample.alterations import UNTOUCHED, retouch
-from text2image.sample.badge import badge_radius, draw_badge, free_corner
-from text2image.sample.colour import MIN_CONTRAST, Colour, readable, worst_contrast
+from text2image.sample.colour import (
+    INK,
+    MIN_CONTRAST,
+    WHITE,
+    Colour,
+    Palette,
+    contrast,
+    readable,
+    worst_contrast,
+)
 from text2image.sample.cutouts import load_cutout
-from text2image.sample.layouts import Box, Column, pixels
-from text2image.sample.picture import fit_product, paint_ground, paste_product, paste_rounded, turn_hue
+from text2image.sample.layouts import Box, Column, Size, pixels
+from text2image.sample.picture import (
+    fit_product,
+    paint_ground,
+    paste_disc,
+    paste_product,
+    paste_rounded,
+    turn_hue,
+)
 from text2image.sample.plan import TURNABLE, Design, Rendition
-from text2image.sample.text import FAMILIES, LINE_HEIGHT, SetText, TextBox, fit_column, gap, load_font
+from text2image.sample.text import (
+    FAMILIES,
+    LINE_HEIGHT,
+    Face,
+    SetText,
+    TextBox,
+    fit_column,
+    gap,
+    load_font,
+    text_width,
+)
+
+MAX_HIDDEN = 70  # mean opacity, in 0..255, of the product behind a badge
 
 
 class Creative(NamedTuple):
@@ -52,12 +80,12 @@ def draw(rendition: Rendition) -> Creative:
     for column, unit, blocks in columns:
         texts += _draw_column(canvas, ground, column, unit, blocks, design)
     if design.badge:
-        radius = badge_radius(design.size)
+        radius = _badge_radius(design.size)
         occupied = [text.box for text in texts]
-        centre = free_corner(product, box, room, design.size, radius, occupied)
+        centre = _free_corner(product, box, room, design.size, radius, occupied)
         if centre:
             file = FAMILIES[design.family][0]
-            texts.append(draw_badge(canvas, centre, radius, rendition.texts["badge"], file, design.palette))
+            texts.append(_draw_badge(canvas, centre, radius, rendition.texts["badge"], file, design.palette))
     return Creative(canvas, texts)
 
 
@@ -128,6 +156,61 @@ def _draw_block(
         baseline = box[1] + inner + round((number + 0.5) * size * LINE_HEIGHT + 0.36 * size)
         draw.text((x, baseline), line, fill=ink, font=load_font(block.face), anchor="ms" if centred else "ls")
     return TextBox(block.kind, " ".join(block.lines), box, size, worst_contrast(ink, grounds))
+
+
+def _badge_radius(size: Size) -> int:
+    """Return the radius in pixels of the badge on a canvas of ``size``."""
+    width, height = size
+    return round(min(0.11 * math.sqrt(width * height), 0.16 * min(width, height)))
+
+
+def _free_corner(
+    product: Image.Image, box: Box, room: Box, size: Size, radius: int, occupied: Sequence[Box]
+) -> tuple[int, int] | None:
+    """Return the centre of a disc that covers no text and the least of the product.
+
+    Candidates are the corners of the product's ``box`` and of its ``room``, moved into the canvas.
+    None: all cover a box of ``occupied`` or too much of the product.
+    """
+    alpha = product.getchannel("A")
+    across, down = (radius + 4 + side // 80 for side in size)
+    choices = []
+    for x in (room[0], box[0], box[2], room[2]):
+        for y in (room[1], box[1], box[3], room[3]):
+            centre = min(max(x, across), size[0] - across), min(max(y, down), size[1] - down)
+            area = _square(centre, radius)
+            if any(_overlap(area, other) for other in occupied):
+                continue
+            behind = (area[0] - box[0], area[1] - box[1], area[2] - box[0], area[3] - box[1])
+            hidden = alpha.crop(behind).resize((1, 1), Image.Resampling.BOX).tobytes()[0]
+            if hidden <= MAX_HIDDEN:
+                choices.append((hidden, centre))
+    return min(choices)[1] if choices else None
+
+
+def _draw_badge(
+    canvas: Image.Image, centre: tuple[int, int], radius: int, text: str, file: str, palette: Palette
+) -> TextBox:
+    """Draw ``text`` in the font ``file`` on a disc of the accent colour with a rim and a shadow."""
+    fill = palette.accent
+    ink = readable([fill], (palette.start,))
+    rim = WHITE if contrast(fill, WHITE) > contrast(fill, INK) else palette.start
+    paste_disc(canvas, (centre[0] + 2, centre[1] + 3), radius, INK)
+    paste_disc(canvas, centre, radius, rim)
+    paste_disc(canvas, centre, radius - max(2, radius // 16), fill)
+    size = radius
+    while text_width(text, Face(file, size)) > 1.7 * radius:
+        size -= 1
+    ImageDraw.Draw(canvas).text(centre, text, fill=ink, font=load_font(Face(file, size)), anchor="mm")
+    return TextBox("badge", text, _square(centre, radius), size, contrast(ink, fill))
+
+
+def _square(centre: tuple[int, int], radius: int) -> Box:
+    return centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius
+
+
+def _overlap(first: Box, second: Box) -> bool:
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
 
 
 def encode(image: Image.Image, suffix: str, quality: int) -> bytes:
