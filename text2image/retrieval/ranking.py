@@ -99,6 +99,21 @@ def ranks_by_keys(keys: Integers, columns: Integers) -> Integers:
     return np.array([1 + np.count_nonzero(keys > key) for key in keys[columns]], dtype=np.int64)
 
 
+def best_rank(scores: Vectors, columns: Integers) -> int:
+    """Return the exact rank of the first of some images, as :func:`ranks` has it, in two passes over the scores.
+
+    Args:
+        scores: ``(n_images,)`` float32, of one query.
+        columns: ``(n,)`` integers, at least one.
+
+    Returns:
+        In [1, n_images].
+    """
+    score = scores[columns].max()
+    column = columns[scores[columns] == score].min()
+    return int(1 + np.count_nonzero(scores > score) + np.count_nonzero(scores[:column] == score))
+
+
 def top_k(scores: Vectors, k: int) -> Integers:
     """Return the columns of the ``k`` best images of each row, best first, under the tie rule.
 

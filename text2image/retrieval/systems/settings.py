@@ -1,8 +1,8 @@
 """How params.yaml describes the systems that compete: entries of the section ``systems``, by ``kind``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from text2image.base.settings import Amount, Count, Section
 
@@ -44,12 +44,28 @@ class Fusion(Section):
 
     ``zscores``: the weighted sum of scores that are standardised for each query; ``ranks``: reciprocal rank fusion.
     ``weights``: by system, or ``tuned`` on each source's queries, each query by weights that did not see its cluster.
+    Only the ratios of weights matter.
     """
 
     kind: Literal["fusion"]
     of: Names
     method: Literal["zscores", "ranks"] = "zscores"
     weights: Literal["tuned"] | dict[str, Amount] = "tuned"
+
+    @model_validator(mode="after")
+    def _a_weight_each(self) -> Self:
+        if len(set(self.of)) < len(self.of):
+            raise ValueError(f"expected systems without repeats under of, found {', '.join(self.of)}")
+        if self.weights == "tuned":
+            return self
+        if self.weights.keys() != set(self.of):
+            raise ValueError(
+                f"expected weights: tuned, or a weight of each of {', '.join(self.of)}, "
+                f"found weights of {', '.join(self.weights) or 'none'}"
+            )
+        if not any(self.weights.values()):
+            raise ValueError("expected a weight above 0, found 0 of every system")
+        return self
 
 
 class Rerank(Section):
@@ -64,7 +80,7 @@ class Rerank(Section):
     of: str
     depth: Count = 10
     by: str = "openai"
-    fields: list[str] = []
+    fields: list[str] = Field(default_factory=list)
     prompt: Annotated[str, Field(min_length=1)] | None = None
     budget_usd: Amount | None = None
 
