@@ -120,7 +120,7 @@ def test_with_few_clusters_nothing_is_chosen_and_it_is_said() -> None:
     assert tuning.of_queries.tolist() == [[0.5, 0.5]] * 60
     figures = tuning.as_json(np.arange(60) % 9)
     assert figures["why_equal"] == (
-        "equal weights, as weights are tuned on at least 10 independent groups of queries and there are 9"
+        "equal weights, as weights are tuned on at least 10 independent groups of queries, and there are 9"
     )
     assert [fold["n_queries"] for fold in figures["folds"]] == [60]
     assert tune("ab", parts, ids(60), rows, columns, np.arange(60) % 10).why_equal == ""
