@@ -72,7 +72,7 @@ class Asker:
             reasons = ", ".join(f"{count} × {what}" for what, count in sorted(self._retries.items()))
             say(f"{title}: had to ask again after {reasons}")
         if self._lost:
-            say(f"{title}: {self._lost} images got no answer; `dvc repro --force` this stage to ask again")
+            say(f"{title}: {self._lost} images got no answer; {self.question.repeat}")
         if self._out_of_money:
             say(
                 f"{title}: stopped before {key} {self.settings.budget_usd} would be exceeded, "

@@ -86,8 +86,13 @@ def first_guess(settings: Settings, width: int, height: int) -> float:
     return patches * TOKENS_PER_PATCH + len(settings.prompt) / CHARACTERS_PER_TOKEN + OTHER_TOKENS
 
 
-def estimate(settings: Settings, images: int, answers: Collection[Answer]) -> str:
-    """Say about what answers for so many more images will cost, going by the ``answers`` so far."""
+def estimate(
+    settings: Settings, images: int, answers: Collection[Answer], first: str = "label.openai.max_images"
+) -> str:
+    """Say about what answers for so many more images will cost, going by the ``answers`` so far.
+
+    ``first`` names the params key by which some can be asked about first.
+    """
     known = [usage for answer in answers for usage in usages(answer)]
     if known:
         sent, received = (fmean(usage[key] for usage in known) for key in ("input_tokens", "output_tokens"))
@@ -95,7 +100,7 @@ def estimate(settings: Settings, images: int, answers: Collection[Answer]) -> st
     else:
         sent = first_guess(settings, settings.max_side, settings.max_side)
         received = min(USUAL_OUTPUT, settings.max_tokens)
-        basis = "a guess for the largest images: try label.openai.max_images first, and a better one follows"
+        basis = f"a guess for the largest images: try {first} first, and a better one follows"
     in_batches = settings.mode == "batch"
     price = images * cost(settings, (sent, received), batch=in_batches)
     spent = sum(answer_cost(settings, answer) for answer in answers)

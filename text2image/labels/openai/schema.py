@@ -71,12 +71,14 @@ class Question(NamedTuple):
         form: what is asked for.
         title: who asks, for messages.
         budget_key: the params key of the budget, for messages.
+        repeat: says what asks again for images that got no answer.
     """
 
     body: Callable[[Upload], dict[str, Any]]
     form: type[Form]
     title: str
     budget_key: str
+    repeat: str = "`dvc repro --force` this stage to ask again"
 
 
 def determinants(settings: Settings) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AnyHttpUrl, Field, field_validator, model_validator
 
 from text2image.base.settings import Amount, Count, Section
+from text2image.formats.origins import Origins
 
 SERVICE = "https://api.openai.com/v1"
 
@@ -28,6 +29,11 @@ class Settings(Section):
     def address(self) -> str:
         """The address of the server, without a final slash."""
         return (self.base_url or SERVICE).rstrip("/")
+
+    def origins(self) -> Origins:
+        """Return the service's model, which whatever it says goes back to."""
+        server = self.base_url or "OpenAI"
+        return {f"service:{server} {self.model}": f"{self.model} of {server}"}
 
     @field_validator("base_url")
     @classmethod

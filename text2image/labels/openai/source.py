@@ -37,8 +37,7 @@ class Source(PaidSource):
 
     def origins(self) -> Origins:
         """Return the service's model."""
-        server = self.settings.base_url or "OpenAI"
-        return {f"service:{server} {self.settings.model}": f"{self.settings.model} of {server}"}
+        return self.settings.origins()
 
     def ask(
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime

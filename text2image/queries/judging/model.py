@@ -1,15 +1,17 @@
 """A vision model as judge: asked like the label source ``openai``, for a grade instead of texts.
 
 Server, model, image size, limits and prices are those of ``label.openai``; rubric and budget are
-``judge.prompt`` and ``judge.budget_usd``. Answers are stored as they come, so none is paid for twice.
+``judge.prompt`` and ``judge.budget_usd``, or those of a system that reranks (kind ``rerank``), which asks the same way.
+Answers are stored as they come under all that determines them, so that no pair of query and image is paid for twice,
+whoever asks first.
 
 Source: Thomas et al., Large Language Models can Accurately Predict Searcher Preferences, 2024.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -20,7 +22,7 @@ from text2image.collection.images import decoding_determinants
 from text2image.collection.manifest import ImageFile
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.ask import Asker
-from text2image.labels.openai.budget import unanswered, with_earlier
+from text2image.labels.openai.budget import estimate, unanswered, with_earlier
 from text2image.labels.openai.encode import Upload
 from text2image.labels.openai.schema import Form, Question, determinants, request_body
 from text2image.labels.openai.settings import Settings
@@ -54,12 +56,39 @@ class Grade(Form):
         return {"grade": self.grade, "reason": normalise_text(self.reason)[:REASON_CHARACTERS]}
 
 
-def question(settings: Settings, texts: Mapping[str, str]) -> Question:
+class Asking(NamedTuple):
+    """Who has pairs graded, for messages.
+
+    Attributes:
+        title: the command or the system.
+        budget_key: the params key of its budget.
+        repeat: says what asks again for pairs that got no answer.
+    """
+
+    title: str
+    budget_key: str = "judge.budget_usd"
+    repeat: str = "the next run asks again"
+
+
+class AskedPair(NamedTuple):
+    """A query and an image that is to be graded for it."""
+
+    query: str
+    image: ImageFile
+
+    @property
+    def key(self) -> str:
+        """What the answer is stored under."""
+        return f"{self.image.paid_key} {fingerprint(self.query)}"
+
+
+def question(settings: Settings, texts: Mapping[str, str], asking: Asking) -> Question:
     """Return what is asked about each pair of image and query.
 
     Args:
         settings: ``label.openai`` with the judge's prompt and budget.
         texts: ``{key of the pair: query text}``; uploads carry the key.
+        asking: who asks.
     """
 
     def body(sent: Upload) -> dict[str, Any]:
@@ -68,7 +97,7 @@ def question(settings: Settings, texts: Mapping[str, str]) -> Question:
         asked = request_body(settings.model_copy(update={"prompt": prompt}), sent)
         return asked | {"response_format": FORMAT}
 
-    return Question(body, Grade, "judge", "judge.budget_usd")
+    return Question(body, Grade, asking.title, asking.budget_key, asking.repeat)
 
 
 def model_judge(settings: Settings) -> str:
@@ -76,7 +105,9 @@ def model_judge(settings: Settings) -> str:
     return f"model:{settings.model}"
 
 
-def judge_settings(settings: Settings, prompt: str, budget_usd: float | None) -> Settings:
+def judge_settings(
+    settings: Settings, prompt: str, budget_usd: float | None, budget_key: str = "judge.budget_usd"
+) -> Settings:
     """Return the settings of ``label.openai`` with the judge's instructions and budget.
 
     Raises:
@@ -85,7 +116,7 @@ def judge_settings(settings: Settings, prompt: str, budget_usd: float | None) ->
     settings = settings.model_copy(update={"prompt": prompt, "budget_usd": budget_usd})
     if settings.budget_usd is not None and settings.price_input_per_million is None:
         raise InputError(
-            "expected both prices per million tokens in label.openai with a judge.budget_usd, found null"
+            f"expected both prices per million tokens in label.openai with a {budget_key}, found null"
         )
     return settings
 
@@ -93,6 +124,59 @@ def judge_settings(settings: Settings, prompt: str, budget_usd: float | None) ->
 def judge_determinants(settings: Settings) -> dict[str, Any]:
     """Return all that determines a grade besides the query and the image."""
     return determinants(settings) | {"schema": SCHEMA, "question": QUESTION} | decoding_determinants()
+
+
+def grade_pairs(
+    pairs: Iterable[AskedPair],
+    settings: Settings,
+    runtime: OpenaiRuntime,
+    asking: Asking,
+    finish: Callable[[dict[str, Answer]], None],
+    todo: Collection[str] | None = None,
+) -> None:
+    """Have the model grade the pairs that have no answer in the store yet; answers are stored as they come.
+
+    Ends early, with a line of why, where the budget would be exceeded. What all stored answers for ``pairs`` have cost
+    counts towards it.
+
+    Args:
+        settings: :func:`judge_settings`.
+        finish: is given the stored answers ``{key: answer}`` for the pairs in the end, whatever ended the run.
+        todo: the keys of those pairs that may be asked about; None for all.
+
+    Raises:
+        InputError: the server refuses, or does not answer, a file changed since the catalog was made, or another
+            process asks for the same answers.
+    """
+    by_key = {pair.key: pair for pair in pairs}
+    with Store("judgements", judge_determinants(settings)) as store, exclusive_lock(store.path):
+        stored = _stored(store, by_key)
+        wanted = {key: pair.image for key, pair in by_key.items() if todo is None or key in todo}
+        asked = unanswered(settings, wanted, stored)
+        try:
+            if asked:
+                texts = {key: pair.query for key, pair in by_key.items()}
+                asker = Asker(settings, runtime, stored, question(settings, texts, asking))
+                bar = progress(total=len(asked), unit="image", title=asking.title)
+                with bar, closing(asker.ask(asked)) as coming:
+                    for key, answer in coming:
+                        if not answer.get("transient"):
+                            store.put([(key, json.dumps(with_earlier(answer, stored.get(key))).encode())])
+                        bar.update()
+        finally:
+            finish(_stored(store, by_key))
+
+
+def estimate_pairs(pairs: Iterable[AskedPair], settings: Settings) -> str:
+    """Say how many pairs have no grade yet, and about what they will cost; nothing is asked."""
+    by_key = {pair.key: pair for pair in pairs}
+    with Store("judgements", judge_determinants(settings)) as store:
+        stored = _stored(store, by_key)
+    todo = unanswered(settings, {key: pair.image for key, pair in by_key.items()}, stored)
+    one_by_one = settings.model_copy(update={"mode": "sync"})
+    return f"{len(todo):,} of {len(by_key):,} pairs of query and image not graded yet\n" + estimate(
+        one_by_one, len(todo), stored.values(), first="a smaller depth"
+    )
 
 
 def judge_by_model(
@@ -103,37 +187,25 @@ def judge_by_model(
     Whatever ends the run early, grades that have come are kept.
 
     Raises:
-        InputError: the server refuses, or does not answer, or a file changed since the catalog was made.
+        InputError: see :func:`grade_pairs`.
     """
     judged = session.judged()
     pairs = {
-        _key(query.text, files[image]): (query.text, image)
+        AskedPair(query.text, files[image]).key: (query.text, image)
         for query in session.pooled
         for image in query.images
     }
-    todo = {
-        _key(query.text, files[image]): files[image]
+    todo = [
+        AskedPair(query.text, files[image]).key
         for query in session.pooled
         for image in unjudged(query, judged)
-    }
-    with Store("judgements", judge_determinants(settings)) as store, exclusive_lock(store.path):
-        kept = _stored(store, pairs)  # of all pairs: what their answers cost counts towards the budget
-        asked = unanswered(settings, todo, kept)
-        texts = {key: text for key, (text, _) in pairs.items()}
-        bar = progress(total=len(asked), unit="image", title=f"judge {session.source}")
-        try:
-            asker = Asker(settings, runtime, kept, question(settings, texts))
-            with bar, closing(asker.ask(asked)) as coming:
-                for key, answer in coming:
-                    if not answer.get("transient"):
-                        store.put([(key, json.dumps(with_earlier(answer, kept.get(key))).encode())])
-                    bar.update()
-        finally:
-            _write(session, {key: pairs[key] for key in todo}, _stored(store, pairs))
+    ]
 
+    def keep(answers: dict[str, Answer]) -> None:
+        _write(session, {key: pairs[key] for key in todo}, answers)
 
-def _key(query: str, image: ImageFile) -> str:
-    return f"{image.paid_key} {fingerprint(query)}"
+    asked = [AskedPair(text, files[image]) for text, image in pairs.values()]
+    grade_pairs(asked, settings, runtime, Asking(f"judge {session.source}"), keep, set(todo))
 
 
 def _stored(store: Store, keys: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

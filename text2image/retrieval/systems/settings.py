@@ -4,7 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from text2image.base.settings import Amount, Count, Section
+from text2image.base.settings import Amount, Section
+
+OPENAI = "openai"
+"""What ``by`` says for the vision model of ``label.openai``."""
 
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -73,16 +76,28 @@ class Rerank(Section):
 
     ``by``: ``openai``, the vision model of ``label.openai``, which is shown query and picture and gives a grade; or a
     cross-encoder of sentence-transformers (a name on the hub or a folder), which reads query and ``fields``.
-    ``prompt``: null for that of ``judge.prompt``.
+    ``prompt``: null for that of ``judge.prompt``. ``budget_usd``: of the grades for one source's queries.
     """
 
     kind: Literal["rerank"]
     of: str
-    depth: Count = 10
-    by: str = "openai"
+    depth: Annotated[int, Field(ge=1, le=1000)] = 10
+    by: Annotated[str, Field(min_length=1)] = OPENAI
     fields: list[str] = Field(default_factory=list)
     prompt: Annotated[str, Field(min_length=1)] | None = None
     budget_usd: Amount | None = None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.by == OPENAI and self.fields:
+            raise ValueError(f"expected no fields with by: {OPENAI}, which is shown the picture itself")
+        if self.by != OPENAI and not self.fields:
+            raise ValueError(f"expected fields that '{self.by}' reads, as in fields: [ocr]")
+        if self.by != OPENAI and not (self.prompt is None and self.budget_usd is None):
+            raise ValueError(
+                f"expected neither prompt nor budget_usd with '{self.by}', which costs only time"
+            )
+        return self
 
 
 System = Annotated[Vision | Words | Meaning | Fusion | Rerank, Field(discriminator="kind")]
