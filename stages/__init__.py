@@ -12,7 +12,13 @@ from text2image.base.console import InputError, Parser, one_line, say
 from text2image.lockfile.tidying import tidy
 from text2image.params import load_params
 
-ITEMS = {"model": "embed.models", "source": "label.sources", "name": "finetune.models"}
+ITEMS = {
+    "field": "retrieve.fields",
+    "model": "embed.models",
+    "name": "finetune.models",
+    "source": "label.sources",
+    "system": "retrieve.systems",
+}
 """What a stage may be run for, and the params key that lists the names."""
 
 

@@ -3,6 +3,7 @@
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, say
+from text2image.cluster.engine import source_on_engine
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.formats.files import write_json
@@ -11,7 +12,7 @@ from text2image.formats.tables import write_csv
 from text2image.formats.texts import counted
 from text2image.formats.trec import write_queries
 from text2image.labels.protocol.labelling import Labelling, label_images
-from text2image.labels.protocol.source import ComputedSource, Inputs, Label, LabelSource, NoLabel, load_source
+from text2image.labels.protocol.source import Inputs, Label, NoLabel
 from text2image.params import Params
 from text2image.queries.query import make_queries
 
@@ -20,7 +21,7 @@ def main(params: Params, source: str) -> None:
     manifest = read_manifest(ARTIFACTS.manifest)
     images = gallery(manifest, location(params.data.images))
     inputs = Inputs(ARTIFACTS.label_inputs(source), manifest)
-    labeller = with_engine(source, params)
+    labeller = source_on_engine(source, params.label.settings(source), params.runtime)
     labelling = label_images(source, labeller, images, inputs, params.runtime)
     labels, figures = labelling.labels, labelling.figures
     queries = make_queries((label.image_id, label.text) for label in labels)
@@ -67,16 +68,6 @@ def check_worth_going_on(source: str, labelling: Labelling, params: Params) -> N
 def reasons(labelling: Labelling) -> str:
     """Return why images have no label, as a sentence has it."""
     return counted(labelling.figures["without_label"])
-
-
-def with_engine(name: str, params: Params) -> LabelSource:
-    """Return a source as params.yaml sets it up, computing where ``runtime.engine`` says."""
-    source = load_source(name, params.label.settings(name))
-    if params.runtime.engine == "ray" and isinstance(source, ComputedSource):
-        from text2image.cluster.workers import SourceOnCluster
-
-        return SourceOnCluster(name, source)
-    return source
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from text2image.params import Params
 
 
 def main(params: Params) -> None:
-    for source in params.label.sources:
+    for source in dict.fromkeys([*params.label.sources, *params.retrieve.fields]):
         rows = []
         if source == "human":
             captions = read_captions(Path(params.label.human.path))

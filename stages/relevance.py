@@ -18,10 +18,12 @@ from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.trec import write_qrels
 from text2image.params import Params
 from text2image.queries.asked import (
+    ClusterRow,
     ExcludedRow,
     LeftOutSource,
     ask,
     check_some_asked,
+    cluster_rows,
     exclude,
     excluded_rows,
     why_left_out,
@@ -60,6 +62,7 @@ def main(params: Params) -> None:
         asked = exclude(ask(source, of_labels, judgements, similar, params.queries), images, queries)
         write_qrels(ARTIFACTS.qrels(source), asked.relevance)
         write_csv(ARTIFACTS.left_out(source), LeftOut._fields, asked.left_out)
+        write_csv(ARTIFACTS.clusters(source), ClusterRow._fields, cluster_rows(asked.relevance, group_of))
         if reason := why_left_out(asked, reasons_without_label(source)):
             left_out_sources.append(LeftOutSource(source, reason))
             say(f"relevance {source}: left out of all figures, as {reason}")

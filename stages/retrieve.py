@@ -1,43 +1,95 @@
-"""Stage ``retrieve@MODEL-SOURCE``: rank the images that are searched for every query that is asked.
+"""Stage ``retrieve@SYSTEM-SOURCE``: rank the images that are searched for every query that is asked.
 
-``python -m stages.retrieve MODEL SOURCE`` writes the first ``retrieve.depth`` images of each ranking as a TREC run, and
-a table with the exact rank of every relevant image and of the best irrelevant one, from which all measures
-follow.
+``python -m stages.retrieve SYSTEM SOURCE`` writes the first ``retrieve.depth`` images of each ranking as a TREC run, a table
+with the exact rank of every relevant image and of the best irrelevant one, from which all measures follow, why the
+first images are where they are, and the weights of a fusion where they are tuned.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from stages import run
 from text2image.artifacts import ARTIFACTS
+from text2image.base.arrays import Vectors
 from text2image.base.console import progress
-from text2image.formats.files import atomic_write
+from text2image.formats.fields import FieldText, read_fields, texts_of_images
+from text2image.formats.files import atomic_write, write_json
 from text2image.formats.searched import read_searched
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import read_qrels, read_queries
 from text2image.params import Params
-from text2image.retrieval.runs import RankRow, asked_queries, rank_queries, searched_vectors
+from text2image.retrieval.gallery import Ranking
+from text2image.retrieval.runs import (
+    Pairs,
+    RankRow,
+    asked_queries,
+    explained_images,
+    rank_queries,
+    relevant_pairs,
+    searched_vectors,
+)
+from text2image.retrieval.systems.build import build, rank_system
+from text2image.retrieval.systems.scorer import Scorer, Why, WhyRow, why_json
 
 
-def main(params: Params, model: str, source: str) -> None:
-    qrels, searched = read_qrels(ARTIFACTS.qrels(source)), read_searched(ARTIFACTS.searched)
-    vectors = np.load(ARTIFACTS.query_vectors(model, source))
-    texts, vectors = asked_queries(read_queries(ARTIFACTS.queries(source)), qrels, vectors)
-    images = searched_vectors(np.load(ARTIFACTS.image_vectors(model), mmap_mode="r"), searched)
-    depth, threads = params.retrieve.depth, params.runtime.workers
+class SourceInputs:
+    """What systems read to answer the queries of one source that are asked."""
+
+    def __init__(self, params: Params, source: str) -> None:
+        self.params, self.source = params, source
+        self.qrels, self.searched = read_qrels(ARTIFACTS.qrels(source)), read_searched(ARTIFACTS.searched)
+        self._all = read_queries(ARTIFACTS.queries(source))
+        self.asked = {query_id: text for query_id, text in self._all.items() if query_id in self.qrels}
+        self.queries, self.image_ids = list(self.asked.values()), self.searched.image_ids
+        self.weights: dict[str, object] = {}
+
+    def query_vectors(self, model: str) -> Vectors:
+        """Return the vectors of the queries that are asked."""
+        return asked_queries(self._all, self.qrels, np.load(ARTIFACTS.query_vectors(model, self.source)))[1]
+
+    def image_vectors(self, model: str) -> Vectors:
+        """Return the vectors of the images that are searched."""
+        return searched_vectors(np.load(ARTIFACTS.image_vectors(model), mmap_mode="r"), self.searched)
+
+    def texts(self, field: str) -> list[list[FieldText]]:
+        """Return the texts of the images that are searched."""
+        return texts_of_images(read_fields(ARTIFACTS.field(field)), self.image_ids)
+
+
+def explain(scorer: Scorer, inputs: SourceInputs, pairs: Pairs, ranking: Ranking) -> Iterator[WhyRow]:
+    """Yield why images are where they are for a block of queries, where the system can say it."""
+    query_ids = list(inputs.asked)
+    for query in range(ranking.queries.start, ranking.queries.stop):
+        columns = explained_images(ranking, pairs, query)
+        for column, why in zip(columns, scorer.explain(query, columns), strict=True):
+            if why != Why():
+                yield WhyRow(query_ids[query], inputs.image_ids[column], why_json(why))
+
+
+def main(params: Params, system: str, source: str) -> None:
+    inputs = SourceInputs(params, source)
     ranks: list[RankRow] = []
+    reasons: list[WhyRow] = []
     with (
-        atomic_write(ARTIFACTS.run(model, source)) as temporary,
+        atomic_write(ARTIFACTS.run(system, source)) as temporary,
         temporary.open("w", encoding="utf-8") as out,
-        progress(total=len(texts), unit="query", title=f"retrieve {model} {source}") as bar,
+        progress(total=len(inputs.asked), unit="query", title=f"retrieve {system} {source}") as bar,
     ):
-        for lines, rows in rank_queries(
-            model, texts, vectors, searched.image_ids, images, qrels, depth, threads
-        ):
-            out.writelines(lines)
-            ranks.extend(rows)
-            bar.update(len({row.query_id for row in rows}))
-    write_csv(ARTIFACTS.ranks(model, source), RankRow._fields, ranks)
+        if inputs.asked:  # of a source that is left out, nothing is: its vectors have no dimension
+            pairs = relevant_pairs(inputs.asked, inputs.image_ids, inputs.qrels)
+            scorer = build(system, params.used, inputs)
+            depth, threads = params.retrieve.depth, params.runtime.workers
+            for ranking in rank_system(scorer, pairs.rows, pairs.columns, depth, threads=threads):
+                for lines, rows in rank_queries(system, inputs.asked, inputs.image_ids, pairs, [ranking]):
+                    out.writelines(lines)
+                    ranks.extend(rows)
+                reasons.extend(explain(scorer, inputs, pairs, ranking))
+                bar.update(ranking.queries.stop - ranking.queries.start)
+    write_csv(ARTIFACTS.ranks(system, source), RankRow._fields, ranks)
+    write_csv(ARTIFACTS.why(system, source), WhyRow._fields, reasons)
+    write_json(ARTIFACTS.weights(system, source), inputs.weights.get(system, {}))
 
 
 if __name__ == "__main__":
-    run(main, "model", "source")
+    run(main, "system", "source")

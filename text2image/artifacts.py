@@ -55,9 +55,13 @@ class Artifacts:
     words = Each("data/labels/{}_words.csv")  # words per image
     origins = Each("data/labels/{}_origins.json")  # what wrote the texts
     label_metrics = Each("metrics/labels/{}.json")
+    # fields, by label source: texts that systems search in
+    field = Each("data/fields/{}.csv")
+    field_origins = Each("data/fields/{}_origins.json")
     # queries, by source
     queries = Each("data/queries/{}.tsv")
     qrels = Each("data/qrels/{}.qrels")  # what is asked, and which of the images searched answer it
+    clusters = Each("data/qrels/{}_clusters.csv")  # queries about the same images, which are not independent
     left_out = Each("data/qrels/{}_left_out.csv")  # queries that are not asked, with the reason
     left_out_sources = One("data/qrels/left_out_sources.csv")  # sources of which nothing is asked, and why
     searched = One("data/qrels/searched.csv")  # the images that are searched
@@ -80,9 +84,14 @@ class Artifacts:
     tuned_model = Each("data/tuned/{}")
     finetune_plots = Each("plots/finetune/{}")
     finetune_metrics = Each("metrics/finetune/{}.json")
-    # retrieval and evaluation, by model and source
+    # systems
+    system = Each("data/systems/{}.json")  # what a system is made of and reads
+    system_inputs = Each("data/systems/{}/{}.json")  # by system and source: the hashes of all that it reads
+    # retrieval and evaluation, by system and source
     index = Each("data/index/{}.faiss")  # by model
     index_metrics = Each("metrics/index/{}.json")  # by model
+    why = Each("data/why/{}/{}.csv")  # why the first images are where they are
+    weights = Each("data/weights/{}/{}.json")  # of the parts of a fusion, where they are tuned
     run = Each("data/runs/{}/{}.run")
     ranks = Each("data/ranks/{}/{}.csv")  # exact ranks of the relevant images and of the best irrelevant one
     results = Each("data/results/{}/{}.csv")  # a row a query

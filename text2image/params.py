@@ -6,6 +6,7 @@ are put together, and checked against each other.
 """
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -16,6 +17,7 @@ from text2image.encoders.settings import Model
 from text2image.finetuning.settings import FinetuneRun
 from text2image.labels.protocol.source import SOURCES, settings_class
 from text2image.queries.settings import Queries
+from text2image.retrieval.systems.settings import System, Systems, Vision, parts_of
 
 PARAMS_FILE = Path("params.yaml")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
@@ -87,7 +89,16 @@ class Finetune(Section):
 
 
 class Retrieve(Section):
+    systems: Names
+    fields: list[str]
     depth: Count
+
+    @field_validator("fields")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        if not set(value) <= set(SOURCES) or len(set(value)) != len(value):
+            raise ValueError(f"expected some of {', '.join(SOURCES)}, without repeats, or none")
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -140,6 +151,7 @@ class Params(Section):
     label: Label
     queries: Queries
     models: dict[str, Model]
+    systems: dict[str, System]
     finetune: Finetune
     embed: Embed
     zoo: Zoo
@@ -152,7 +164,8 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _names(self) -> Self:
-        for section, named in (("models", self.models), ("finetune.runs", self.finetune.runs)):
+        sections = ("models", self.models), ("finetune.runs", self.finetune.runs), ("systems", self.systems)
+        for section, named in sections:
             for name in named:
                 if not NAME_PATTERN.fullmatch(name):
                     raise ValueError(
@@ -162,7 +175,12 @@ class Params(Section):
         for key, names, known, expected in (
             ("embed.models", self.embed.models, self.models, "names described under models:"),
             ("zoo.models", self.zoo.models, self.models, "names described under models:"),
-            ("index.models", self.index.models, self.embed.models, "some of embed.models, or none"),
+            (
+                "index.models",
+                self.index.models,
+                set(self.embed.models) & set(self.retrieve.systems),
+                "some of embed.models that are in retrieve.systems, too, or none",
+            ),
             ("finetune.models", self.finetune.models, self.finetune.runs, "names of finetune.runs"),
         ):
             unknown = [name for name in names if name not in known]
@@ -172,6 +190,48 @@ class Params(Section):
         if alike is not None and alike not in self.embed.models:
             raise ValueError(f"queries.cosine.model: expected null or one of embed.models, found '{alike}'")
         return self
+
+    @model_validator(mode="after")
+    def _systems(self) -> Self:
+        """Check what systems are made of and read; those that are not in use may name models that are not, either."""
+        if both := [name for name in self.systems if name in self.models]:
+            raise ValueError(f"systems: expected other names than those under models:, found {both}")
+        for name in self.retrieve.systems:
+            if name not in self.used:
+                known = [*self.systems, *self.embed.models]
+                raise ValueError(
+                    f"retrieve.systems: expected names under systems: or of embed.models ({', '.join(known)}), "
+                    f"found '{name}'"
+                )
+            self._check_parts(name, ())
+            unread = [field for field in self.used.fields(name) if field not in self.retrieve.fields]
+            if unread:
+                raise ValueError(
+                    f"systems.{name}: searches in {', '.join(unread)}, expected that in retrieve.fields too, "
+                    f"found {self.retrieve.fields}"
+                )
+        return self
+
+    def _check_parts(self, name: str, whole: tuple[str, ...]) -> None:
+        """Refuse a system that is made of itself or of what is not in use; ``whole``: what it is a part of."""
+        if name in whole:
+            raise ValueError(
+                f"systems.{name}: expected a system that is not made of itself, found {name} in it"
+            )
+        system = self.used[name]
+        if isinstance(system, Vision) and system.model not in self.embed.models:
+            raise ValueError(f"systems.{name}.model: expected one of embed.models, found '{system.model}'")
+        for part in parts_of(system):
+            if part not in self.used:
+                raise ValueError(
+                    f"systems.{name}.of: expected names under systems: or of embed.models, found '{part}'"
+                )
+            self._check_parts(part, (*whole, name))
+
+    @cached_property
+    def used(self) -> Systems:
+        """The systems that may be used: described ones, and the models in use."""
+        return Systems(self.systems, self.embed.models)
 
     @model_validator(mode="after")
     def _tuned(self) -> Self:

@@ -20,7 +20,6 @@ import pytest
 import yaml
 from PIL import Image, ImageDraw
 
-from stages.label import with_engine
 from tests.support.pictures import image_file
 from tests.support.pipeline import REPOSITORY, tiny_model
 from text2image.base.console import InputError
@@ -29,6 +28,7 @@ from text2image.base.store import Store
 from text2image.cluster import pipeline
 from text2image.cluster.actor import Outcome, Work
 from text2image.cluster.connection import connected
+from text2image.cluster.engine import source_on_engine
 from text2image.cluster.pipeline import Pool, choose_pool, map_images
 from text2image.cluster.workers import embed_on_cluster
 from text2image.collection.images import image_id, open_image
@@ -192,7 +192,7 @@ def test_labels_are_those_of_one_machine(
         monkeypatch.setenv("DVC_ROOT", str(tmp_path / engine))
         runtime = params.runtime.model_copy(update={"engine": engine})
         changed = params.model_copy(update={"runtime": runtime})
-        source = with_engine("ocr", changed)
+        source = source_on_engine("ocr", changed.label.ocr, changed.runtime)
         assert isinstance(source, ComputedSource)
         assert len(collect_answers("ocr", source, images, changed.runtime)) == len(images)
         with Store(store_kind("ocr"), all_determinants(source)) as store:

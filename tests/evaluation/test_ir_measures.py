@@ -11,7 +11,8 @@ from text2image.evaluation.measures import MRR, Measure
 from text2image.evaluation.results import make_results, read_ranks
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import read_qrels, write_qrels
-from text2image.retrieval.runs import RankRow, rank_queries
+from text2image.retrieval.gallery import rank_gallery
+from text2image.retrieval.runs import RankRow, rank_queries, relevant_pairs
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -30,7 +31,9 @@ def test_measures_agree_with_ir_measures_on_our_own_files(tmp_path: Path, tied: 
     }
     write_qrels(tmp_path / "q.qrels", qrels)
     qrels = read_qrels(tmp_path / "q.qrels")
-    blocks = list(rank_queries("m", texts, queries, image_ids, images, qrels, 30))
+    pairs = relevant_pairs(texts, image_ids, qrels)
+    rankings = rank_gallery(queries, images, pairs.rows, pairs.columns, 30)
+    blocks = list(rank_queries("m", texts, image_ids, pairs, rankings))
     (tmp_path / "q.run").write_text("".join(line for lines, _ in blocks for line in lines))
     write_csv(tmp_path / "ranks.csv", RankRow._fields, [row for _, rows in blocks for row in rows])
     groups = {image_id: column for column, image_id in enumerate(image_ids)}

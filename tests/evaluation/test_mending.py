@@ -15,8 +15,9 @@ from text2image.formats.texts import query_id
 from text2image.formats.trec import run_lines
 from text2image.queries.query import make_queries
 from text2image.queries.relevance import judge_queries
+from text2image.retrieval.gallery import rank_gallery
 from text2image.retrieval.ranking import top_k
-from text2image.retrieval.runs import rank_queries
+from text2image.retrieval.runs import rank_queries, relevant_pairs
 
 N_IMAGES, DIM, NOISE, SHARE = 200, 64, 0.32, 0.1
 IMAGE_IDS = [f"{number:016x}" for number in range(N_IMAGES)]
@@ -38,7 +39,9 @@ def measured(
     assert not left_out
     asked = {query.query_id: query.text for query in queries if query.query_id in relevance}
     vectors = texts[[TEXTS.index(text) for text in asked.values()]]
-    blocks = rank_queries("m", asked, vectors, IMAGE_IDS, images, relevance, 1)
+    pairs = relevant_pairs(asked, IMAGE_IDS, relevance)
+    rankings = rank_gallery(vectors, images, pairs.rows, pairs.columns, 1)
+    blocks = rank_queries("m", asked, IMAGE_IDS, pairs, rankings)
     ranks = pd.DataFrame([row for _, rows in blocks for row in rows]).astype({"score": float})
     ranked = make_results(ranks, {image_id: i for i, image_id in enumerate(IMAGE_IDS)}, N_IMAGES).ranked
     return summarise(ranked, reported([5]), Resampling(2000, 1))

@@ -17,6 +17,8 @@ README = (
 )
 ITEMS = {
     "embed.models": "MODEL",
+    "retrieve.fields": "FIELD",
+    "retrieve.systems": "SYSTEM",
     "index.models": "MODEL",
     "label.sources": "SOURCE",
     "finetune.models": "NAME",

@@ -114,7 +114,7 @@ def new_project(root: Path, sources: list[str]) -> Project:
     (root / "labels.csv").write_text(f"path,text\n{rows}")
     project.set(
         data__images="data/images", label__sources=sources, label__human__path="labels.csv",
-        label__imagenet__threshold=0.02,
+        label__imagenet__threshold=0.02, retrieve__fields=[], retrieve__systems=["builtin"],
     )  # fmt: skip
     project.run("git", "init", "-q", "-b", "main")
     write_plot_files(root / ".dvc")

@@ -16,6 +16,7 @@ ALWAYS = (
     ".dvcignore",
     ".gitignore",
     "data/judgements.csv",
+    "data/fields/.gitignore",
     "data/splits/.gitignore",
     "data/tuned/.gitignore",
     "dvc.yaml",

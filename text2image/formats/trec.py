@@ -50,7 +50,7 @@ def read_qrels(path: Path) -> Qrels:
     return dict(qrels)
 
 
-def run_lines(query_id: str, image_ids: Sequence[str], scores: Vectors, model: str) -> Iterable[str]:
+def run_lines(query_id: str, image_ids: Sequence[str], scores: Vectors, system: str) -> Iterable[str]:
     """Yield the TREC run lines of one ranking, best first.
 
     Tools such as trec_eval sort by score and break ties in an order of their own, so equal scores
@@ -61,14 +61,14 @@ def run_lines(query_id: str, image_ids: Sequence[str], scores: Vectors, model: s
         for place in range(1, len(written)):
             written[place] = min(written[place], np.nextafter(written[place - 1], np.float32(-np.inf)))
     for rank, (image_id, score) in enumerate(zip(image_ids, written.tolist(), strict=True), start=1):
-        yield f"{query_id} Q0 {image_id} {rank} {score:.9g} {model}\n"
+        yield f"{query_id} Q0 {image_id} {rank} {score:.9g} {system}\n"
 
 
 def read_run(path: Path, *, depth: int | None = None, queries: Container[str] | None = None) -> Run:
     """Read a TREC run.
 
     Args:
-        path: data/runs/MODEL/SOURCE.run.
+        path: data/runs/SYSTEM/SOURCE.run.
         depth: the first so many images of each query; None for all.
         queries: the ids of those that are wanted; None for all.
     """

@@ -10,10 +10,13 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from text2image.base.console import InputError
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import Query, counted, query_id
 from text2image.formats.trec import Qrels
+from text2image.queries.clusters import query_clusters
 from text2image.queries.judgements import JudgementRow, is_person
 from text2image.queries.relevance import LeftOut, judge_queries, near_duplicates_of
 from text2image.queries.settings import Queries
@@ -37,6 +40,13 @@ class LeftOutSource(NamedTuple):
 
     source: str
     reason: str
+
+
+class ClusterRow(NamedTuple):
+    """A row of data/qrels/SOURCE_clusters.csv: queries of one cluster are about the same images, so not independent."""
+
+    query_id: str
+    cluster: int
 
 
 class Asked(NamedTuple):
@@ -79,6 +89,26 @@ def ask(
         generic_words=settings.generic_words,
     )
     return Asked(queries, relevance, left_out)
+
+
+def cluster_rows(relevance: Qrels, group_of: Mapping[str, int]) -> list[ClusterRow]:
+    """Return the cluster of each query that is asked: queries that share a near-duplicate group, directly or not.
+
+    Args:
+        relevance: ``{query_id: {image_id: grade}}``.
+        group_of: ``{image_id: near-duplicate group}``.
+    """
+    pairs = [(row, group_of[image]) for row, images in enumerate(relevance.values()) for image in images]
+    rows, groups = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return [
+        ClusterRow(*row)
+        for row in zip(relevance, query_clusters(rows, groups, len(relevance)).tolist(), strict=True)
+    ]
+
+
+def read_clusters(path: Path) -> dict[str, int]:
+    """Read data/qrels/SOURCE_clusters.csv as ``{query_id: cluster}``."""
+    return {row["query_id"]: int(row["cluster"]) for row in read_csv(path, ClusterRow._fields)}
 
 
 def excluded_rows(run: str, split: Iterable[SplitRow], part: str) -> list[ExcludedRow]:

@@ -1,4 +1,4 @@
-"""What the search of one model and source gives: lines of a TREC run, and the exact ranks behind all measures.
+"""What the search of one system and source gives: lines of a TREC run, and the exact ranks behind all measures.
 
 For every query the table of ranks holds, over all images searched, each relevant image and, with relevance 0, the best
 irrelevant one.
@@ -13,7 +13,10 @@ from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError
 from text2image.formats.searched import Searched
 from text2image.formats.trec import Qrels, Run, run_lines
-from text2image.retrieval.gallery import Ranking, rank_gallery
+from text2image.retrieval.gallery import Ranking
+
+SHOWN = 5
+"""Images of a ranking that are explained, and as many of the relevant ones."""
 
 
 class Pairs(NamedTuple):
@@ -25,7 +28,7 @@ class Pairs(NamedTuple):
 
 
 class RankRow(NamedTuple):
-    """A row of data/ranks/MODEL/SOURCE.csv; the score is a cosine similarity in [-1, 1], of six decimals."""
+    """A row of data/ranks/SYSTEM/SOURCE.csv; the score, which no two kinds of system give alike, has six decimals."""
 
     query_id: str
     text: str
@@ -74,44 +77,48 @@ def relevant_pairs(query_ids: Iterable[str], image_ids: Sequence[str], qrels: Qr
 
 
 def rank_queries(
-    model: str,
+    system: str,
     texts: Mapping[str, str],
-    vectors: Vectors,
     image_ids: Sequence[str],
-    images: Vectors,
-    qrels: Qrels,
-    depth: int,
-    threads: int | None = None,
+    pairs: Pairs,
+    rankings: Iterable[Ranking],
 ) -> Iterator[tuple[list[str], list[RankRow]]]:
-    """Yield, a block of queries at a time, the lines of their run and the rows of their ranks; nothing without a query.
+    """Yield, a block of queries at a time, the lines of their run and the rows of their ranks.
 
     Args:
-        model: the name that the run's lines bear.
+        system: the name that the run's lines bear.
         texts: ``{query_id: text}`` of the queries that are asked.
-        vectors: ``(n_queries, dim)`` float32 unit rows, in that order.
         image_ids: of the images searched, sorted, which decides ties.
-        images: ``(n_images, dim)`` float32 unit rows, in that order; may be memory-mapped.
-        qrels: which images are relevant.
-        depth: how many images of each ranking the run holds.
-        threads: None for one a core.
-
-    Raises:
-        InputError: a query has no relevant image in the gallery.
+        pairs: of :func:`relevant_pairs`.
+        rankings: how the images rank for blocks of the queries, for these pairs.
     """
-    if not texts:
-        return  # of a source that is left out; its vectors have no dimension
-    query_ids, pairs = list(texts), relevant_pairs(texts, image_ids, qrels)
-    for ranking in rank_gallery(vectors, images, pairs.rows, pairs.columns, depth, threads=threads):
+    query_ids = list(texts)
+    for ranking in rankings:
         lines: list[str] = []
         for query_id, columns, scores in zip(
             query_ids[ranking.queries], ranking.columns, ranking.scores, strict=True
         ):
-            lines.extend(run_lines(query_id, [image_ids[column] for column in columns], scores, model))
+            lines.extend(run_lines(query_id, [image_ids[column] for column in columns], scores, system))
         ranked = [
             RankRow(query_ids[row], texts[query_ids[row]], image_ids[column], grade, rank, f"{score:.6f}")
             for row, column, grade, rank, score in _ranked_images(ranking, pairs)
         ]
         yield lines, ranked
+
+
+def explained_images(ranking: Ranking, pairs: Pairs, query: int) -> list[int]:
+    """Return the columns of the images whose place is explained: the first ``SHOWN``, and as many relevant ones.
+
+    Args:
+        ranking: of the block that the query belongs to.
+        pairs: of all queries.
+        query: counted from the first of all.
+    """
+    first = ranking.columns[query - ranking.queries.start][:SHOWN].tolist()
+    of_block = pairs.columns[ranking.pairs][pairs.rows[ranking.pairs] == query]
+    ranks = ranking.pair_ranks[pairs.rows[ranking.pairs] == query]
+    relevant = of_block[np.argsort(ranks)][:SHOWN].tolist()
+    return list(dict.fromkeys([*first, *relevant]))
 
 
 def _ranked_images(ranking: Ranking, pairs: Pairs) -> Iterator[tuple[int, int, int, int, float]]:

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from text2image.base.console import one_line
 from text2image.base.settings import Count, Runtime, Section, Share
+from text2image.formats.fields import FieldText
 from text2image.formats.origins import Origins, weight_origins
 from text2image.formats.texts import count_words, word_ends
 from text2image.labels.ocr.orientation import Reading, in_doubt
@@ -90,6 +91,13 @@ class Source(ComputedSource):
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         """Return the phrase that stands out."""
         return [choose(image_id, answer, self.settings)]
+
+    def texts(self, image_id: str, answer: Answer) -> Iterable[FieldText]:
+        """Return every line that was read with confidence, prices and small print included, and where it stands."""
+        return [
+            FieldText(image_id, line.text, line.confidence, tuple((round(x), round(y)) for x, y in line.box))
+            for line in confident_lines(answer, self.settings.min_confidence)
+        ]
 
     def count_words(self, answer: Answer) -> int:
         """Return how many words with a letter or digit the confident lines hold."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
+from text2image.formats.fields import FieldText
 from text2image.formats.texts import count_words, normalise_text, query_id
 from text2image.labels.protocol.answers import collect_answers
 from text2image.labels.protocol.source import FreeSource, Inputs, Label, LabelSource, NoLabel, PaidSource
@@ -64,6 +65,33 @@ def label_images(
     if remarks := [*more.get("remarks", ()), *shortened_remark(unlabelled)]:
         figures["remarks"] = remarks
     return Labelling(labels, unlabelled, words or words_in_texts(images, labels), figures, unanswered)
+
+
+def field_texts(
+    name: str, source: LabelSource, images: Sequence[ImageFile], inputs: Inputs, runtime: Runtime
+) -> tuple[list[FieldText], int]:
+    """Return all that a source says of images as text, on one line each, image by image in the gallery's order.
+
+    The source is asked only for what the store does not hold. The second value counts the images that it was asked about
+    without an answer that lasts.
+    """
+    if isinstance(source, FreeSource):
+        items = [one for one in source.label(images, inputs) if isinstance(one, Label)]
+        texts = [FieldText(label.image_id, label.text, label.confidence) for label in items]
+        unanswered = 0
+    else:
+        limit = source.max_images if isinstance(source, PaidSource) else None
+        answers = collect_answers(name, source, images[:limit], runtime)
+        unanswered = len(images[:limit]) - sum(not answer.get("transient") for answer in answers.values())
+        texts = [
+            text
+            for image in images
+            if image.image_id in answers
+            for text in source.texts(image.image_id, answers[image.image_id])
+        ]
+    place = {image.image_id: number for number, image in enumerate(images)}
+    plain = (text._replace(text=normalise_text(text.text)) for text in texts)
+    return sorted((text for text in plain if text.text), key=lambda text: place[text.image_id]), unanswered
 
 
 def clean(items: Iterable[Label | NoLabel]) -> tuple[list[Label], list[NoLabel]]:

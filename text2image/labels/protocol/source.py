@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile, ManifestEntry
+from text2image.formats.fields import FieldText
 from text2image.formats.origins import Origins
 
 SOURCES = tuple(
@@ -127,6 +128,11 @@ class StoredSource(BaseSource, ABC):
     @abstractmethod
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         """Turn the answer for an image into labels, or the reason why there is none."""
+
+    def texts(self, image_id: str, answer: Answer) -> Iterable[FieldText]:
+        """Return all that an answer says of an image as text, for systems to search in; its labels, if not more."""
+        labels = (one for one in self.read(image_id, answer) if isinstance(one, Label))
+        return [FieldText(image_id, label.text, label.confidence) for label in labels]
 
     def count_words(self, answer: Answer) -> int | None:
         """Return how many words the source read on the image; None for sources that read none."""

@@ -4,6 +4,7 @@ Queries and images are counted from 0, in the order in which the system was give
 so that the one tie rule (:mod:`text2image.retrieval.ranking`) applies to all systems.
 """
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -48,6 +49,35 @@ class Why(NamedTuple):
     view: str = ""
     grade: str = ""
     reason: str = ""
+
+
+class WhyRow(NamedTuple):
+    """A row of data/why/SYSTEM/SOURCE.csv: why an image has its score for a query, :class:`Why` as JSON."""
+
+    query_id: str
+    image_id: str
+    why: str
+
+
+def why_json(why: Why) -> str:
+    """Return ``why`` as JSON without what is empty.
+
+    >>> why_json(Why(view="whole", parts=(Part("words", 1.25),)))
+    '{"parts": [["words", 1.25]], "view": "whole"}'
+    """
+    return json.dumps({key: value for key, value in why._asdict().items() if value}, ensure_ascii=False)
+
+
+def parse_why(text: str) -> Why:
+    """Return what :func:`why_json` was given."""
+    value = json.loads(text)
+    matches = (
+        Match(field, FieldText(image_id, said, confidence, tuple((x, y) for x, y in box)), tuple(words))
+        for field, (image_id, said, confidence, box), words in value.get("matches", ())
+    )
+    parts = (Part(*part) for part in value.get("parts", ()))
+    rest = {key: value[key] for key in ("view", "grade", "reason") if key in value}
+    return Why(tuple(matches), tuple(parts), **rest)
 
 
 class Scorer(Protocol):

@@ -1,5 +1,6 @@
 """How params.yaml describes the systems that compete: entries of the section ``systems``, by ``kind``."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -101,3 +102,50 @@ class Rerank(Section):
 
 
 System = Annotated[Vision | Words | Meaning | Fusion | Rerank, Field(discriminator="kind")]
+
+
+def parts_of(system: System) -> list[str]:
+    """Return the names of the systems that a system is made of; none for most."""
+    if isinstance(system, Fusion):
+        return system.of
+    return [system.of] if isinstance(system, Rerank) else []
+
+
+class Systems:
+    """The systems that params.yaml describes, by name; the name of a model in use stands for that model alone.
+
+    Args:
+        described: the section ``systems``.
+        models: ``embed.models``.
+    """
+
+    def __init__(self, described: Mapping[str, System], models: Sequence[str]) -> None:
+        alone = {model: Vision(kind="vision", model=model) for model in models}
+        self._by_name: dict[str, System] = {**alone, **described}
+
+    def __getitem__(self, name: str) -> System:
+        return self._by_name[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def needed(self, name: str) -> list[str]:
+        """Return a system's name and those of all that it is made of, each once, itself last.
+
+        Raises:
+            KeyError: one is not described.
+            RecursionError: one is made of itself.
+        """
+        parts = [needed for part in parts_of(self[name]) for needed in self.needed(part)]
+        return list(dict.fromkeys([*parts, name]))
+
+    def models(self, name: str) -> list[str]:
+        """Return the models of ``embed.models`` whose image vectors a system reads."""
+        systems = map(self.__getitem__, self.needed(name))
+        return list(dict.fromkeys(one.model for one in systems if isinstance(one, Vision)))
+
+    def fields(self, name: str) -> list[str]:
+        """Return the fields of texts that a system reads."""
+        systems = map(self.__getitem__, self.needed(name))
+        reading = (one.fields for one in systems if isinstance(one, Words | Meaning | Rerank))
+        return list(dict.fromkeys(field for fields in reading for field in fields))

@@ -1,0 +1,48 @@
+"""Stage ``systems``: say of every system what it is made of, and of every source what it reads there.
+
+A stage that is declared once for all systems cannot depend on the files of one. So ``retrieve@SYSTEM-SOURCE`` depends on
+data/systems/SYSTEM/SOURCE.json, which holds the settings of that system and the hashes of what it reads: it runs again
+exactly when one of these changed, and another weight, model or system leaves it as it was.
+"""
+
+import json
+from pathlib import Path
+
+from stages import run
+from text2image.artifacts import ARTIFACTS
+from text2image.formats.files import sha256, write_json
+from text2image.formats.origins import read_origins
+from text2image.params import Params
+from text2image.retrieval.systems.describe import describe_system
+from text2image.retrieval.systems.settings import Fusion, Systems
+
+
+def files_of(systems: Systems, name: str, source: str) -> list[Path]:
+    """Return the files that a system reads to answer the queries of a source."""
+    files = []
+    for model in systems.models(name):
+        files += [ARTIFACTS.image_vectors(model), ARTIFACTS.query_vectors(model, source)]
+    files += [ARTIFACTS.field(field) for field in systems.fields(name)]
+    needed = map(systems.__getitem__, systems.needed(name))
+    if any(isinstance(system, Fusion) and system.weights == "tuned" for system in needed):
+        files.append(ARTIFACTS.clusters(source))
+    return files
+
+
+def main(params: Params) -> None:
+    systems = params.used
+    cards = {model: json.loads(ARTIFACTS.card(model).read_text("utf-8")) for model in params.embed.models}
+    origins = {field: read_origins(ARTIFACTS.field_origins(field)) for field in params.retrieve.fields}
+    hashes: dict[Path, str] = {}
+    for name in params.retrieve.systems:
+        about = describe_system(name, systems, cards, origins)
+        write_json(ARTIFACTS.system(name), about)
+        for source in params.label.sources:
+            files = files_of(systems, name, source)
+            hashes |= {path: sha256(path) for path in files if path not in hashes}
+            reads = {path.as_posix(): hashes[path] for path in files}
+            write_json(ARTIFACTS.system_inputs(name, source), {"system": about, "files": reads})
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,62 @@
+"""A system of params.yaml made ready to score: its parts built, and given what they read."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from text2image.base.arrays import Integers, Vectors
+from text2image.formats.fields import FieldText
+from text2image.retrieval.gallery import Ranking, rank_gallery
+from text2image.retrieval.systems.ranks import rank_scores
+from text2image.retrieval.systems.scorer import Scorer
+from text2image.retrieval.systems.settings import Systems, Vision
+from text2image.retrieval.systems.vision import VisionScorer
+
+
+class SystemInputs(Protocol):
+    """What systems read, for some queries and the images that are searched, both in their order."""
+
+    @property
+    def queries(self) -> Sequence[str]:
+        """The texts of the queries."""
+
+    @property
+    def image_ids(self) -> Sequence[str]:
+        """The images that are searched, sorted."""
+
+    def query_vectors(self, model: str) -> Vectors:
+        """Return the queries' vectors of one of ``embed.models``: ``(n_queries, dim)`` float32, unit rows."""
+
+    def image_vectors(self, model: str) -> Vectors:
+        """Return the images' vectors: ``(n_images, dim)`` float32, unit rows; perhaps memory-mapped."""
+
+    def texts(self, field: str) -> list[list[FieldText]]:
+        """Return the texts of each image in a field; none of some."""
+
+
+def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
+    """Return a system, built with all that it is made of.
+
+    Args:
+        name: of the system, or of a model in use.
+        systems: those that may be used.
+        inputs: what they read.
+
+    Raises:
+        InputError: what a system reads cannot be had.
+    """
+    system = systems[name]
+    if isinstance(system, Vision):
+        return VisionScorer(inputs.query_vectors(system.model), inputs.image_vectors(system.model))
+    raise NotImplementedError(system.kind)
+
+
+def rank_system(
+    scorer: Scorer, rows: Integers, columns: Integers, k: int, *, threads: int | None = None
+) -> Iterator[Ranking]:
+    """Yield, query by query in order, the best images of a system and the exact rank of each pair.
+
+    The arguments are those of :func:`text2image.retrieval.systems.ranks.rank_scores`; a model alone is ranked faster.
+    """
+    if isinstance(scorer, VisionScorer):
+        return rank_gallery(scorer.queries, scorer.images, rows, columns, k, threads=threads)
+    return rank_scores(scorer, rows, columns, k, threads=threads)
