@@ -5,13 +5,14 @@ with the exact rank of every relevant image and of the best irrelevant one, from
 first images are where they are, and the weights of a fusion where they are tuned.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from stages import run
 from text2image.artifacts import ARTIFACTS
-from text2image.base.arrays import Vectors
+from text2image.base.arrays import Floats, Vectors
 from text2image.base.console import progress
 from text2image.formats.fields import FieldText, read_fields, texts_of_images
 from text2image.formats.files import atomic_write, write_json
@@ -19,9 +20,9 @@ from text2image.formats.searched import read_searched
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import read_qrels, read_queries
 from text2image.params import Params
+from text2image.queries.asked import read_clusters
 from text2image.retrieval.gallery import Ranking
 from text2image.retrieval.runs import (
-    Pairs,
     RankRow,
     asked_queries,
     explained_images,
@@ -31,6 +32,8 @@ from text2image.retrieval.runs import (
 )
 from text2image.retrieval.systems.build import build, rank_system
 from text2image.retrieval.systems.scorer import Scorer, Why, WhyRow, why_json
+from text2image.retrieval.systems.settings import Fusion
+from text2image.retrieval.systems.tuning import tune
 
 
 class SourceInputs:
@@ -42,7 +45,8 @@ class SourceInputs:
         self._all = read_queries(ARTIFACTS.queries(source))
         self.asked = {query_id: text for query_id, text in self._all.items() if query_id in self.qrels}
         self.queries, self.image_ids = list(self.asked.values()), self.searched.image_ids
-        self.weights: dict[str, object] = {}
+        self.pairs = relevant_pairs(self.asked, self.image_ids, self.qrels)
+        self.weights: dict[str, dict[str, Any]] = {}
 
     def query_vectors(self, model: str) -> Vectors:
         """Return the vectors of the queries that are asked."""
@@ -56,12 +60,24 @@ class SourceInputs:
         """Return the texts of the images that are searched."""
         return texts_of_images(read_fields(ARTIFACTS.field(field)), self.image_ids)
 
+    def tuned_weights(self, name: str, fusion: Fusion, parts: Sequence[Scorer]) -> Floats:
+        """Choose the weights of a fusion on these queries, each query's without its own cluster."""
+        cluster_of = read_clusters(ARTIFACTS.clusters(self.source))
+        query_ids, (rows, columns, _) = list(self.asked), self.pairs
+        clusters = np.array([cluster_of[query_id] for query_id in query_ids], dtype=np.int64)
+        threads = self.params.runtime.workers
+        tuning = tune(
+            fusion.of, parts, query_ids, rows, columns, clusters, method=fusion.method, threads=threads
+        )
+        self.weights[name] = tuning.as_json(clusters)
+        return tuning.of_queries
 
-def explain(scorer: Scorer, inputs: SourceInputs, pairs: Pairs, ranking: Ranking) -> Iterator[WhyRow]:
+
+def explain(scorer: Scorer, inputs: SourceInputs, ranking: Ranking) -> Iterator[WhyRow]:
     """Yield why images are where they are for a block of queries, where the system can say it."""
     query_ids = list(inputs.asked)
     for query in range(ranking.queries.start, ranking.queries.stop):
-        columns = explained_images(ranking, pairs, query)
+        columns = explained_images(ranking, inputs.pairs, query)
         for column, why in zip(columns, scorer.explain(query, columns), strict=True):
             if why != Why():
                 yield WhyRow(query_ids[query], inputs.image_ids[column], why_json(why))
@@ -77,18 +93,18 @@ def main(params: Params, system: str, source: str) -> None:
         progress(total=len(inputs.asked), unit="query", title=f"retrieve {system} {source}") as bar,
     ):
         if inputs.asked:  # of a source that is left out, nothing is: its vectors have no dimension
-            pairs = relevant_pairs(inputs.asked, inputs.image_ids, inputs.qrels)
-            scorer = build(system, params.used, inputs)
+            scorer, pairs = build(system, params.used, inputs), inputs.pairs
             depth, threads = params.retrieve.depth, params.runtime.workers
             for ranking in rank_system(scorer, pairs.rows, pairs.columns, depth, threads=threads):
                 for lines, rows in rank_queries(system, inputs.asked, inputs.image_ids, pairs, [ranking]):
                     out.writelines(lines)
                     ranks.extend(rows)
-                reasons.extend(explain(scorer, inputs, pairs, ranking))
+                reasons.extend(explain(scorer, inputs, ranking))
                 bar.update(ranking.queries.stop - ranking.queries.start)
     write_csv(ARTIFACTS.ranks(system, source), RankRow._fields, ranks)
     write_csv(ARTIFACTS.why(system, source), WhyRow._fields, reasons)
-    write_json(ARTIFACTS.weights(system, source), inputs.weights.get(system, {}))
+    own = inputs.weights.pop(system, {})
+    write_json(ARTIFACTS.weights(system, source), own | ({"parts": inputs.weights} if inputs.weights else {}))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from text2image.base.arrays import Integers, Vectors
+from text2image.base.arrays import Floats, Integers, Vectors
 from text2image.formats.fields import FieldText
 from text2image.retrieval.gallery import Ranking, rank_gallery
+from text2image.retrieval.systems import settings
+from text2image.retrieval.systems.fusion import Fusion, same_weights
 from text2image.retrieval.systems.ranks import rank_scores
 from text2image.retrieval.systems.scorer import Scorer
-from text2image.retrieval.systems.settings import Systems, Vision
+from text2image.retrieval.systems.settings import Systems
 from text2image.retrieval.systems.vision import VisionScorer
 
 
@@ -32,6 +34,12 @@ class SystemInputs(Protocol):
     def texts(self, field: str) -> list[list[FieldText]]:
         """Return the texts of each image in a field; none of some."""
 
+    def tuned_weights(self, name: str, fusion: settings.Fusion, parts: Sequence[Scorer]) -> Floats:
+        """Return the weights of a fusion whose weights are tuned, ``(n_queries, n_systems)`` float64.
+
+        ``parts`` are its systems in the order of ``fusion.of``, built for the queries.
+        """
+
 
 def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
     """Return a system, built with all that it is made of.
@@ -45,8 +53,16 @@ def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
         InputError: what a system reads cannot be had.
     """
     system = systems[name]
-    if isinstance(system, Vision):
+    if isinstance(system, settings.Vision):
         return VisionScorer(inputs.query_vectors(system.model), inputs.image_vectors(system.model))
+    if isinstance(system, settings.Fusion):
+        parts = [build(part, systems, inputs) for part in system.of]
+        weights = (
+            inputs.tuned_weights(name, system, parts)
+            if system.weights == "tuned"
+            else same_weights(system.weights, system.of, parts[0].n_queries)
+        )
+        return Fusion(system.of, parts, weights, system.method)
     raise NotImplementedError(system.kind)
 
 
