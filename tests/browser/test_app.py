@@ -70,7 +70,11 @@ def served(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Add a second model, which reads only the first words of a text, and a label that attacks; serve the page."""
     project = finished.project.copy(tmp_path_factory.mktemp("app") / "project")
     builtin = {"name": "local-dir:data/models/builtin", "pretrained": None}
-    project.set(models__short=builtin | {"context_length": 3}, embed__models=["builtin", "short"])
+    project.set(
+        models__short=builtin | {"context_length": 3},
+        embed__models=["builtin", "short"],
+        retrieve__systems=["builtin", "short"],
+    )
     with (project.root / "labels.csv").open("a", newline="") as file:
         csv.writer(file, lineterminator="\n").writerow(["1/photo 1.jpg", ATTACK])
     project.repro()

@@ -34,6 +34,7 @@ def test_a_tuned_model_is_made_measured_on_what_it_has_not_seen_and_refused_othe
         label__sources=["human"],
         finetune__models=["builtin-tuned"],
         embed__models=["builtin", "builtin-tuned"],
+        retrieve__systems=["builtin", "builtin-tuned"],
     )
     ran = project.repro("evaluate")
     assert {"split@builtin-tuned", "finetune@builtin-tuned", "relevance", "retrieve@builtin-human"} <= ran
@@ -100,7 +101,7 @@ def test_a_tuned_model_is_made_measured_on_what_it_has_not_seen_and_refused_othe
 
 
 def test_a_tuned_model_whose_run_is_not_listed_is_one_sentence(project: Project) -> None:
-    project.set(embed__models=["builtin", "builtin-tuned"])
+    project.set(embed__models=["builtin", "builtin-tuned"], retrieve__systems=["builtin", "builtin-tuned"])
     output = project.run("python", "-m", "stages.evaluate", check=False)
     assert "'builtin-tuned' is made by fine-tuning, expected 'builtin-tuned' in finetune.models too" in output
     assert "Traceback" not in output

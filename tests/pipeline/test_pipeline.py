@@ -19,7 +19,7 @@ from text2image.formats.trec import read_queries, read_run
 
 pytestmark = pytest.mark.pipeline
 
-OVER_ALL = {"relevance", "evaluate", "audit"}
+OVER_ALL = {"relevance", "systems", "evaluate", "audit"}
 IMAGENET = OVER_ALL | {
     "label@imagenet", "embed_queries@builtin-imagenet", "retrieve@builtin-imagenet", "examples@imagenet",
     "examples_labels@imagenet",
@@ -138,8 +138,8 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
     tiny_model(project.root / "tiny")
     project.set(
         models__tiny={"name": "local-dir:tiny", "pretrained": None, "context_length": None},
-        embed__models=["builtin", "tiny"],
-    )
+        embed__models=["builtin", "tiny"], retrieve__systems=["builtin", "tiny"],
+    )  # fmt: skip
     assert project.repro() == OVER_ALL | {
         "model@tiny", "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
         "retrieve@tiny-human", "retrieve@tiny-imagenet", "examples@human", "examples@imagenet",
@@ -154,7 +154,7 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
         "tiny": False,
     }, "the built-in classifier is a part of the built-in model"
     assert comparison["imagenet"].keys() == {"summary"}, "so there is nothing that could be compared"
-    project.set(embed__models=["builtin"])
+    project.set(embed__models=["builtin"], retrieve__systems=["builtin"])
     assert project.repro() <= OVER_ALL | {"examples@human", "examples@imagenet"}, (
         "only what is over all models"
     )
@@ -176,7 +176,7 @@ def test_a_file_replaced_between_stages_is_named_and_the_advice_mends_it(tmp_pat
     project = new_project(tmp_path / "project", sources=["human"])
     tiny_model(project.root / "tiny")
     described = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
-    project.set(models__tiny=described, embed__models=["tiny"])
+    project.set(models__tiny=described, embed__models=["tiny"], retrieve__systems=["tiny"])
     first, second = sorted((project.root / "data" / "images").rglob("*.jpg"))[:2]
     project.repro("embed_images@tiny")
     for kept_time, end in ((False, b"\0"), (True, b"\1")):  # of the same length
@@ -286,7 +286,12 @@ run(embed_images.main, "model")
             {"label__imagenet__threshold": 1.0, "label__sources": ["imagenet"]},
             "expected at least one label from source 'imagenet'",
         ),
-        ({"embed__models": ["clip-b32"]}, "set HF_HOME"),
+        ({"embed__models": ["clip-b32"], "retrieve__systems": ["clip-b32"]}, "set HF_HOME"),
+        ({"retrieve__systems": ["builtin", "word"]}, "retrieve.systems: expected names under systems:"),
+        (
+            {"retrieve__systems": ["words"]},
+            "systems.words: searches in ocr, expected that in retrieve.fields too",
+        ),
         ({"evaluate__k": [5, 1]}, "evaluate.k"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -76,8 +76,9 @@ def experiment(models: Sequence[str], params: Params, stages: Sequence[str]) -> 
     if git("show-ref", reference()):  # of an earlier run; DVC's cache keeps what it computed
         dvc("exp", "remove", "-q", reference())
     while left:
-        chosen = f"embed.models=[{','.join(left)}]"
-        code, said = dvc("exp", "run", "--temp", "-n", NAME, *copies, "-S", chosen, *stages)
+        lists = ("embed.models", "retrieve.systems")
+        chosen = [word for key in lists for word in ("-S", f"{key}=[{','.join(left)}]")]
+        code, said = dvc("exp", "run", "--temp", "-n", NAME, *copies, *chosen, *stages)
         if code == 0:
             break
         model, reason = blamed(said, left, params.label.sources)

@@ -64,7 +64,7 @@ def current_use(params: Params) -> Use:
         use.add("embeddings", partial(image_determinants, card, params.embed.precision))
         use.add("embeddings", partial(text_determinants, card, params.embed.precision))
         use.add(READINGS, partial(reading_determinants, card))
-    for name in params.label.sources:
+    for name in dict.fromkeys([*params.label.sources, *params.retrieve.fields]):
         source = load_source(name, params.label.settings(name))
         if isinstance(source, StoredSource):
             use.add(store_kind(name), partial(all_determinants, source))
