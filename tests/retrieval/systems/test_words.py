@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ import pytest
 from text2image.base.arrays import Vectors
 from text2image.formats.fields import FieldText
 from text2image.retrieval.ranking import ranks, top_k
+from text2image.retrieval.systems import settings
+from text2image.retrieval.systems.build import SystemInputs, build
 from text2image.retrieval.systems.words import documents
 from text2image.retrieval.systems.words.folding import words
 from text2image.retrieval.systems.words.search import Match, WordIndex, WordScorer
@@ -229,6 +232,24 @@ def test_fields_of_different_numbers_of_images_are_refused() -> None:
         WordIndex({"ocr": [[], []], "caption": [[]]}, "ngrams")
     with pytest.raises(ValueError, match="at least one field"):
         WordIndex({}, "ngrams")
+
+
+class Inputs:
+    """What the kind ``words`` reads, and nothing else."""
+
+    queries = ("summer sale", "tea")
+
+    def texts(self, field: str) -> list[list[FieldText]]:
+        return images_of({"ocr": [["SUMMER"], ["tea"]], "caption": [["a sale"], []]}[field])
+
+
+@pytest.mark.parametrize("match", MATCHES)
+def test_params_describe_a_system_of_words(match: Match) -> None:
+    systems: settings.Systems = {"w": settings.Words(kind="words", fields=["ocr", "caption"], match=match)}
+    system = build("w", systems, cast(SystemInputs, Inputs()))
+    assert (system.n_queries, system.n_images) == (2, 2)
+    joined = scorer(Inputs.queries, [["SUMMER", "a sale"], ["tea"]], match)
+    assert system.scores(slice(0, 2)).tobytes() == joined.scores(slice(0, 2)).tobytes()
 
 
 # Why.

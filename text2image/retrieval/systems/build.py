@@ -12,6 +12,7 @@ from text2image.retrieval.systems.ranks import rank_scores
 from text2image.retrieval.systems.scorer import Scorer
 from text2image.retrieval.systems.settings import Systems
 from text2image.retrieval.systems.vision import VisionScorer
+from text2image.retrieval.systems.words.search import WordIndex, WordScorer
 
 
 class SystemInputs(Protocol):
@@ -55,6 +56,9 @@ def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
     system = systems[name]
     if isinstance(system, settings.Vision):
         return VisionScorer(inputs.query_vectors(system.model), inputs.image_vectors(system.model))
+    if isinstance(system, settings.Words):
+        fields = {field: inputs.texts(field) for field in system.fields}
+        return WordScorer(inputs.queries, WordIndex(fields, system.match))
     if isinstance(system, settings.Fusion):
         parts = [build(part, systems, inputs) for part in system.of]
         weights = (
