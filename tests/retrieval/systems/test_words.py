@@ -245,7 +245,9 @@ class Inputs:
 
 @pytest.mark.parametrize("match", MATCHES)
 def test_params_describe_a_system_of_words(match: Match) -> None:
-    systems: settings.Systems = {"w": settings.Words(kind="words", fields=["ocr", "caption"], match=match)}
+    systems = settings.Systems(
+        {"w": settings.Words(kind="words", fields=["ocr", "caption"], match=match)}, []
+    )
     system = build("w", systems, cast(SystemInputs, Inputs()))
     assert (system.n_queries, system.n_images) == (2, 2)
     joined = scorer(Inputs.queries, [["SUMMER", "a sale"], ["tea"]], match)
