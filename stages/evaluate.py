@@ -26,7 +26,7 @@ from text2image.formats.trec import Qrels, Run, read_qrels, read_run
 from text2image.params import Params
 from text2image.queries.asked import read_left_out_sources
 from text2image.queries.judgements import read_judgements
-from text2image.queries.query import read_label_queries
+from text2image.queries.query import read_label_queries, read_query_kinds
 from text2image.queries.split import read_split
 
 
@@ -72,11 +72,12 @@ def main(params: Params) -> None:
     tuned, results = params.tuned_models(), tables.AllResults()
     group_of, n_images = read_groups(ARTIFACTS.catalog), len(read_searched(ARTIFACTS.searched).image_ids)
     splits = {run: read_split(ARTIFACTS.split(run), group_of) for run in params.tuned_runs()}
+    kinds = {source: read_query_kinds(ARTIFACTS.labels(source)) for source in sources}
     for system, source in product(systems, sources):
         ranks = tables.read_ranks(ARTIFACTS.ranks(system, source))
         if system in tuned:
             tables.refuse_leaks(ranks, system, splits[tuned[system]], settings.part)
-        results[system, source] = tables.make_results(ranks, group_of, n_images)
+        results[system, source] = tables.make_results(ranks, group_of, n_images, kinds[source])
         tables.write_results(ARTIFACTS.results(system, source), results[system, source])
     cards = {system: json.loads(ARTIFACTS.card(system).read_text("utf-8")) for system in systems}
     left_out = {source: read_csv(ARTIFACTS.left_out(source), ["text", "reason"]) for source in sources}

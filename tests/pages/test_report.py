@@ -7,7 +7,7 @@ import pytest
 
 from text2image.base.console import InputError
 from text2image.evaluation.statistics.comparison import compare
-from text2image.pages.report.blocks import Sentences, SheetBlock, Table
+from text2image.pages.report.blocks import Score, Sentences, SheetBlock, Table
 from text2image.pages.report.changes import find_changes, moved, pair
 from text2image.pages.report.conclusions import conclusions
 from text2image.pages.report.parameters import parameter_sections
@@ -111,6 +111,34 @@ def test_conclusions_claim_no_more_than_the_data() -> None:
     )
     luck = revision("luck", {"q": 1}, **{"hit_rate@5": 0.1, "hit_rate@5_low": 0.05, "hit_rate@5_high": 0.2})
     assert "this cannot be told from chance" in said(luck)
+
+
+def test_kinds_of_queries_have_a_table_a_source_in_both_revisions() -> None:
+    figures = {
+        "n_queries": 7,
+        "n_clusters": 6,
+        "mrr": 0.5,
+        "mrr_low": 0.4,
+        "mrr_high": 0.6,
+        "chance": {"mrr": 0.1},
+    }
+    first, second = (revision(name, {"q1": 1}, mrr=0.3, mrr_low=0.2, mrr_high=0.4) for name in ("old", "new"))
+    assert [table.heading for table in measure_tables([first])] == [
+        "How often, and how high, the right image is found"
+    ]
+    for of in (first, second):
+        of.metrics["m"]["s"] |= {"kinds": {"<b>": figures | {"mrr": 0.2}, "product": figures}}
+    [_, table] = measure_tables([first])
+    assert table.heading == "By kind of query: s labels"
+    assert table.columns == ["kind", "system", "queries", "independent", "MRR"]
+    assert table.rows == [
+        ["<b>", "m", "7", "6", Score(0.2, 0.4, 0.6, 0.1)],
+        ["product", "m", "7", "6", Score(0.5, 0.4, 0.6, 0.1)],
+    ]
+    [_, table] = measure_tables([first, second])
+    assert [row[:3] for row in table.rows] == [
+        ["<b>", "m", "old"], ["<b>", "m", "new"], ["product", "m", "old"], ["product", "m", "new"],
+    ]  # fmt: skip
 
 
 def test_a_circular_pair_is_marked_and_no_sentence_speaks_of_its_score() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from text2image.evaluation.curves import chart_tables, interval_table
+from text2image.evaluation.kinds import by_kind
 from text2image.evaluation.leaderboard import leaderboard
 from text2image.evaluation.measures import MRR, Measure, compared, headline, per_query, reported
 from text2image.evaluation.results import AllResults, Results
@@ -51,6 +52,8 @@ def make_outputs(
         figures = summarise(one.ranked, reported(ks), resampling)
         why = circular.get((system, source), "")
         marked = {"circular": bool(why)} | ({"why_circular": why} if why else {})
+        if kinds := by_kind(one, compared(ks), resampling):
+            figures["kinds"] = kinds
         metrics.setdefault(system, {})[source] = dict(excluded[source]) | marked | figures
     comparison = compare_systems(results, compared(ks), headline(ks), resampling, circular)
     tables = chart_tables(results, resampling, circular, label) | {

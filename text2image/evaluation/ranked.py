@@ -1,10 +1,10 @@
 """The exact ranks of relevant images, query after query: what all measures are computed from."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from text2image.base.arrays import Integers
+from text2image.base.arrays import Booleans, Integers
 
 
 class RankedQueries(NamedTuple):
@@ -39,6 +39,16 @@ class RankedQueries(NamedTuple):
     def best_ranks(self) -> Integers:
         """The rank of each query's first relevant image: ``(n_queries,)``."""
         return best_rank(self.ranks, self.starts)
+
+    def of(self, chosen: Booleans) -> Self:
+        """Return the queries that are ``chosen``: ``(n_queries,)`` bool. Their clusters keep their numbers."""
+        pairs = np.repeat(chosen, self.n_relevant)
+        return self._replace(
+            ranks=self.ranks[pairs],
+            relevance=self.relevance[pairs],
+            n_relevant=self.n_relevant[chosen],
+            clusters=self.clusters[chosen],
+        )
 
 
 def best_rank(ranks: Integers, starts: Integers) -> Integers:

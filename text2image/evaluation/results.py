@@ -22,7 +22,7 @@ class Results(NamedTuple):
     Attributes:
         queries: a row a query: ``query_id``, ``text``, ``n_relevant``, ``best_rank``, ``best_image``, the scores
             ``best_relevant`` and ``best_irrelevant`` (cosine similarities; NaN where every image is
-            relevant), ``cluster``.
+            relevant), ``cluster``, ``kind`` (kinds, joined; "" for none).
         ranked: the ranks of all relevant images.
     """
 
@@ -40,13 +40,16 @@ def read_ranks(path: Path) -> pd.DataFrame:
     return table.astype({"relevance": "int64", "rank": "int64", "score": "float64"})
 
 
-def make_results(ranks: pd.DataFrame, group_of: Mapping[str, int], n_images: int) -> Results:
+def make_results(
+    ranks: pd.DataFrame, group_of: Mapping[str, int], n_images: int, kinds: Mapping[str, str] | None = None
+) -> Results:
     """Return the results that follow from a table of ranks, queries in its order.
 
     Args:
         ranks: from :func:`read_ranks`.
         group_of: ``{image_id: near-duplicate group}``; queries about images of one group are a cluster.
         n_images: how many images were searched.
+        kinds: ``{query_id: kinds}``, from :func:`text2image.queries.query.read_query_kinds`.
     """
     relevant = ranks[ranks["relevance"] > 0]
     by_query = relevant.groupby("query_id", sort=False)
@@ -68,6 +71,7 @@ def make_results(ranks: pd.DataFrame, group_of: Mapping[str, int], n_images: int
             "best_relevant": best["score"].to_numpy(),
             "best_irrelevant": irrelevant.reindex(best["query_id"]).to_numpy(),
             "cluster": clusters,
+            "kind": [(kinds or {}).get(one, "") for one in best["query_id"]],
         }
     )
     return Results(queries, ranked)
@@ -87,9 +91,13 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def write_results(path: Path, results: Results) -> None:
-    """Write data/results/SYSTEM/SOURCE.csv, which holds nothing that depends on ``evaluate.k``."""
+    """Write data/results/SYSTEM/SOURCE.csv, which holds nothing that depends on ``evaluate.k``.
+
+    The column ``kind`` is there only where a text has one.
+    """
     reciprocal = (1.0 / results.queries["best_rank"]).map("{:.6g}".format)
-    write_table(path, results.queries.assign(reciprocal_rank=reciprocal).drop(columns="best_image"))
+    unknown = ["best_image"] if results.queries["kind"].any() else ["best_image", "kind"]
+    write_table(path, results.queries.assign(reciprocal_rank=reciprocal).drop(columns=unknown))
 
 
 def refuse_leaks(ranks: pd.DataFrame, system: str, split: Sequence[SplitRow], part: str) -> None:

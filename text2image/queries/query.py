@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from text2image.formats.kinds import join_kinds, split_kinds
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import Query, normalise_text, query_id
 
@@ -28,6 +29,18 @@ def make_queries(labels: Iterable[tuple[str, str]]) -> list[Query]:
         for key, forms in spellings.items()
     ]
     return sorted(queries, key=lambda query: (query.text, query.query_id))
+
+
+def read_query_kinds(labels: Path) -> dict[str, str]:
+    """Return ``{query_id: kinds}`` of the queries whose texts have kinds in a table of labels: those of all its labels.
+
+    A table without the column ``kind``, as there were before there were kinds, has none.
+    """
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for row in read_csv(labels, ["text"]):
+        if named := split_kinds(row.get("kind", "")):
+            kinds[query_id(normalise_text(row["text"]))].update(named)
+    return {key: join_kinds(of_query) for key, of_query in kinds.items()}
 
 
 def read_label_queries(labels: Path) -> list[Query]:

@@ -13,6 +13,7 @@ from tests.support.pipeline import REPOSITORY
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
 from text2image.collection.manifest import ImageFile, ManifestEntry
+from text2image.formats.kinds import MAX_KIND, MAX_KINDS
 from text2image.formats.tables import read_csv, write_csv
 from text2image.labels.human.matching import CONTRADICTION, NO_IMAGE
 from text2image.labels.human.source import COLUMNS, Settings, Source
@@ -25,10 +26,11 @@ MANIFEST = [ManifestEntry(A, "0/x.jpg"), ManifestEntry(A, "1/copy of x.jpg"), Ma
 IMAGES = [ImageFile(A, Path("x")), ImageFile(B, Path("y"))]
 
 
-def label(folder: Path, *rows: tuple[str, str, str], params: Params) -> Labelling:
-    """Label two images by rows of image_id, path and text."""
+def label(folder: Path, *rows: tuple[str, ...], params: Params) -> Labelling:
+    """Label two images by rows of image_id, path, text and, where it has one, kind."""
     table = folder / "human.csv"
-    write_csv(table, COLUMNS, [(line, *row, row[1]) for line, row in enumerate(rows, start=2)])
+    cells = [(*row, "")[:4] for row in rows]
+    write_csv(table, COLUMNS, [(line, *row, row[1]) for line, row in enumerate(cells, start=2)])
     return label_images(
         "human", Source(Settings(path="labels.csv")), IMAGES, Inputs(table, MANIFEST), params.runtime
     )
@@ -60,6 +62,55 @@ def test_by_image_id(tmp_path: Path, params: Params) -> None:
     done = label(tmp_path, (B, "", "hat"), ("c" * 16, "", "cap"), params=params)
     assert done.labels == [Label(B, "hat", None)]
     assert done.unlabelled == [NoLabel(A, "no text given"), NoLabel("c" * 16, NO_IMAGE)]
+
+
+def test_kinds_are_normal_and_a_text_of_several_has_all(tmp_path: Path, params: Params) -> None:
+    rows = [
+        ("", "0/x.jpg", "shoe", " Product"),
+        ("", "1/copy of x.jpg", "shoe", "headline; PRODUCT;"),
+        ("", "0/y.jpg", "hat", " \u200b "),
+        ("", "0/y.jpg", "cap", "old  stock"),
+    ]
+    done = label(tmp_path, *rows, params=params)
+    assert [(one.text, one.kind) for one in done.labels] == [
+        ("shoe", "headline; product"),
+        ("cap", "old stock"),
+        ("hat", ""),
+    ]
+    assert done.figures["kinds"] == {"headline": 1, "old stock": 1, "product": 1}
+    assert "remarks" not in done.figures
+
+
+def test_without_kinds_nothing_is_said_of_them(tmp_path: Path, params: Params) -> None:
+    done = label(tmp_path, ("", "0/x.jpg", "shoe"), params=params)
+    assert [one.kind for one in done.labels] == [""]
+    assert "kinds" not in done.figures
+    assert "remarks" not in done.figures
+
+
+def test_what_is_too_long_for_a_kind_is_none_and_counted(tmp_path: Path, params: Params) -> None:
+    rows = [
+        ("", "0/x.jpg", "shoe", "k" * MAX_KIND),
+        ("", "0/x.jpg", "boot", "long " * 9 + "; short"),
+        ("", "0/y.jpg", "hat", "x" * (MAX_KIND + 1)),
+    ]
+    done = label(tmp_path, *rows, params=params)
+    assert {one.text: one.kind for one in done.labels} == {"shoe": "k" * MAX_KIND, "boot": "short", "hat": ""}
+    assert done.figures["remarks"] == [
+        f"2 rows have a kind of more than 40 characters, which was ignored (first: line 3, {('long ' * 9).strip()})"
+    ]
+
+
+def test_a_column_that_means_something_else_is_ignored_and_said(tmp_path: Path, params: Params) -> None:
+    for n in (MAX_KINDS, MAX_KINDS + 1):
+        rows = [("", "0/x.jpg", f"text {number}", f"number {number}") for number in range(n)]
+        done = label(tmp_path, *rows, params=params)
+        assert len(done.labels) == n
+        assert all(one.kind for one in done.labels) == (n <= MAX_KINDS)
+    assert done.figures["remarks"] == [
+        "the column kind of labels.csv holds 21 different words; expected at most 20 kinds of texts, so it was ignored"
+    ]
+    assert "kinds" not in done.figures
 
 
 def test_no_row_is_lost_silently(tmp_path: Path, params: Params) -> None:
@@ -142,7 +193,7 @@ def test_the_stages_say_it_in_the_console_and_in_the_metrics(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mine.csv").write_bytes(
-        "Path;Text\nphotos\\0\\x.jpg;grüne Tür\n0/nowhere.jpg;hat\n".encode("cp1252")
+        "Path;Kind;Text\nphotos\\0\\x.jpg;Product;grüne Tür\n0/nowhere.jpg;;hat\n".encode("cp1252")
     )
     raw = params.model_dump()
     raw["label"] |= {"sources": ["human"], "human": {"path": "mine.csv"}}
@@ -156,7 +207,8 @@ def test_the_stages_say_it_in_the_console_and_in_the_metrics(
     remark = "1 of 2 rows names no image (first: line 3, 0/nowhere.jpg)"
     assert f"label human: {remark}" in said
     assert json.loads(ARTIFACTS.label_metrics("human").read_text())["remarks"] == [remark]
-    assert [row["text"] for row in read_csv(ARTIFACTS.labels("human"), ["text"])] == ["grüne Tür"]
+    [row] = read_csv(ARTIFACTS.labels("human"), Label._fields)
+    assert row == {"image_id": A, "text": "grüne Tür", "confidence": "", "kind": "product"}
 
 
 @pytest.mark.parametrize("folder", ["creatives", r"C:\Users\anna\My%20ads"])

@@ -32,6 +32,13 @@ def test_the_header_is_read_in_any_case_and_beside_other_columns(tmp_path: Path,
     assert read(tmp_path, f"{header}\n{before}0/b.jpg,hat\n") == [Caption(2, "", "0/b.jpg", "hat")]
 
 
+def test_a_column_of_kinds_is_read_where_there_is_one(tmp_path: Path) -> None:
+    assert read(tmp_path, "Kind,path,text\n Product ,0/b.jpg,hat\n") == [
+        Caption(2, "", "0/b.jpg", "hat", " Product ")
+    ]
+    assert read(tmp_path, "path,text\n0/b.jpg,hat\n")[0].kind == ""
+
+
 def test_excels_first_line_says_what_separates_cells(tmp_path: Path) -> None:
     assert read(tmp_path, "sep=;\r\npath;text\r\n0/b.jpg;hat\r\n") == [Caption(3, "", "0/b.jpg", "hat")]
     assert read(tmp_path, "sep=^\npath^text\n0/b.jpg^hat\n") == [Caption(3, "", "0/b.jpg", "hat")]
@@ -130,6 +137,7 @@ def test_a_cell_that_is_too_long_is_not_called_a_quote(tmp_path: Path) -> None:
         ("", "found an empty file"),
         ("path,text\n", "found only a header"),
         ("path,text,Text\na,b,c\n", "expected one column text"),
+        ("path,text,kind,KIND\na,b,c,d\n", "expected one column kind"),
     ],
 )
 def test_a_header_that_does_not_do_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:

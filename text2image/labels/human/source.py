@@ -1,7 +1,7 @@
 """Label source ``human``: texts that people wrote, from a CSV that the stage ``label_inputs`` read and copied.
 
 The CSV has the columns ``text`` and ``path`` (relative to data.images) or ``image_id``; several rows an image are
-several labels. Rows that name no usable image are counted and listed, and a file that names none at all is an error:
+several labels. A column ``kind`` says of what kind each text is (:mod:`text2image.formats.kinds`). Rows that name no usable image are counted and listed, and a file that names none at all is an error:
 images and texts are never matched by guesswork (see :mod:`text2image.labels.human.matching`).
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 from text2image.base.console import InputError, one_line
 from text2image.base.settings import Section
 from text2image.collection.manifest import ImageFile
+from text2image.formats.kinds import MAX_KIND, MAX_KINDS, join_kinds, split_kinds
 from text2image.formats.tables import Row, read_csv
 from text2image.labels.human.matching import NO_IMAGE, ImagesByPath, Match
 from text2image.labels.human.table import KEY, Caption
@@ -35,7 +36,12 @@ class Source(FreeSource):
         """Return a label a row; images that no row names and rows that name no image are listed."""
         collection, rows = ImagesByPath(inputs.manifest), read_csv(inputs.table, COLUMNS)
         matches = [(row, collection.match(row)) for row in rows]
-        labels = [Label(match.image_id, row["text"], None) for row, match in matches if match.image_id]
+        kinds, faults = kinds_of(rows, self.settings.path)
+        labels = [
+            Label(match.image_id, row["text"], None, kind)
+            for (row, match), kind in zip(matches, kinds, strict=True)
+            if match.image_id
+        ]
         unmatched = [(row, match) for row, match in matches if not match.image_id]
         foreign = [row for row, match in matches if match.foreign_id]
         remark = without_image(unmatched, len(rows), collection)
@@ -45,7 +51,7 @@ class Source(FreeSource):
                 f"(params key {KEY}), found that {remark}; paths are relative to data.images: "
                 f"{without_folder(rows, collection)}give a file for these images or take human out of label.sources"
             )
-        remarks = [remark, ids_ignored(foreign)]
+        remarks = [remark, ids_ignored(foreign), *faults]
         self._figures = {
             "rows": len(rows),
             "rows_without_image": len(unmatched),
@@ -79,6 +85,36 @@ def without_image(unmatched: Sequence[tuple[Row, Match]], n_rows: int, collectio
         f"{len(unmatched):,} of {n_rows:,} rows {names} no image{sure} (first: line {row['line']}, "
         f"{one_line(path, 100)}{more})"
     )
+
+
+def kinds_of(rows: Sequence[Row], path: str) -> tuple[list[str], list[str]]:
+    """Return the kinds of each row's text, joined, and a sentence on each thing that is no kind.
+
+    Names of more than ``MAX_KIND`` characters are none, and a file of more than ``MAX_KINDS`` has none at all: its
+    column means something else.
+    """
+    named = [split_kinds(row["kind"]) for row in rows]
+    kept = [[name for name in names if len(name) <= MAX_KIND] for names in named]
+    n_kinds = len({name for names in kept for name in names})
+    if n_kinds > MAX_KINDS:
+        remark = (
+            f"the column kind of {path} holds {n_kinds:,} different words; expected at most {MAX_KINDS} kinds of texts, so "
+            "it was ignored"
+        )
+        return [""] * len(rows), [remark]
+    long = [
+        (row, max(names, key=len))
+        for row, names, some in zip(rows, named, kept, strict=True)
+        if len(some) < len(names)
+    ]
+    remarks = []
+    if long:
+        row, name = long[0]
+        remarks = [
+            f"{len(long):,} {'row has' if len(long) == 1 else 'rows have'} a kind of more than {MAX_KIND} characters, which "
+            f"was ignored (first: line {row['line']}, {one_line(name, 60)})"
+        ]
+    return [join_kinds(names) for names in kept], remarks
 
 
 def without_folder(rows: Sequence[Row], collection: ImagesByPath) -> str:

@@ -1,6 +1,6 @@
 """Captions files as people have them: what separates cells, how columns are written, and which line is broken.
 
-A file is a table of text whose header names ``text`` and ``path`` or ``image_id`` in any case. The header also tells
+A file is a table of text whose header names ``text`` and ``path`` or ``image_id`` in any case, and may name ``kind``. The header also tells
 what separates the cells: the one character that makes these names of it. So nothing has to be guessed from
 frequencies, as csv.Sniffer and pandas (``sep=None``) do.
 """
@@ -32,12 +32,14 @@ class Caption(NamedTuple):
         line: of the file, from 1; of a row with line breaks in it, the first.
         image_id, path: one may be empty; as the file writes them.
         text: as the file writes it.
+        kind: what kind of text it is, as the file writes it; "" where it has no such column.
     """
 
     line: int
     image_id: str
     path: str
     text: str
+    kind: str = ""
 
 
 class CaptionsFile(NamedTuple):
@@ -90,7 +92,8 @@ def _captions(text: str, where: str) -> Iterator[Caption]:
         row = dict(zip(header, map(unguard, cells), strict=False))
         if "text" not in row:
             raise InputError(f"expected {len(header)} cells on line {line} of {where}, found {len(cells)}")
-        caption = Caption(line, row.get("image_id", "").strip(), row.get("path", "").strip(), row["text"])
+        image_id, path = (row.get(name, "").strip() for name in ("image_id", "path"))
+        caption = Caption(line, image_id, path, row["text"], row.get("kind", ""))
         suffixes.add(Path(caption.path).suffix.lower())
         if inner := _row_inside(cells, delimiter, suffixes - {""}):
             raise InputError(
@@ -113,7 +116,7 @@ def _header(lines: io.StringIO, where: str) -> tuple[str, list[str], int]:
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         header = _names(reader)
         if "text" in header and {"path", "image_id"} & set(header):
-            if twice := {name for name in ("text", "path", "image_id") if header.count(name) > 1}:
+            if twice := {name for name in ("text", "path", "image_id", "kind") if header.count(name) > 1}:
                 raise InputError(
                     f"expected one column {min(twice)} in {where}, found {header.count(min(twice))}"
                 )

@@ -9,6 +9,7 @@ import numpy as np
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.formats.fields import FieldText
+from text2image.formats.kinds import join_kinds, split_kinds
 from text2image.formats.texts import count_words, normalise_text, query_id
 from text2image.labels.protocol.answers import collect_answers
 from text2image.labels.protocol.source import FreeSource, Inputs, Label, LabelSource, NoLabel, PaidSource
@@ -98,8 +99,8 @@ def clean(items: Iterable[Label | NoLabel]) -> tuple[list[Label], list[NoLabel]]
     """Return labels with normalised texts, and the reasons why there are no others, both sorted.
 
     Texts are not trusted: they become one line of visible characters, at most ``MAX_TEXT`` of them; those that were
-    longer are listed with what has no label. Of several labels of an image with the same text, the first is kept
-    and the others are listed.
+    longer are listed with what has no label. Of several labels of an image with the same text, the first is kept,
+    with the kinds of all, and the others are listed.
     """
     labels: dict[tuple[str, str], Label] = {}
     unlabelled = []
@@ -115,6 +116,9 @@ def clean(items: Iterable[Label | NoLabel]) -> tuple[list[Label], list[NoLabel]]
             unlabelled.append(NoLabel(item.image_id, "text without a visible character"))
         elif (item.image_id, text) in labels:
             unlabelled.append(NoLabel(item.image_id, REPEATED))
+            first = labels[item.image_id, text]
+            kinds = split_kinds(first.kind) + split_kinds(item.kind)
+            labels[item.image_id, text] = first._replace(kind=join_kinds(kinds))
         else:
             labels[item.image_id, text] = item._replace(text=text)
     return [label for _, label in sorted(labels.items())], sorted(unlabelled)
@@ -145,6 +149,7 @@ def words_in_texts(images: Sequence[ImageFile], labels: Iterable[Label]) -> list
 def summarise(images: int, labels: Sequence[Label], unlabelled: Sequence[NoLabel]) -> dict[str, Any]:
     """Return what the metrics say of the labels of any source, in a gallery of so many ``images``."""
     confidences = [label.confidence for label in labels if label.confidence is not None]
+    kinds = Counter(kind for label in labels for kind in split_kinds(label.kind))
     quantiles = np.quantile(confidences, QUANTILES).tolist() if confidences else []
     return {
         "images": images,
@@ -156,4 +161,5 @@ def summarise(images: int, labels: Sequence[Label], unlabelled: Sequence[NoLabel
             f"q{100 * share:02.0f}": value for share, value in zip(QUANTILES, quantiles, strict=False)
         },
         "without_label": dict(sorted(Counter(item.reason for item in unlabelled).items())),
+        **({"kinds": dict(sorted(kinds.items()))} if kinds else {}),
     }

@@ -41,11 +41,17 @@ Ask: TypeAlias = Callable[[Sequence[ImageFile]], Iterator[ImageAnswer]]
 
 
 class Label(NamedTuple):
-    """A text for an image; ``confidence`` in [0, 1], or None where the source gives none."""
+    """A text for an image.
+
+    Attributes:
+        confidence: in [0, 1], or None where the source gives none.
+        kind: the kinds of the text (:mod:`text2image.formats.kinds`), or "" where the source tells none apart.
+    """
 
     image_id: str
     text: str
     confidence: float | None
+    kind: str = ""
 
 
 class NoLabel(NamedTuple):

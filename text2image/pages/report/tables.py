@@ -67,7 +67,37 @@ def measure_tables(revisions: Sequence[Revision]) -> list[Table]:
         return _table(revisions, Table(heads, body, range(3, len(heads)), heading, note))
 
     tables = [table(main, "How often, and how high, the right image is found")] if rows else []
-    return [*tables, table(others, "Further measures")] if others else tables
+    further = [table(others, "Further measures")] if others else []
+    return [*tables, *kind_tables(revisions), *further]
+
+
+def kind_tables(revisions: Sequence[Revision]) -> list[Table]:
+    """Return a table of the main measures by kind of query for each label source whose texts have kinds."""
+    tables = []
+    for source in dict.fromkeys(key.source for of in revisions for key in of.keys):
+        found = [
+            (kind, key.system, of, row, bool(of.row(key).get("circular")))
+            for of in revisions
+            for key in of.keys
+            if key.source == source
+            for kind, row in items(of.row(key).get("kinds"))
+        ]
+        found.sort(key=lambda one: one[0])
+        measures = list(dict.fromkeys(name for *_, row, _ in found for name in row if f"{name}_low" in row))
+        body = [
+            [
+                kind, marked(system, circular=circular), of.name, figure(row.get("n_queries")),
+                figure(row.get("n_clusters")), *(_cell(row, name) for name in measures),
+            ]
+            for kind, system, of, row, circular in found
+        ]  # fmt: skip
+        heads = ["kind", "system", "revision", "queries", "independent", *map(measure_name, measures)]
+        heading = f"By kind of query: {source} labels"
+        note = "A query of several kinds counts in each."
+        tables += (
+            [_table(revisions, Table(heads, body, range(3, len(heads)), heading, note))] if found else []
+        )
+    return tables
 
 
 def label_tables(revisions: Sequence[Revision]) -> list[Table]:
