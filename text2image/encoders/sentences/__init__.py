@@ -1,0 +1,1 @@
+"""Models of the package sentence-transformers: text encoders, and cross-encoders that read two texts at once."""
