@@ -34,6 +34,7 @@ from text2image.retrieval.systems.build import build, rank_system
 from text2image.retrieval.systems.scorer import Scorer, Why, WhyRow, why_json
 from text2image.retrieval.systems.settings import Fusion
 from text2image.retrieval.systems.tuning import tune
+from text2image.retrieval.systems.words.search import Match, WordIndex
 
 
 class SourceInputs:
@@ -59,6 +60,10 @@ class SourceInputs:
     def texts(self, field: str) -> list[list[FieldText]]:
         """Return the texts of the images that are searched."""
         return texts_of_images(read_fields(ARTIFACTS.field(field)), self.image_ids)
+
+    def word_index(self, fields: Sequence[str], match: Match) -> WordIndex:
+        """Return the index of the texts of the images that are searched."""
+        return WordIndex({field: self.texts(field) for field in fields}, match)
 
     def tuned_weights(self, name: str, fusion: Fusion, parts: Sequence[Scorer]) -> Floats:
         """Choose the weights of a fusion on these queries, each query's without its own cluster."""

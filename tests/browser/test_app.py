@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.conftest import Finished
+from tests.support.banners import ATTACK as WRITTEN_ATTACK
+from tests.support.banners import BANNERS, add_banners
 from tests.support.browser import needs_chromium
 from tests.support.pipeline import Project
 from tests.support.playwright_browser import browser_page
@@ -31,7 +33,7 @@ CALL = "/gradio_api/component_server/"
 
 
 class Served(NamedTuple):
-    """A project with two models whose page is served."""
+    """A project with several systems whose page is served."""
 
     project: Project
     port: int
@@ -67,14 +69,17 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="module")
 def served(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Add a second model, which reads only the first words of a text, and a label that attacks; serve the page."""
+    """Add a second model, which reads only the first words of a text, banners, and a label that attacks; serve the page."""
     project = finished.project.copy(tmp_path_factory.mktemp("app") / "project")
     builtin = {"name": "local-dir:data/models/builtin", "pretrained": None}
     project.set(
         models__short=builtin | {"context_length": 3},
         embed__models=["builtin", "short"],
-        retrieve__systems=["builtin", "short"],
+        retrieve__fields=["ocr"],
+        retrieve__systems=["builtin", "short", "words", "both"],
+        systems__both__weights={"builtin": 0.5, "words": 0.5},
     )
+    add_banners(project)
     with (project.root / "labels.csv").open("a", newline="") as file:
         csv.writer(file, lineterminator="\n").writerow(["1/photo 1.jpg", ATTACK])
     project.repro()
@@ -109,8 +114,8 @@ def search(page: Page, text: str) -> None:
     page.wait_for_function("text => document.querySelector('.answer')?.dataset.query === text", arg=text)
 
 
-def first(page: Page, model: str) -> str | None:
-    return page.locator(f'[data-model="{model}"] .card').first.get_attribute("data-image")
+def first(page: Page, system: str) -> str | None:
+    return page.locator(f'[data-system="{system}"] .card').first.get_attribute("data-image")
 
 
 @needs_chromium
@@ -126,9 +131,9 @@ def test_the_right_picture_comes_first_and_says_why(served: Served, opened: tupl
         search(page, text)
         carriers = {row["image_id"] for row in served.labels() if row["text"] == text}
         assert first(page, "builtin") in carriers
-        card = page.locator('[data-model="builtin"] .card').first
+        card = page.locator('[data-system="builtin"] .card').first
         expect(card.locator(".tick")).to_have_text("✓ relevant")
-        expected = page.locator('[data-model="builtin"] .expected .group li').first
+        expected = page.locator('[data-system="builtin"] .expected .group li').first
         shown = card.locator(".score").inner_text()
         expect(expected).to_contain_text(f"#1 {shown}")
         card.get_by_text("why", exact=True).click()
@@ -147,22 +152,22 @@ def test_the_right_picture_comes_first_and_says_why(served: Served, opened: tupl
 
 @needs_chromium
 @pytest.mark.pipeline
-def test_two_models_stand_side_by_side(served: Served, opened: tuple[Page, list[str]]) -> None:
+def test_two_systems_stand_side_by_side(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
     search(page, "a small photograph of the crimson strawberry")
     assert [column.inner_text() for column in page.locator("h2").all()] == ["builtin", "short"]
     orders = {
-        model: [
-            card.get_attribute("data-image") for card in page.locator(f'[data-model="{model}"] .card').all()
+        system: [
+            card.get_attribute("data-image") for card in page.locator(f'[data-system="{system}"] .card').all()
         ]
-        for model in ("builtin", "short")
+        for system in ("builtin", "short")
     }
     assert sorted(map(str, orders["builtin"])) == sorted(map(str, orders["short"]))
     assert orders["builtin"] != orders["short"], "three tokens are less than the whole text"
-    for model, other in (("builtin", "short"), ("short", "builtin")):
+    for system, other in (("builtin", "short"), ("short", "builtin")):
         for place in (0, -1):
-            line = page.locator(f'[data-model="{model}"] .card').nth(place).locator(".other").inner_text()
-            assert line == f"#{orders[other].index(orders[model][place]) + 1} in {other}"
+            line = page.locator(f'[data-system="{system}"] .card').nth(place).locator(".other").inner_text()
+            assert line == f"#{orders[other].index(orders[system][place]) + 1} in {other}"
     page.get_by_label("beside it").click()
     page.get_by_role("option", name="none").click()
     expect(page.locator("h2")).to_have_count(1)
@@ -193,7 +198,7 @@ def test_a_click_keeps_a_judgement(served: Served, opened: tuple[Page, list[str]
     ]  # fmt: skip
     assert "'=what" in (served.project.root / "data/judgements.csv").read_text(), "no spreadsheet runs it"
     search(page, text)
-    graded = page.locator(f'[data-model="builtin"] [data-image="{kept[1].image_id}"]')
+    graded = page.locator(f'[data-system="builtin"] [data-image="{kept[1].image_id}"]')
     expect(graded.locator('[aria-pressed="true"]')).to_have_text("3")
     graded.get_by_text("why", exact=True).click()
     expect(graded.locator(".why")).to_contain_text("judged 3, exactly what was asked for, by Ann")
@@ -206,7 +211,7 @@ def test_texts_stay_texts(served: Served, opened: tuple[Page, list[str]]) -> Non
     page, heard = opened
     search(page, ATTACK)
     image = next(row["image_id"] for row in served.labels() if row["text"] == ATTACK)
-    card = page.locator(f'[data-model="builtin"] [data-image="{image}"]')
+    card = page.locator(f'[data-system="builtin"] [data-image="{image}"]')
     card.get_by_text("why", exact=True).click()
     expect(card.locator(".why")).to_contain_text(f"{ATTACK} ✓")
     expect(page.locator(".chip").get_by_text(ATTACK).or_(card.get_by_text(ATTACK)).first).to_be_visible()
@@ -220,6 +225,116 @@ def test_texts_stay_texts(served: Served, opened: tuple[Page, list[str]]) -> Non
     expect(page.locator(".problem")).to_contain_text("nothing visible")
     assert page.evaluate("window.hit") is None
     assert page.locator('img[src="x"]').count() == 0
+    assert heard == []
+
+
+def choose(page: Page, name: str) -> None:
+    """Choose the second system."""
+    page.get_by_label("beside it").click()
+    page.get_by_role("option", name=name, exact=True).click()
+    page.locator(f'[data-system="{name}"]').wait_for()
+
+
+def picture_of(page: Page, served: Served, system: str, path: str) -> Locator:
+    """The card of a file's picture."""
+    rows = read_csv(served.project.root / "data" / "catalog.csv", ["path", "image_id"])
+    image = next(row["image_id"] for row in rows if row["path"] == path)
+    return page.locator(f'[data-system="{system}"] .card[data-image="{image}"]')
+
+
+def drawn_area(picture: Locator, size: tuple[int, int], area: tuple[float, ...]) -> list[float]:
+    """Return where an area of an image lies on the page, whose element shows all of it in its middle."""
+    left, top, width, height = picture.evaluate(
+        "element => { const r = element.getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; }"
+    )
+    scale = min(width / size[0], height / size[1])
+    left, top = left + (width - size[0] * scale) / 2, top + (height - size[1] * scale) / 2
+    return [offset + place * scale for place, offset in zip(area, (left, top, left, top), strict=True)]
+
+
+@needs_chromium
+@pytest.mark.pipeline
+def test_matched_words_are_marked_where_they_stand(served: Served, opened: tuple[Page, list[str]]) -> None:
+    page, heard = opened
+    choose(page, "words")
+    search(page, "summer sale")
+    for path in ("0/sale.png", "1/strip.png"):
+        banner, card = BANNERS[path], picture_of(page, served, "words", path)
+        for where in (".picture", ".marked"):
+            if where == ".marked":
+                card.get_by_text("why", exact=True).click()
+            picture = card.locator(f"{where} img")
+            picture.scroll_into_view_if_needed()
+            picture.evaluate("image => image.decode()")
+            [mark] = card.locator(f"{where} .marks g").all()
+            assert mark.get_attribute("aria-label") == "SUMMER SALE", "both words, side by side, and no more"
+            found = mark.locator("polygon:not(.casing)").evaluate(
+                "element => { const r = element.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; }"
+            )
+            right = drawn_area(picture, banner.size, banner.area("SUMMER SALE"))
+            whole = drawn_area(picture, banner.size, (0, 0, *banner.size))
+            scale = (whole[2] - whole[0]) / banner.size[0]
+            assert found == pytest.approx(right, abs=banner.height * scale / 2), (path, where)
+            assert found[0] >= whole[0] - 1 and found[1] >= whole[1] - 1, (path, where)
+            assert found[2] <= whole[2] + 1 and found[3] <= whole[3] + 1, (path, where)
+        expect(card.locator(".why")).to_contain_text("SUMMER SALE")
+        assert [mark.inner_text() for mark in card.locator(".why mark").all()] == ["SUMMER SALE"]
+    winter = picture_of(page, served, "words", "1/winter.png")
+    assert winter.locator(".marks").count() == 0
+    assert heard == []
+
+
+@needs_chromium
+@pytest.mark.pipeline
+def test_shares_of_a_fused_score_are_bars(served: Served, opened: tuple[Page, list[str]]) -> None:
+    page, heard = opened
+    choose(page, "both")
+    search(page, "quiet winter boots")
+    card = page.locator('[data-system="both"] .card').first
+    assert card.get_attribute("data-image") == picture_of(page, served, "both", "1/winter.png").get_attribute(
+        "data-image"
+    )
+    shares = card.locator("> .shares")
+    assert shares.locator("dt").all_inner_texts() == ["builtin", "words"]
+    numbers = [float(text.replace("−", "-")) for text in shares.locator("b").all_inner_texts()]
+    assert sum(numbers) == pytest.approx(float(card.locator(".score").inner_text()), abs=0.011)
+    widths = shares.locator(".share").evaluate_all(
+        "bars => bars.map(bar => bar.getBoundingClientRect().width)"
+    )
+    assert widths[1] > widths[0] > 0 or numbers[0] < 0
+    assert widths[0] / widths[1] == pytest.approx(abs(numbers[0]) / numbers[1], abs=0.02)
+    assert heard == []
+
+
+@needs_chromium
+@pytest.mark.pipeline
+def test_hostile_words_on_a_picture_stay_text(served: Served, opened: tuple[Page, list[str]]) -> None:
+    page, heard = opened
+    choose(page, "words")
+    search(page, "img src onerror hit")
+    card = picture_of(page, served, "words", "0/attack.png")
+    assert card.locator(".marks g").first.get_attribute("aria-label"), "it is read, found and marked"
+    card.get_by_text("why", exact=True).click()
+    expect(card.locator(".why")).to_contain_text(WRITTEN_ATTACK)
+    assert page.locator('img[src="x"]').count() == 0
+    assert page.evaluate("window.hit") is None
+    assert heard == []
+
+
+@needs_chromium
+@pytest.mark.pipeline
+def test_a_picture_is_compared_by_what_sees(served: Served, opened: tuple[Page, list[str]]) -> None:
+    page, heard = opened
+    for system, said in (
+        ("words", "searches in words alone"),
+        ("both", "A picture has no words: answered by builtin"),
+    ):
+        choose(page, system)
+        page.set_input_files("input[type=file]", served.project.root / UPLOADED)
+        expect(page.locator(".query-picture")).to_be_visible()
+        expect(page.locator(f'[data-system="{system}"] .untested')).to_contain_text(said)
+    expect(page.locator('[data-system="both"] .card .score').first).to_have_text("1.000")
+    choose(page, "short")
     assert heard == []
 
 

@@ -1,15 +1,19 @@
 """What the search page shows of results: exact ranks, why they are there, pictures of the catalog alone."""
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.markup import Elements
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
 from text2image.collection.images import identify, image_id
 from text2image.collection.manifest import ImageFile
+from text2image.formats.fields import FieldText
 from text2image.formats.files import write_json
 from text2image.formats.tables import write_csv
 from text2image.formats.texts import query_id
@@ -18,11 +22,13 @@ from text2image.pages.placeholder import placeholder
 from text2image.pages.search.annotations import SEARCH, Annotations, judgements_of, new_judgements
 from text2image.pages.search.explanation import SHOWN, Explainer, rank_group
 from text2image.pages.search.pictures import SMALL, UPLOADS, Thumbnails, Uploads
-from text2image.pages.search.searcher import RankedImage, image_path
-from text2image.pages.search.service import VIEW, label_findings
+from text2image.pages.search.searcher import Found, RankedImage, image_path
+from text2image.pages.search.service import VIEW, SearchResponse, label_findings
+from text2image.pages.search.why import LISTED, TEXT, as_json, in_short, marks, pieces
 from text2image.queries.judgements import JudgementRow
 from text2image.retrieval.ranking import top_k
 from text2image.retrieval.scores import sort_keys
+from text2image.retrieval.systems.scorer import Match, Part, Why
 
 
 def test_only_files_are_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,13 +150,14 @@ def explain(annotations: Annotations, text: str, judgements: list[JudgementRow])
         "y": np.array([0.1, 0.2, 0.3, 0.4], np.float32),
     }
     queries = annotations.queries_of(text)
-    keys = {model: sort_keys(line, np.arange(4)) for model, line in scores.items()}
+    keys = {system: sort_keys(line, np.arange(4)) for system, line in scores.items()}
     circular = {("x", "human"): "labels and model share resnet"}
     judged = judgements_of(text, judgements)
     explainer = Explainer(annotations, queries, judged, list("abcd"), keys, circular)
     ranked = [RankedImage(rank, 0.5 - rank / 10, image) for rank, image in enumerate("abcd", start=1)]
-    results = explainer.explain("x", ranked)
-    assert not explainer.explain("y", ranked).untested
+    found = Found(ranked, [Why()] * 4)
+    results = explainer.explain("x", found)
+    assert not explainer.explain("y", found).untested
     assert results.untested == [
         "Not a test of x, where even wrong labels of human are found first: labels and model share resnet."
         for query in queries
@@ -226,3 +233,79 @@ def test_the_page_says_what_is_out_of_date() -> None:
     assert "out of date" not in VIEW.header(3, ["m"], ["human"], [])
     header = VIEW.header(3, ["m"], ["human"], [], [said])
     assert "out of date, since &lt;b&gt; changed" in header and 'role="alert"' in header
+
+
+HOSTILE = (
+    '<img src=x onerror="window.hit=1">',
+    "'\"><script>window.hit=1</script>",
+    "${window.hit=1} {{7*7}} &lt;b&gt;",
+    "\u202egnp.exe\u2066 \x1b[31mred\x07 line\nline",
+    "sale " * 2000,
+)
+BOX = ((1, 1), (7, 1), (7, 3), (1, 3))
+
+
+def matched(text: str, *words: str) -> Match:
+    return Match("ocr", FieldText("a", text, 0.91, BOX), words)
+
+
+def shown_card(annotations: Annotations, *reasons: Why) -> list[str]:
+    """The cards of the first images as the page shows them."""
+    keys = {"both": sort_keys(np.array([0.4, 0.3, 0.2, 0.1], np.float32), np.arange(4))}
+    ranked = [RankedImage(rank, 0.5, image) for rank, image in enumerate("abcd"[: len(reasons)], start=1)]
+    explainer = Explainer(annotations, [], {}, list("abcd"), keys, {})
+    results = explainer.explain("both", Found(ranked, list(reasons)))
+    response = SearchResponse("sale", "", [], [results])
+    return [str(VIEW.card(result, response, "Ann")) for result in results.results]
+
+
+def test_a_card_shows_words_shares_view_and_reason(annotations: Annotations) -> None:
+    why = Why(
+        (matched("SUMMER SALE", "SALE"),), (Part("m", -0.5), Part("words", 2.0)), "tile 2 of 8", "3", "a sale"
+    )
+    card, other = shown_card(annotations, why, Why(parts=(Part("m", 1.0), Part("words", 0.0))))
+    assert 'viewBox="0 0 8 6"' in card, "marks are in pixels of the catalog's image"
+    assert "<title>SALE</title>" in card
+    assert "SUMMER <mark>SALE</mark>" in card
+    assert re.findall(r"width:([\d.]+)%", card)[:2] == ["25.0", "100.0"]
+    assert re.findall(r"width:([\d.]+)%", other)[:2] == ["50.0", "0.0"], "bars compare with those beside them"
+    assert "<b>−0.50</b>" in card and "<b>+2.00</b>" in card
+    assert "tile 2 of 8" in card and "<b>3</b> <bdi>a sale</bdi>" in card
+    assert "<svg" not in other and "<mark>" not in other
+    [plain] = shown_card(annotations, Why(view="whole"))
+    assert 'class="view"' not in plain, "the whole image is no news"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_words_on_a_picture_stay_text(annotations: Annotations, text: str) -> None:
+    why = Why((matched(text, *text.split()[:1]), matched(text)), (Part("words", 1.0),), text, text, text)
+    [card] = shown_card(annotations, why)
+    for tag, attributes in Elements(card).found:
+        assert tag != "script"
+        assert not any(name.startswith("on") for name in attributes), attributes
+        assert (attributes.get("src") or "/image/").startswith("/image/"), attributes
+    assert all(char.isprintable() or char == "\n" for char in card), "no control or direction characters"
+    assert len(card) < 20_000
+    assert in_short(why).isprintable()
+    assert len(in_short(why)) <= 60
+    assert json.loads(json.dumps(as_json(why)))["matches"][0]["text"] == text, "JSON holds all of it"
+    assert json.dumps(as_json(why)).isprintable()
+
+
+def test_pieces_of_a_text_are_what_matched_and_the_rest() -> None:
+    assert pieces(matched("Big SUMMER SALE", "SALE")) == [("Big SUMMER ", False), ("SALE", True)]
+    long = f"{'x ' * 3000}SALE{' y' * 3000}"
+    shown = pieces(matched(long, "SALE"))
+    assert [text for text, is_matched in shown if is_matched] == ["SALE"], (
+        "what matched is among what is shown"
+    )
+    assert shown[0].text == shown[-1].text == "…"
+    assert sum(len(piece.text) for piece in shown) == TEXT + 2
+    assert pieces(matched("SALE", "SALE")) == [("SALE", True)]
+
+
+def test_only_some_texts_are_listed_and_places_marked_once(annotations: Annotations) -> None:
+    why = Why(tuple(matched("SALE", "SALE") for _ in range(LISTED + 3)))
+    [card] = shown_card(annotations, why)
+    assert "and 3 more" in card
+    assert len(marks(why)) == 1, "one place"

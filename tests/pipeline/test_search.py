@@ -10,14 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from tests.conftest import Finished
+from tests.support.banners import ATTACK, BANNERS, add_banners
 from tests.support.pipeline import IMAGES, Project
 from text2image.base.store import Store
 from text2image.encoders.vectors import text_determinants, text_key
+from text2image.formats.tables import read_csv
 from text2image.formats.trec import read_queries, read_run
 from text2image.pages.search.searcher import Searcher
+from text2image.pages.search.why import as_json
+from text2image.pages.theme import MARK
+from text2image.retrieval.systems.scorer import Why, parse_why
 
 pytestmark = pytest.mark.pipeline
 
@@ -91,7 +96,7 @@ def test_all_scores_are_those_of_the_runs(finished: Finished, monkeypatch: pytes
     for source in ("human", "imagenet"):
         texts = read_queries(Path("data", "queries", f"{source}.tsv"))
         for query, ranking in read_run(Path("data", "runs", "builtin", f"{source}.run")).items():
-            found = searcher.search(texts[query], 1000)
+            found = searcher.search(texts[query], 1000).results
             assert [f.image_id for f in found] == [image_id for image_id, _ in ranking]
             assert [f.score for f in found] == pytest.approx([score for _, score in ranking], abs=1e-7)
 
@@ -116,7 +121,7 @@ def test_people_read_lines_and_sheets(project: Project, queries: dict[str, str])
     text = next(iter(queries.values()))
     printed, _ = search(project, text, "-k", "3", "--sheet", "found.png")
     lines = printed.splitlines()
-    assert lines[0].split() == ["rank", "score", "image_id", "path"]
+    assert lines[0].split() == ["rank", "score", "image_id", "path"], "a model alone does not say why"
     assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
     with Image.open(project.root / "found.png") as sheet:
         assert np.asarray(sheet).std() > 5
@@ -132,11 +137,11 @@ def test_control_characters_are_not_printed(project: Project, queries: dict[str,
         printed, said = search(project, next(iter(queries.values())), *options)
         assert "[31m" in printed
         assert (printed + said).replace("\n", "").isprintable()
-    assert "\x1b" not in refusal(project, "shoe", "--model", "\x1b[31mred")
+    assert "\x1b" not in refusal(project, "shoe", "--system", "\x1b[31mred")
 
 
 def test_what_cannot_be_answered_is_one_sentence(project: Project) -> None:
-    assert "expected a model of embed.models" in refusal(project, "shoe", "--model", "../builtin")
+    assert "expected a system of retrieve.systems" in refusal(project, "shoe", "--model", "../builtin")
     assert "nothing visible" in refusal(project, " \u200b ")
     assert "not an image" in refusal(project, "labels.csv")
     assert "error" not in search(project, typed="\n")[1]
@@ -153,3 +158,99 @@ def test_what_cannot_be_answered_is_one_sentence(project: Project) -> None:
     assert f"expected {IMAGES} rows" in refusal(project, "shoe")
     shutil.rmtree(project.root / "data" / "models")
     assert "data/models/builtin.json" in refusal(project, "shoe")
+
+
+SYSTEMS = {
+    "bm25": {"kind": "words", "fields": ["ocr"], "match": "words"},
+    "halves": {"kind": "words", "fields": ["ocr"], "match": "both"},
+    "weighted": {"kind": "fusion", "of": ["builtin", "words"], "weights": {"builtin": 0.3, "words": 0.7}},
+    "ranks": {
+        "kind": "fusion",
+        "of": ["builtin", "bm25"],
+        "method": "ranks",
+        "weights": {"builtin": 1, "bm25": 1},
+    },
+}
+"""Beside those of params.yaml."""
+
+
+@pytest.fixture(scope="module")
+def systems(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with banners, searched by every kind of system that needs nothing from elsewhere."""
+    project = finished.project.copy(tmp_path_factory.mktemp("systems") / "project")
+    add_banners(project)
+    described = {f"systems__{name}": settings for name, settings in SYSTEMS.items()}
+    project.set(
+        label__sources=["human"],
+        retrieve__fields=["ocr"],
+        retrieve__systems=["builtin", "words", "both", *SYSTEMS],
+        **described,
+    )
+    project.repro("retrieve")
+    return project
+
+
+@pytest.mark.parametrize("system", ["builtin", "words", "both", *SYSTEMS])
+def test_every_kind_of_system_finds_what_its_run_has(systems: Project, system: str) -> None:
+    """The weights of ``both`` are to be tuned, but there are too few queries for that: they are equal, here as there."""
+    texts = read_queries(systems.root / "data" / "queries" / "human.tsv")
+    run = read_run(systems.root / "data" / "runs" / system / "human.run")
+    assert len(run) > 10
+    answers, said = search(
+        systems,
+        "--json",
+        "-k",
+        "1000",
+        "--system",
+        system,
+        typed="".join(f"{texts[query]}\n" for query in run),
+    )
+    assert said == "", "all was embedded before"
+    for (query, ranking), found in zip(run.items(), listed(answers), strict=True):
+        assert [(f["image_id"], f["score"]) for f in found] == ranking, texts[query]
+    table = read_csv(systems.root / "data" / "why" / system / "human.csv", ["query_id", "image_id", "why"])
+    explained = {(row["query_id"], row["image_id"]): parse_why(row["why"]) for row in table}
+    assert explained or system == "builtin"
+    for query, found in zip(run, listed(answers), strict=True):
+        for one in found[:5]:
+            why = as_json(explained.get((query, one["image_id"]), Why()))
+            assert one["why"] == json.loads(json.dumps(why))
+
+
+def test_a_search_says_why(systems: Project) -> None:
+    printed, _ = search(systems, "summer sale", "-k", "2", "--system", "weighted", "--sheet", "found.png")
+    head, *lines = printed.splitlines()
+    assert head.split() == ["rank", "score", "image_id", "why", "path"]
+    assert all("SUMMER SALE | builtin " in line and " words +" in line for line in lines)
+    assert {line.rpartition("images/")[2] for line in lines} == {"0/sale.png", "1/strip.png"}
+    with Image.open(systems.root / "found.png") as sheet:
+        pixels = np.asarray(sheet.convert("RGB")).astype(int)
+    yellow = ImageColor.getrgb(MARK)
+    assert (np.abs(pixels - yellow).max(axis=2) < 3).sum() > 100, "the words are marked"
+    answers, _ = search(systems, "--json", "-k", "1", "--system", "words", typed=f"{ATTACK}\nsummer sale\n")
+    attack, sale = (found[0]["why"]["matches"][0] for found in listed(answers))
+    assert attack["text"] == ATTACK
+    assert sale["words"] == ["SUMMER", "SALE"]
+    area = BANNERS[listed(answers)[1][0]["path"].removeprefix("data/images/")].area("SUMMER SALE")
+    xs, ys = zip(*sale["box"], strict=True)
+    assert min(xs) < area[0] and min(ys) < area[1] + 5 and max(ys) > area[3] - 5
+
+
+def test_a_picture_is_compared_by_what_sees(systems: Project) -> None:
+    inside = "data/images/0/photo 0.jpg"
+    assert "searches in words alone" in refusal(systems, inside, "--system", "words")
+    plain, said = search(systems, inside, "--json", "--system", "builtin")
+    assert said == ""
+    fused, said = search(systems, inside, "--json", "--system", "weighted")
+    assert said == "A picture has no words: answered by builtin.\n"
+    assert fused == plain
+
+
+def test_a_model_that_is_no_system_in_use_can_be_asked(systems: Project) -> None:
+    systems.set(retrieve__systems=["words"])
+    try:
+        answers, _ = search(systems, "--json", "--model", "builtin", typed="red fruit\n")
+        assert len(listed(answers)[0]) == 10
+        assert "found 'bm25'" in refusal(systems, "shoe", "--system", "bm25")
+    finally:
+        systems.set(retrieve__systems=["builtin", "words", "both", *SYSTEMS])

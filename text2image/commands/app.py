@@ -1,6 +1,6 @@
-"""The search page: ``t2i app [--host 127.0.0.1] [--port N] [--by NAME]``, or ``make app``.
+"""The search page: ``t2i app [--host 127.0.0.1] [--port N] [--by NAME] [--paid]``, or ``make app``.
 
-Not a stage: it shows what the pipeline has embedded, under one model or two side by side, says why each
+Not a stage: it shows what the pipeline has embedded, under one system or two side by side, says why each
 result is where it is, and keeps grades in data/judgements.csv, which the next ``dvc repro`` counts.
 """
 
@@ -22,6 +22,11 @@ def main(argv: Sequence[str]) -> None:
     )
     parser.add_argument("--port", type=int, default=0, help="port of the page (default: any that is free)")
     parser.add_argument("--by", help="your name, for judgements (default: judge.by, then git's user.name)")
+    parser.add_argument(
+        "--paid",
+        action="store_true",
+        help="let searches ask the paid vision model of systems that rerank by openai, within their budget_usd",
+    )
     options, params = parser.parse_args(argv), load_params()
     if find_spec("gradio") is None:
         raise InputError(
@@ -33,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
 
     named = params.judge.by if options.by is None and params.judge.by != MODEL else options.by
     gc.disable()  # a collection walks over all that is known of the gallery: 0.7 s at 100,000 images
-    service = SearchService(params, person(named))
+    service = SearchService(params, person(named), may_pay=options.paid)
     for sentence in service.outdated:
         say(f"app: {sentence}")
     gc.freeze()

@@ -1,6 +1,6 @@
 """Judge what was found: ``t2i judge SOURCE [--terminal] [--by NAME] [--port N]``.
 
-Not a stage: a person (or a vision model, ``--by openai``) grades the top of every model's ranking and
+Not a stage: a person (or a vision model, ``--by openai``) grades the top of every system's ranking and
 the images counted as relevant, query by query, on a local page. Grades go to data/judgements.csv at once,
 which git tracks; the next ``dvc repro`` counts them. Run it again to go on.
 """
@@ -37,7 +37,7 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
         InputError: something that it is made from is missing, or of another gallery; or nothing is asked of the source.
     """
     qrels, depth = read_qrels(existing(ARTIFACTS.qrels(source))), params.judge.depth
-    rankings = [ARTIFACTS.run(model, source) for model in params.embed.models]
+    rankings = [ARTIFACTS.run(system, source) for system in params.retrieve.systems]
     check_current(ARTIFACTS.qrels(source), *rankings, apart_from=[ARTIFACTS.judgements])
     if not qrels:
         why = read_left_out_sources(existing(ARTIFACTS.left_out_sources)).get(source, "none is asked")

@@ -1,6 +1,6 @@
 """Search the gallery from the command line, with what the pipeline has embedded.
 
-``t2i search "red sneakers on sale" [--model M] [-k 10] [--json] [--sheet out.png]``; without
+``t2i search "red sneakers on sale" [--system NAME] [-k 10] [--json] [--sheet out.png]``; without
 a query it asks for one after the other. A query that is the path of an image finds images like it.
 """
 
@@ -12,48 +12,61 @@ from pathlib import Path
 
 from text2image.base.console import InputError, Parser, one_line, say
 from text2image.pages.placeholder import open_or_placeholder
-from text2image.pages.search.searcher import RankedImage, Searcher
+from text2image.pages.search.searcher import Found, Searcher
+from text2image.pages.search.why import as_json, in_short, marks
 from text2image.pages.sheets.sheet import Cell, Sheet, draw_sheet, in_rows
 from text2image.params import load_params
 
 COLUMNS = 5  # pictures a row of a sheet
 
 
-def draw(query: str, results: Sequence[RankedImage], searcher: Searcher, path: Path) -> None:
+def draw(query: str, found: Found, options: Namespace, searcher: Searcher) -> None:
     """Write a sheet with the images that were found, and a placeholder for each whose file changed.
 
     Raises:
-        InputError: no picture can be written at ``path``.
+        InputError: no picture can be written there.
     """
     cells = []
-    for result in results:
+    for result, why in zip(found.results, found.reasons, strict=True):
         picture, problem = open_or_placeholder(searcher.image(result.image_id))
-        cells.append(Cell(picture, f"{result.rank} · {result.score:.3f}"))
+        caption = f"{result.rank} · {result.score:.3f}  {in_short(why)}"
+        cells.append(Cell(picture, caption, marks=[] if problem else marks(why)))
         if problem:
             say(f"error: {problem}")
     subtitle = (
-        f"{searcher.name}: the first {len(results)} of {len(searcher.image_ids)} images, with their scores"
+        f"{searcher.name}: the first {len(cells)} of {len(searcher.image_ids)} images, with their scores"
+        f"{' and the words that matched' if any(cell.marks for cell in cells) else ''}"
     )
+    lines = 3 if any(map(in_short, found.reasons)) else 1
     try:
-        draw_sheet(Sheet(f"“{one_line(query)}”", subtitle, in_rows(cells, COLUMNS))).save(path)
+        strips = in_rows(cells, COLUMNS, caption_lines=lines)
+        draw_sheet(Sheet(f"“{one_line(query)}”", subtitle, strips)).save(options.sheet)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"expected a file like results.png after --sheet, found {one_line(path)}: {one_line(error)}"
+            f"expected a file like results.png after --sheet, found {one_line(options.sheet)}: {one_line(error)}"
         ) from None
 
 
 def answer(query: str, searcher: Searcher, options: Namespace) -> None:
     """Search and print the result, as lines for people or as one JSON list."""
-    results = searcher.search(query, options.k)
+    found = searcher.search(query, options.k)
+    if found.note:
+        say(found.note)
     if options.sheet:
-        draw(query, results, searcher, options.sheet)
-    rows = [(r._asdict() | {"path": searcher.image(r.image_id).path.as_posix()}) for r in results]
+        draw(query, found, options, searcher)
+    paths = [searcher.image(result.image_id).path.as_posix() for result in found.results]
+    results = list(zip(found.results, found.reasons, paths, strict=True))
     if options.json:
+        rows = [one._asdict() | {"path": path, "why": as_json(why)} for one, why, path in results]
         print(json.dumps(rows, indent=None if options.query is None else 2))
-    else:
-        print(f"{'rank':>4}  {'score':>6}  {'image_id':<16}  path")
-        for r in rows:
-            print(f"{r['rank']:>4}  {r['score']:>6.3f}  {r['image_id']}  {one_line(r['path'], 1000)}")
+        return
+    reasons = [in_short(why) for why in found.reasons]
+    width = max([0, *map(len, reasons)])
+    head = f"  {'why':<{width}}" if width else ""
+    print(f"{'rank':>4}  {'score':>6}  {'image_id':<16}{head}  path")
+    for (one, _, path), why in zip(results, reasons, strict=True):
+        column = f"  {why:<{width}}" if width else ""
+        print(f"{one.rank:>4}  {one.score:>6.3f}  {one.image_id}{column}  {one_line(path, 1000)}")
 
 
 def prompt(searcher: Searcher, options: Namespace) -> None:
@@ -81,12 +94,16 @@ def positive(text: str) -> int:
 def main(argv: Sequence[str]) -> None:
     parser = Parser("t2i search", description="Search the embedded images.")
     parser.add_argument("query", nargs="?", help="a text or the path of an image; without it, a prompt")
-    parser.add_argument("--model", help="one of embed.models in params.yaml (default: the first)")
+    parser.add_argument(
+        "--system",
+        "--model",
+        help="one of retrieve.systems in params.yaml (default: the first), or of embed.models",
+    )
     parser.add_argument("-k", type=positive, default=10, help="how many images (default: 10)")
     parser.add_argument("--json", action="store_true", help="print a JSON list")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="draw the images found into a picture")
     options = parser.parse_args(argv)
-    searcher = Searcher(load_params(), options.model)
+    searcher = Searcher(load_params(), options.system)
     if options.query is None:
         prompt(searcher, options)
     else:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import jinja2
 
-from text2image.pages.theme import AXIS, CARD, FONTS, INK, PAPER, QUIET, RELEVANT, RULE, WRONG
+from text2image.pages.theme import AXIS, CARD, FONTS, INK, MARK, PAPER, QUIET, RELEVANT, RULE, SYSTEMS, WRONG
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -16,7 +16,8 @@ TEMPLATES = jinja2.Environment(
 
 CSS_VARIABLES = f"""
 :root {{ --ink: {INK}; --quiet: {QUIET}; --paper: {PAPER}; --card: {CARD}; --rule: {RULE}; --wrong: {WRONG};
-  --accent: {RELEVANT}; --range: {AXIS}; --fonts: {FONTS}; }}
+  --accent: {RELEVANT}; --range: {AXIS}; --mark: {MARK};
+  --first: {SYSTEMS[0]}; --second: {SYSTEMS[1]}; --third: {SYSTEMS[2]}; --fonts: {FONTS}; }}
 """
 """The theme, for style sheets."""
 

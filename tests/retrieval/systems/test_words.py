@@ -242,6 +242,9 @@ class Inputs:
     def texts(self, field: str) -> list[list[FieldText]]:
         return images_of({"ocr": [["SUMMER"], ["tea"]], "caption": [["a sale"], []]}[field])
 
+    def word_index(self, fields: Sequence[str], match: Match) -> WordIndex:
+        return WordIndex({field: self.texts(field) for field in fields}, match)
+
 
 @pytest.mark.parametrize("match", MATCHES)
 def test_params_describe_a_system_of_words(match: Match) -> None:

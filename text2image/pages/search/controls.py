@@ -12,7 +12,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 import gradio as gr
 
 RESULTS = 12
-MOST = 120  # results of a model that "Show more" leads to
+MOST = 120  # results of a system that "Show more" leads to
 EXAMPLES = 8
 NONE = "none"
 
@@ -29,37 +29,37 @@ class Actions:
         self.service, self.uploads = service, uploads
         self.examples = VIEW.examples(service.annotations.examples(EXAMPLES))
 
-    def answer(self, text: str, picture: str, model: str, beside: str, wanted: int) -> str:
+    def answer(self, text: str, picture: str, system: str, beside: str, wanted: int) -> str:
         """Return the results as HTML; under the examples, which stay where they are."""
-        models = list(dict.fromkeys(name for name in (model, beside) if name != NONE))
+        systems = list(dict.fromkeys(name for name in (system, beside) if name != NONE))
         try:
             query = self.uploads.get(picture) if picture else text
             if query is None:
                 raise InputError("expected a picture, found that it was sent too long ago: choose it again")
-            response = self.service.search(query, models, min(wanted, MOST))
+            response = self.service.search(query, systems, min(wanted, MOST))
         except InputError as error:
             return f"{self.examples}{VIEW.problem(str(error))}"
-        shown = max(len(model.results) for model in response.models)
+        shown = max(len(system.results) for system in response.systems)
         more = shown < min(MOST, len(self.service.files))
         return f"{self.examples}{VIEW.answer(response, self.service.by, more)}"
 
-    def search(self, text: str, model: str, beside: str) -> tuple[str, str, int]:
+    def search(self, text: str, system: str, beside: str) -> tuple[str, str, int]:
         """Search for what was typed: results, no picture, how many."""
-        return self.answer(text, "", model, beside, RESULTS), "", RESULTS
+        return self.answer(text, "", system, beside, RESULTS), "", RESULTS
 
-    def ask(self, model: str, beside: str, event: gr.EventData) -> tuple[str, str, str, int]:
+    def ask(self, system: str, beside: str, event: gr.EventData) -> tuple[str, str, str, int]:
         """Search for an example: its text, then as for :meth:`search`."""
         text = str(event.query)
-        return text, *self.search(text, model, beside)
+        return text, *self.search(text, system, beside)
 
-    def like(self, model: str, beside: str, event: gr.EventData) -> tuple[str, str, str, int]:
+    def like(self, system: str, beside: str, event: gr.EventData) -> tuple[str, str, str, int]:
         """Search with a picture that was sent: no text, results, the picture's name, how many."""
         picture = str(event.picture)
-        return "", self.answer("", picture, model, beside, RESULTS), picture, RESULTS
+        return "", self.answer("", picture, system, beside, RESULTS), picture, RESULTS
 
-    def more(self, text: str, picture: str, model: str, beside: str, wanted: int) -> tuple[str, int]:
+    def more(self, text: str, picture: str, system: str, beside: str, wanted: int) -> tuple[str, int]:
         """Search again for more images: results, how many."""
-        return self.answer(text, picture, model, beside, wanted + RESULTS), wanted + RESULTS
+        return self.answer(text, picture, system, beside, wanted + RESULTS), wanted + RESULTS
 
     def judge(self, query: object, image: object, grade: object) -> dict[str, str]:
         """Keep a grade and say where, or why not."""
@@ -73,7 +73,8 @@ class Actions:
 def controls(actions: Actions) -> Any:
     """Return the page's controls."""
     service = actions.service
-    models, sources = service.params.embed.models, service.params.label.sources
+    systems, sources = service.systems, service.params.label.sources
+    free, *others = service.at_first()
     plain: dict[str, Any] = {"apply_default_css": False}
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 
@@ -81,7 +82,7 @@ def controls(actions: Actions) -> Any:
         return actions.judge(call.get("query"), call.get("image"), call.get("grade"))
 
     with gr.Blocks(title="Search", analytics_enabled=False, fill_width=True) as page:
-        header = VIEW.header(len(service.files), models, sources, service.findings, service.outdated)
+        header = VIEW.header(len(service.files), systems, sources, service.findings, service.outdated)
         gr.HTML(str(header), js_on_load=None, **plain)
         with gr.Row(elem_classes="bar"):
             text = gr.Textbox(
@@ -90,10 +91,10 @@ def controls(actions: Actions) -> Any:
             )  # fmt: skip
             button = gr.Button("Search", variant="primary", scale=0, min_width=110)
             by_picture = gr.HTML(asset("picture.html"), js_on_load=asset("picture.js"), min_width=48, **plain)
-            first = gr.Dropdown(models, value=models[0], label="model", scale=1, min_width=130)
+            first = gr.Dropdown(systems, value=free, label="system", scale=1, min_width=130)
             second = gr.Dropdown(
-                [NONE, *models], value=models[1] if len(models) > 1 else NONE, label="beside it",
-                interactive=len(models) > 1, scale=1, min_width=130,
+                [NONE, *systems], value=others[0] if others else NONE, label="beside it",
+                interactive=len(systems) > 1, scale=1, min_width=130,
             )  # fmt: skip
         result = gr.HTML(
             js_on_load=asset("page.js"), server_functions=[judge], elem_classes="results", **plain

@@ -4,11 +4,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from text2image.base.arrays import Vectors
-from text2image.base.console import InputError, say
+from text2image.base.console import say
 from text2image.base.store import Store
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.vectors import gather, image_determinants, text_determinants, text_key
-from text2image.formats.texts import normalise_text
 from text2image.params import Params
 
 if TYPE_CHECKING:
@@ -31,15 +30,8 @@ class QueryEncoder:
         self._model: EmbeddingModel | None = None
         self._lock = threading.Lock()
 
-    def encode_text(self, query: str) -> Vectors:
-        """Return the text's row, ``(1, dim)``: from the store if it was ever embedded, else computed.
-
-        Raises:
-            InputError: the text is blank.
-        """
-        text = normalise_text(query)
-        if not text:
-            raise InputError("expected a text or the path of an image as query, found nothing visible")
+    def encode_text(self, text: str) -> Vectors:
+        """Return a normalised text's row, ``(1, dim)``: from the store if it was ever embedded, else computed."""
         determinants = text_determinants(self.card, self.params.embed.precision)
         return self._stored(determinants, text_key(text), text)
 

@@ -10,10 +10,13 @@ from text2image.base.arrays import Integers
 from text2image.formats.tables import Row
 from text2image.formats.texts import normalise_text, query_id
 from text2image.pages.search.annotations import Annotations, ImageLabel, SourceQuery
-from text2image.pages.search.searcher import RankedImage
+from text2image.pages.search.searcher import Found, RankedImage
+from text2image.pages.search.why import Bar, bars, longest_share, marks
+from text2image.pages.sheets.marks import Mark
 from text2image.queries.judgements import JudgementRow
 from text2image.retrieval.ranking import ranks_by_keys
 from text2image.retrieval.scores import from_keys
+from text2image.retrieval.systems.scorer import Why
 
 SHOWN = 12  # pictures of a group; the rest is counted
 
@@ -29,8 +32,11 @@ class ExplainedImage(NamedTuple):
     """A result, and all that is known of it for the query.
 
     Attributes:
-        ranked: its rank and score under the model.
-        other_ranks: ``{model: rank}`` under the other model.
+        ranked: its rank and score under the system.
+        why: what the system says of that.
+        marks: the words that matched, on the picture.
+        bars: the shares of a fused score.
+        other_ranks: ``{system: rank}`` under the other system.
         file: the catalog's row of its first file.
         is_relevant: whether any source counts it as relevant.
         relevance: whether each source that asks the query does, and why, a sentence each.
@@ -40,6 +46,9 @@ class ExplainedImage(NamedTuple):
     """
 
     ranked: RankedImage
+    why: Why
+    marks: Sequence[Mark]
+    bars: Sequence[Bar]
     other_ranks: dict[str, int]
     file: Row
     is_relevant: bool
@@ -49,20 +58,22 @@ class ExplainedImage(NamedTuple):
     judgements: Sequence[JudgementRow]
 
 
-class ModelResults(NamedTuple):
-    """The results under one model, and where it ranks the images that the query should find.
+class SystemResults(NamedTuple):
+    """The results under one system, and where it ranks the images that the query should find.
 
     Attributes:
-        model: its name.
+        system: its name.
         results: best first.
         expected: where the images stand that the query should find.
-        untested: why the query is no test of the model, a sentence for each source that is circular with it.
+        untested: why the query is no test of the system, a sentence for each source that is circular with it.
+        note: what else is to be known of how it answered; "" for nothing.
     """
 
-    model: str
+    system: str
     results: list[ExplainedImage]
     expected: RankedGroup
     untested: list[str]
+    note: str = ""
 
 
 def rank_group(images: Iterable[str], keys: Integers, image_ids: Sequence[str]) -> RankedGroup:
@@ -91,8 +102,8 @@ class Explainer(NamedTuple):
         queries: the label sources' queries that the query is.
         judgements: ``{image_id: judgements for the query}``.
         image_ids: the gallery, sorted.
-        keys: ``{model: (n_images,) int64}``, the sort keys of the scores under all models that are compared.
-        circular: why pairs ``(model, source)`` are circular.
+        keys: ``{system: (n_images,) int64}``, the sort keys of the scores under all systems that are compared.
+        circular: why pairs ``(system, source)`` are circular.
     """
 
     annotations: Annotations
@@ -102,38 +113,46 @@ class Explainer(NamedTuple):
     keys: Mapping[str, Integers]
     circular: Mapping[tuple[str, str], str]
 
-    def explain(self, model: str, results: Iterable[RankedImage]) -> ModelResults:
-        """Return the best images under ``model`` with all that is known of them.
+    def explain(self, system: str, found: Found) -> SystemResults:
+        """Return what ``system`` found, with all that is known of the images.
 
         A query should find the images that are counted as relevant, and those that carry its text.
         """
         expected = {image for query in self.queries for image in (*query.grades, *query.labelled)}
-        group = rank_group(expected, self.keys[model], self.image_ids)
+        group = rank_group(expected, self.keys[system], self.image_ids)
         untested = [
-            f"Not a test of {model}, where even wrong labels of {query.source} are found first: {why}."
+            f"Not a test of {system}, where even wrong labels of {query.source} are found first: {why}."
             for query in self.queries
-            if (why := self.circular.get((model, query.source)))
+            if (why := self.circular.get((system, query.source)))
         ]
-        return ModelResults(model, [self._explain_image(model, one) for one in results], group, untested)
+        longest = longest_share(found.reasons)
+        explained = [
+            self._explain_image(system, one, why, longest)
+            for one, why in zip(found.results, found.reasons, strict=True)
+        ]
+        return SystemResults(system, explained, group, untested, found.note)
 
-    def _explain_image(self, model: str, ranked: RankedImage) -> ExplainedImage:
+    def _explain_image(self, system: str, ranked: RankedImage, why: Why, longest: float) -> ExplainedImage:
         image = ranked.image_id
         other_ranks = {
             other: rank_group([image], keys, self.image_ids).shown[0].rank
             for other, keys in self.keys.items()
-            if other != model
+            if other != system
         }
         asked = {(query.source, query_id(query.text)) for query in self.queries}
         labels = self.annotations.labels.get(image, ())
         near = self.annotations.near_duplicates(image)
         return ExplainedImage(
             ranked,
+            why,
+            marks(why),
+            bars(why, longest),
             other_ranks,
             self.annotations.files[image],
             any(image in query.grades for query in self.queries),
             [self._relevance(image, query) for query in self.queries],
             [(label, (label.source, query_id(normalise_text(label.text))) in asked) for label in labels],
-            rank_group(near, self.keys[model], self.image_ids),
+            rank_group(near, self.keys[system], self.image_ids),
             self.judgements.get(image, ()),
         )
 

@@ -9,7 +9,7 @@ element.addEventListener("click", async (event) => {
   const query = button.closest("[data-query]").dataset.query;
   const grade = Number(button.dataset.grade);
   const reply = await server.judge({ query, image, grade }).catch(() => ({ error: "not kept: is the page still served?" }));
-  for (const card of element.querySelectorAll(`[data-image="${image}"]`)) {  // it may stand under both models
+  for (const card of element.querySelectorAll(`[data-image="${image}"]`)) {  // it may stand under both systems
     const output = card.querySelector("output");
     output.textContent = reply.error ?? "✓ kept";
     output.title = reply.error ? "" : `for ${reply.kept}`;

@@ -1,26 +1,26 @@
-"""The gallery of images, searched by a text or by an image under one model.
+"""The gallery of images, searched by a text or by an image under one system.
 
-Ranks and scores are those of ``data/runs``: the same vectors, the same arithmetic, the same tie rule; for a model of
-``index.models``, what its index finds.
+Ranks and scores are those of ``data/runs``: the same inputs, the same arithmetic, the same tie rule; for a model of
+``index.models``, what its index finds. Weights of a fusion that are tuned are those chosen on all queries of a source,
+where a run has, for each query, those that were chosen without it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from text2image.artifacts import ARTIFACTS, existing
+from text2image.artifacts import ARTIFACTS
 from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError, one_line
-from text2image.collection.images import identify
-from text2image.collection.locations import location
-from text2image.collection.manifest import ImageFile, ManifestEntry, read_manifest
-from text2image.encoders.vectors import load_card
-from text2image.lockfile.checks import check_current
-from text2image.pages.search.encoder import QueryEncoder
+from text2image.collection.manifest import ImageFile
+from text2image.pages.search.answering import chosen_weights, seeing
+from text2image.pages.search.gallery import Gallery, QueryInputs
 from text2image.params import Params
 from text2image.retrieval.index import Index
-from text2image.retrieval.ranking import score_blocks, top_k
+from text2image.retrieval.ranking import top_k
+from text2image.retrieval.systems.build import build
+from text2image.retrieval.systems.scorer import Scorer, Why
+from text2image.retrieval.systems.settings import Fusion, Vision
 
 
 class RankedImage(NamedTuple):
@@ -31,36 +31,64 @@ class RankedImage(NamedTuple):
     image_id: str
 
 
+class Found(NamedTuple):
+    """The best images for a query, best first, why each is there, and what else is to be known; "" for nothing."""
+
+    results: list[RankedImage]
+    reasons: list[Why]
+    note: str = ""
+
+
+class Answer:
+    """How a system answers one query.
+
+    Attributes:
+        scores: every image's, ``(n_images,)`` float32.
+        note: what answered in the system's place; "" if itself did.
+    """
+
+    def __init__(self, scorer: Scorer, image_ids: Sequence[str], note: str = "") -> None:
+        self._scorer, self._image_ids, self.note = scorer, image_ids, note
+        self.scores: Vectors = scorer.scores(slice(0, 1))[0]
+
+    def best(self, k: int) -> Found:
+        """Return the ``k`` images with the highest scores."""
+        columns = top_k(self.scores[None], k)[0]
+        results = ranked(columns, self.scores[columns], self._image_ids)
+        return Found(results, self._scorer.explain(0, columns.tolist()), self.note)
+
+
 class Searcher:
-    """The gallery under one model; several threads may search at once.
+    """The gallery under one system; several threads may search at once.
 
     Args:
         params: of the run.
-        model: one of ``embed.models``; None for the first.
+        system: one of ``retrieve.systems`` or of ``embed.models``; None for the first.
+        gallery: the images, where several systems share them.
 
     Raises:
-        InputError: the model is not in use, or the pipeline has not embedded the present gallery with it.
+        InputError: the system is not in use, or the pipeline has not made what it reads of the present gallery.
     """
 
-    def __init__(self, params: Params, model: str | None = None) -> None:
+    def __init__(self, params: Params, system: str | None = None, gallery: Gallery | None = None) -> None:
         self.params = params
-        self.name = model or params.embed.models[0]
-        if self.name not in params.embed.models:
+        self.name = system or params.retrieve.systems[0]
+        known = list(dict.fromkeys([*params.retrieve.systems, *params.embed.models]))
+        if self.name not in known:
             raise InputError(
-                "expected a model of embed.models in params.yaml after --model "
-                f"({', '.join(params.embed.models)}), found '{one_line(self.name)}'"
+                "expected a system of retrieve.systems or a model of embed.models in params.yaml after --system "
+                f"({', '.join(known)}), found '{one_line(self.name)}'"
             )
-        files = ARTIFACTS.manifest, ARTIFACTS.card(self.name), ARTIFACTS.image_vectors(self.name)
-        manifest, card, vectors = map(existing, files)
-        check_current(manifest, vectors)
-        self._encoder = QueryEncoder(self.name, load_card(card), params)
-        self.root = location(params.data.images)
-        self._entries: dict[str, ManifestEntry] = {}
-        for entry in read_manifest(manifest):  # as `gallery` does it, without the cost of its paths
-            self._entries.setdefault(entry.image_id, entry)
-        self.image_ids = list(self._entries)
-        self._images = self._read_vectors(vectors)
+        self.gallery = gallery or Gallery(params)
+        self.image_ids = self.gallery.image_ids
         self._index: Index | None = None
+        systems = params.used
+        for model in systems.models(self.name):
+            self.gallery.encoder(model)
+            self.gallery.image_vectors(model)
+        for field in systems.fields(self.name):
+            self.gallery.texts(field)
+        self._weights = chosen_weights(self.name, params)
 
     def image(self, image_id: str) -> ImageFile:
         """Return an image of the gallery.
@@ -68,25 +96,10 @@ class Searcher:
         Raises:
             KeyError: it is not in the gallery.
         """
-        entry = self._entries[image_id]
-        return ImageFile(image_id, self.root / entry.path, entry.rendering)
+        return self.gallery.image(image_id)
 
-    def _read_vectors(self, path: Path) -> Vectors:
-        try:
-            images: Vectors = np.load(path, mmap_mode="r")
-        except (ValueError, EOFError) as error:
-            raise InputError(
-                f"expected a matrix in {path}, found: {one_line(error)}; run `dvc repro`"
-            ) from None
-        if images.ndim != 2 or len(images) != len(self.image_ids):
-            raise InputError(
-                f"expected {len(self.image_ids)} rows in {path}, one an image of {ARTIFACTS.manifest}, "
-                f"found the shape {images.shape}; run `dvc repro`"
-            )
-        return images
-
-    def search(self, query: str, k: int) -> list[RankedImage]:
-        """Return the ``k`` best images for a text, or for the image at a path, best first.
+    def search(self, query: str, k: int) -> Found:
+        """Return the ``k`` best images for a text, or for the image at a path.
 
         With an approximate index, what that finds.
 
@@ -95,47 +108,42 @@ class Searcher:
         """
         asked = image_path(query) or query
         if self.name not in self.params.index.models:
-            return self.best(self.scores(asked), k)
+            return self.ask(asked).best(k)
         if self._index is None:
             path = ARTIFACTS.index(self.name)
             self._index = Index.read(self.params.index.kind, path, len(self.image_ids))
         wanted = max(k, self.params.retrieve.depth)  # as many as in data/runs, for a graph finds more then
+        inputs = QueryInputs(self.gallery, asked, self._weights)
         columns, scores = self._index.search(
-            self._vector(asked), self._images, wanted, threads=self.params.runtime.workers
+            inputs.query_vectors(self.name),
+            inputs.image_vectors(self.name),
+            wanted,
+            threads=self.params.runtime.workers,
         )
-        return self._ranked(columns[0][columns[0] >= 0][:k], scores[0])
+        results = ranked(columns[0][columns[0] >= 0][:k], scores[0], self.image_ids)
+        return Found(results, [Why()] * len(results))
 
-    def scores(self, query: str | Path) -> Vectors:
-        """Return every image's score for a text, or for the image at a path: ``(n_images,)``.
+    def ask(self, query: str | Path) -> Answer:
+        """Return how the system answers a text, or the image at a path.
 
         Raises:
-            InputError: the text is blank, or the file is not a usable image.
+            InputError: the text is blank, the file is not a usable image, or the system reads words alone.
         """
-        _, scores = next(score_blocks(self._vector(query), self._images))
-        first: Vectors = scores[0].copy()
-        return first
-
-    def best(self, scores: Vectors, k: int) -> list[RankedImage]:
-        """Return the ``k`` images with the highest of the gallery's scores, best first."""
-        columns = top_k(scores[None], k)[0]
-        return self._ranked(columns, scores[columns])
-
-    def _ranked(self, columns: Integers, scores: Vectors) -> list[RankedImage]:
-        """Return images of the gallery as results, given best first with their scores."""
-        return [
-            RankedImage(rank, float(f"{score:.9g}"), self.image_ids[column])
-            for rank, (column, score) in enumerate(zip(columns, scores, strict=False), start=1)
-        ]
-
-    def _vector(self, query: str | Path) -> Vectors:
-        """Return the query's row, ``(1, dim)``: the gallery's if the image is there, else as the model encodes it."""
+        inputs, systems = QueryInputs(self.gallery, query, self._weights), self.params.used
         if isinstance(query, str):
-            return self._encoder.encode_text(query)
-        image = identify(query, self.params.catalog.max_pixels)
-        if image.image_id in self._entries:
-            row = self.image_ids.index(image.image_id)
-            return self._images[row : row + 1]
-        return self._encoder.encode_picture(image)
+            return Answer(build(self.name, systems, inputs), self.image_ids)
+        needs_text = any(not isinstance(systems[part], Vision | Fusion) for part in systems.needed(self.name))
+        systems, name, parts = seeing(self.name, self.params, self._weights)
+        note = f"A picture has no words: answered by {' and '.join(parts)}." if needs_text else ""
+        return Answer(build(name, systems, inputs), self.image_ids, note)
+
+
+def ranked(columns: Integers, scores: Vectors, image_ids: Sequence[str]) -> list[RankedImage]:
+    """Return images of the gallery as results, given best first with their scores."""
+    return [
+        RankedImage(rank, float(f"{score:.9g}"), image_ids[column])
+        for rank, (column, score) in enumerate(zip(columns, scores, strict=False), start=1)
+    ]
 
 
 def image_path(query: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""Answers the page: searches under one or two models, explains the results, and keeps judgements."""
+"""Answers the page: searches under one or two systems, explains the results, and keeps judgements."""
 
 import base64
 import json
@@ -10,12 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from text2image.artifacts import ARTIFACTS, existing
-from text2image.base.arrays import Vectors
-from text2image.base.console import InputError
+from text2image.artifacts import ARTIFACTS
+from text2image.base.console import InputError, one_line
 from text2image.collection.images import UnusableImage, decode
-from text2image.encoders.vectors import load_card
-from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.encode import jpeg
 from text2image.lockfile.checks import Outdated
@@ -26,9 +23,12 @@ from text2image.pages.search.annotations import (
     judgements_of,
     new_judgements,
 )
-from text2image.pages.search.explanation import Explainer, ModelResults
+from text2image.pages.search.answering import circular_with, paid_parts
+from text2image.pages.search.explanation import Explainer, RankedGroup, SystemResults
+from text2image.pages.search.gallery import Gallery
 from text2image.pages.search.pictures import LARGE, SMALL
-from text2image.pages.search.searcher import Searcher
+from text2image.pages.search.searcher import Answer, Searcher
+from text2image.pages.search.why import LISTED, pieces
 from text2image.pages.templates import TEMPLATES
 from text2image.params import Params
 from text2image.queries.judgements import append_judgements, read_if_any
@@ -39,39 +39,48 @@ TEXT_CHARACTERS = 500
 PREVIEW_SIDE = 160  # pixels
 
 VIEW: Any = TEMPLATES.get_template(
-    "search/view.html.jinja", globals={"grades": GRADES, "unasked": SEARCH, "small": SMALL, "large": LARGE}
+    "search/view.html.jinja",
+    globals={
+        "grades": GRADES,
+        "unasked": SEARCH,
+        "small": SMALL,
+        "large": LARGE,
+        "pieces": pieces,
+        "listed": LISTED,
+        "one_line": one_line,
+    },
 ).module
 """The parts of the page, a macro each."""
 
 
 class SearchResponse(NamedTuple):
-    """The results under each model, and what is known of the query.
+    """The results under each system, and what is known of the query.
 
     Attributes:
         text: the text, normalised; "" for a picture.
         preview: the picture searched for, as a data URL; "" for a text.
         queries: the label sources' queries that the text is.
-        models: the results, one model after the other.
+        systems: the results, one system after the other.
     """
 
     text: str
     preview: str
     queries: list[SourceQuery]
-    models: list[ModelResults]
+    systems: list[SystemResults]
 
 
 def label_findings(circular: Mapping[tuple[str, str], str], why_outdated: Callable[[Path], str]) -> list[str]:
     """Return what is weak about the labels as a test, a sentence each: queries of a source, and circular pairs.
 
     Args:
-        circular: why pairs ``(model, source)`` are circular.
+        circular: why pairs ``(system, source)`` are circular.
         why_outdated: why a file is out of date, "" if it is not; findings of metrics/sources.json are then held back.
     """
     path = ARTIFACTS.metrics("sources")
     current = path.is_file() and not why_outdated(path)
     about = json.loads(path.read_text(encoding="utf-8"))["sources"] if current else {}
     weak = [f"{source}: {finding}" for source, row in about.items() for finding in row["findings"]]
-    return weak + [f"{source} does not test {model}: {why}" for (model, source), why in circular.items()]
+    return weak + [f"{source} does not test {system}: {why}" for (system, source), why in circular.items()]
 
 
 class SearchService:
@@ -80,71 +89,99 @@ class SearchService:
     Args:
         params: of the run.
         by: the name under which judgements are kept.
+        may_pay: whether searches may ask a service that costs money.
 
     Raises:
         InputError: the pipeline has not run.
     """
 
-    def __init__(self, params: Params, by: str) -> None:
-        self.params, self.by = params, by
+    def __init__(self, params: Params, by: str, *, may_pay: bool = False) -> None:
+        self.params, self.by, self.may_pay = params, by, may_pay
+        self.systems = params.retrieve.systems
         self._lock = threading.Lock()
         self._searchers: dict[str, Searcher] = {}
-        first = self.searcher(params.embed.models[0])
+        self.gallery = Gallery(params)
+        self.searcher(self.systems[0])
         self.annotations = Annotations(params.label.sources)
-        self.files = {image_id: first.image(image_id) for image_id in first.image_ids}
-        cards = {model: ARTIFACTS.card(model) for model in params.embed.models}
-        self.circular = circular_pairs(
-            {model: load_card(card).get("origins", {}) for model, card in cards.items() if card.is_file()},
-            {source: read_origins(existing(ARTIFACTS.origins(source))) for source in params.label.sources},
-        )
+        self.files = {image_id: self.gallery.image(image_id) for image_id in self.gallery.image_ids}
+        self.circular = circular_with(self.systems, params)
         outdated = Outdated(apart_from=[ARTIFACTS.judgements])
         self.outdated = outdated.sentences()
         self.findings = label_findings(self.circular, outdated.why)
 
-    def searcher(self, model: str) -> Searcher:
-        """Return the searcher of one of ``embed.models``, made when it is first asked for.
+    def at_first(self) -> list[str]:
+        """Return the systems in use, those first that ask no paid service."""
+        return sorted(self.systems, key=lambda system: bool(paid_parts(system, self.params.used)))
+
+    def searcher(self, system: str) -> Searcher:
+        """Return the searcher of one of ``retrieve.systems``, made when it is first asked for.
 
         Raises:
-            InputError: the gallery is not embedded with it.
+            InputError: what it reads of the gallery is not made.
         """
         with self._lock:
-            if model not in self._searchers:
-                self._searchers[model] = Searcher(self.params, model)
-            return self._searchers[model]
+            if system not in self._searchers:
+                self._searchers[system] = Searcher(self.params, system, self.gallery)
+            return self._searchers[system]
 
-    def search(self, query: str | bytes, models: Sequence[str], wanted: int) -> SearchResponse:
+    def search(self, query: str | bytes, systems: Sequence[str], wanted: int) -> SearchResponse:
         """Search and explain.
 
         Args:
             query: a text, or a picture's bytes.
-            models: under which to search.
+            systems: under which to search.
             wanted: how many images of each.
 
         Raises:
-            InputError: there is nothing to search for.
+            InputError: there is nothing to search for, or a system cannot answer.
         """
         text = normalise_text(query) if isinstance(query, str) else ""
         if len(text) > TEXT_CHARACTERS:
             raise InputError(f"expected a text of at most {TEXT_CHARACTERS} characters, found {len(text):,}")
         queries = self.annotations.queries_of(text) if text else []
         judgements = judgements_of(text, read_if_any(ARTIFACTS.judgements)) if text else {}
-        scores = {model: self._scores(model, query) for model in models}
-        image_ids = self.searcher(models[0]).image_ids
-        keys = {model: sort_keys(line, np.arange(len(line))) for model, line in scores.items()}
+        answers, refusals = self._answers(query, systems)
+        image_ids = self.gallery.image_ids
+        keys = {
+            system: sort_keys(answer.scores, np.arange(len(image_ids))) for system, answer in answers.items()
+        }
         explainer = Explainer(self.annotations, queries, judgements, image_ids, keys, self.circular)
-        results = [
-            explainer.explain(model, self.searcher(model).best(scores[model], wanted)) for model in models
-        ]
+        results = []
+        for system in systems:
+            if system in refusals:
+                results.append(SystemResults(system, [], RankedGroup([], 0), [], refusals[system]))
+                continue
+            results.append(explainer.explain(system, answers[system].best(wanted)))
         preview = "" if isinstance(query, str) else self._preview(query)
         return SearchResponse(text, preview, queries, results)
 
-    def _scores(self, model: str, query: str | bytes) -> Vectors:
+    def _answers(
+        self, query: str | bytes, systems: Sequence[str]
+    ) -> tuple[dict[str, Answer], dict[str, str]]:
+        """Return the systems' answers, and why others have none; an InputError if none has."""
+        answers: dict[str, Answer] = {}
+        refusals: dict[str, str] = {}
+        for system in systems:
+            try:
+                answers[system] = self._answer(system, query)
+            except InputError as error:
+                refusals[system] = str(error)
+        if not answers:
+            raise InputError("; ".join(dict.fromkeys(refusals.values())))
+        return answers, refusals
+
+    def _answer(self, system: str, query: str | bytes) -> Answer:
         if isinstance(query, str):
-            return self.searcher(model).scores(query)
+            if (paid := paid_parts(system, self.params.used)) and not self.may_pay:
+                raise InputError(
+                    f"'{system}' asks a paid vision model about every new query, which this page may not: "
+                    f"`t2i app --paid` starts one that may, within systems.{paid[0]}.budget_usd"
+                )
+            return self.searcher(system).ask(query)
         with tempfile.NamedTemporaryFile() as file:
             file.write(query)
             file.flush()
-            return self.searcher(model).scores(Path(file.name))
+            return self.searcher(system).ask(Path(file.name))
 
     def _preview(self, picture: bytes) -> str:
         small = jpeg(decode(picture, self.params.catalog.max_pixels), PREVIEW_SIDE)

@@ -60,13 +60,14 @@ def spans(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
     [(0, 12)]
     """
     found: list[tuple[int, int]] = []
+    after = 0
     for word in filter(None, words):
-        after = found[-1][1] if found else 0
         whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)").search(text, after)
         start = whole.start() if whole else text.find(word, after)
         if start < 0:
             continue
-        joined = bool(found) and not text[after:start].strip()
+        after = start + 1  # words of scripts without spaces overlap
+        joined = bool(found) and not text[found[-1][1] : start].strip()
         found[-1 if joined else len(found) :] = [(found[-1][0] if joined else start, start + len(word))]
     return found or [(0, len(text))]
 

@@ -1,4 +1,4 @@
-"""What is to be judged: for each query the top of every model's ranking and the images counted as relevant.
+"""What is to be judged: for each query the top of every system's ranking and the images counted as relevant.
 
 Source: Spärck Jones and van Rijsbergen, Report on the Need for and Provision of an "Ideal" Information
 Retrieval Test Collection, 1975 (pooling, as TREC does it).
@@ -44,7 +44,7 @@ def pool(
     Args:
         queries: ``{query_id: text}`` of the queries that are asked.
         counted_relevant: each ``{query_id: image_ids}``, as labels or qrels have it.
-        runs: of each model, ``{query_id: [(image_id, score), …]}``, best first.
+        runs: of each system, ``{query_id: [(image_id, score), …]}``, best first.
         depth: how many images of each ranking are pooled.
     """
     pooled = []

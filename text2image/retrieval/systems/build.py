@@ -12,7 +12,7 @@ from text2image.retrieval.systems.ranks import rank_scores
 from text2image.retrieval.systems.scorer import Scorer
 from text2image.retrieval.systems.settings import Systems
 from text2image.retrieval.systems.vision import VisionScorer
-from text2image.retrieval.systems.words.search import WordIndex, WordScorer
+from text2image.retrieval.systems.words.search import Match, WordIndex, WordScorer
 
 
 class SystemInputs(Protocol):
@@ -34,6 +34,9 @@ class SystemInputs(Protocol):
 
     def texts(self, field: str) -> list[list[FieldText]]:
         """Return the texts of each image in a field; none of some."""
+
+    def word_index(self, fields: Sequence[str], match: Match) -> WordIndex:
+        """Return the index of the images' texts in some fields; it depends on no query, so that a search keeps it."""
 
     def tuned_weights(self, name: str, fusion: settings.Fusion, parts: Sequence[Scorer]) -> Floats:
         """Return the weights of a fusion whose weights are tuned, ``(n_queries, n_systems)`` float64.
@@ -57,8 +60,7 @@ def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
     if isinstance(system, settings.Vision):
         return VisionScorer(inputs.query_vectors(system.model), inputs.image_vectors(system.model))
     if isinstance(system, settings.Words):
-        fields = {field: inputs.texts(field) for field in system.fields}
-        return WordScorer(inputs.queries, WordIndex(fields, system.match))
+        return WordScorer(inputs.queries, inputs.word_index(system.fields, system.match))
     if isinstance(system, settings.Fusion):
         parts = [build(part, systems, inputs) for part in system.of]
         weights = (

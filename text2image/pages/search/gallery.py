@@ -1,0 +1,171 @@
+"""The images that are searched, and what systems read of them: each once, when it is first asked for."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from text2image.artifacts import ARTIFACTS, existing
+from text2image.base.arrays import Floats, Vectors
+from text2image.base.console import InputError, one_line
+from text2image.collection.images import identify
+from text2image.collection.locations import location
+from text2image.collection.manifest import ImageFile, ManifestEntry, read_manifest
+from text2image.encoders.vectors import load_card
+from text2image.formats.fields import FieldText, read_fields, texts_of_images
+from text2image.formats.texts import normalise_text
+from text2image.lockfile.checks import check_current
+from text2image.pages.search.encoder import QueryEncoder
+from text2image.params import Params
+from text2image.retrieval.systems.fusion import same_weights
+from text2image.retrieval.systems.scorer import Scorer
+from text2image.retrieval.systems.settings import Fusion
+from text2image.retrieval.systems.words.search import Match, WordIndex
+
+Made = TypeVar("Made")
+
+
+class Gallery:
+    """The whole gallery of the present manifest; several threads may ask at once.
+
+    Args:
+        params: of the run.
+
+    Raises:
+        InputError: the pipeline has not run.
+    """
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+        self.root = location(params.data.images)
+        self._entries: dict[str, ManifestEntry] = {}
+        for entry in read_manifest(
+            existing(ARTIFACTS.manifest)
+        ):  # as `gallery`, without the cost of its paths
+            self._entries.setdefault(entry.image_id, entry)
+        self.image_ids = list(self._entries)
+        self._lock = threading.RLock()
+        self._kept: dict[tuple[object, ...], Any] = {}
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._entries
+
+    def image(self, image_id: str) -> ImageFile:
+        """Return an image of the gallery.
+
+        Raises:
+            KeyError: it is not in the gallery.
+        """
+        entry = self._entries[image_id]
+        return ImageFile(image_id, self.root / entry.path, entry.rendering)
+
+    def once(self, key: tuple[object, ...], make: Callable[[], Made]) -> Made:
+        """Return what ``make`` gave for a key when it was first asked for it."""
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+            kept: Made = self._kept[key]
+            return kept
+
+    def encoder(self, model: str) -> QueryEncoder:
+        """Return what makes vectors of queries with one of ``embed.models``."""
+        return self.once(
+            ("encoder", model),
+            lambda: QueryEncoder(model, load_card(existing(ARTIFACTS.card(model))), self.params),
+        )
+
+    def image_vectors(self, model: str) -> Vectors:
+        """Return the images' vectors of one of ``embed.models``, memory-mapped.
+
+        Raises:
+            InputError: the pipeline has not embedded the present gallery with it.
+        """
+        return self.once(("vectors", model), lambda: self._read_vectors(ARTIFACTS.image_vectors(model)))
+
+    def texts(self, field: str) -> list[list[FieldText]]:
+        """Return the texts of each image in a field.
+
+        Raises:
+            InputError: the pipeline has not made the field of the present gallery.
+        """
+
+        def read() -> list[list[FieldText]]:
+            path = existing(ARTIFACTS.field(field))
+            check_current(path)
+            return texts_of_images(read_fields(path), self.image_ids)
+
+        return self.once(("texts", field), read)
+
+    def _read_vectors(self, path: Path) -> Vectors:
+        check_current(ARTIFACTS.manifest, existing(path))
+        try:
+            images: Vectors = np.load(path, mmap_mode="r")
+        except (ValueError, EOFError) as error:
+            raise InputError(
+                f"expected a matrix in {path}, found: {one_line(error)}; run `dvc repro`"
+            ) from None
+        if images.ndim != 2 or len(images) != len(self.image_ids):
+            raise InputError(
+                f"expected {len(self.image_ids)} rows in {path}, one an image of {ARTIFACTS.manifest}, "
+                f"found the shape {images.shape}; run `dvc repro`"
+            )
+        return images
+
+
+class QueryInputs:
+    """What systems read to answer one query in the gallery (:class:`text2image.retrieval.systems.build.SystemInputs`).
+
+    Args:
+        gallery: the images.
+        query: a text; or the path of an image, which is encoded in a text's place.
+        weights: ``{fusion: {system: weight}}`` of the fusions whose weights are tuned.
+
+    Raises:
+        InputError: the text is blank.
+    """
+
+    def __init__(
+        self, gallery: Gallery, query: str | Path, weights: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        self.gallery, self.query, self.weights = gallery, query, weights
+        self.queries = [normalise_text(query) if isinstance(query, str) else ""]
+        self.image_ids = gallery.image_ids
+        if isinstance(query, str) and not self.queries[0]:
+            raise InputError("expected a text or the path of an image as query, found nothing visible")
+
+    def query_vectors(self, model: str) -> Vectors:
+        """Return the query's row, ``(1, dim)``: the gallery's if the image is there, else as the model encodes it.
+
+        Raises:
+            InputError: the file is not a usable image.
+        """
+        encoder = self.gallery.encoder(model)
+        if isinstance(self.query, str):
+            return encoder.encode_text(self.queries[0])
+        image = identify(self.query, self.gallery.params.catalog.max_pixels)
+        if image.image_id in self.gallery:
+            row = self.image_ids.index(image.image_id)
+            return self.image_vectors(model)[row : row + 1]
+        return encoder.encode_picture(image)
+
+    def image_vectors(self, model: str) -> Vectors:
+        """Return the images' vectors of one of ``embed.models``."""
+        return self.gallery.image_vectors(model)
+
+    def texts(self, field: str) -> list[list[FieldText]]:
+        """Return the texts of each image in a field."""
+        return self.gallery.texts(field)
+
+    def word_index(self, fields: Sequence[str], match: Match) -> WordIndex:
+        """Return the index of the texts of the gallery, which is made once."""
+
+        def make() -> WordIndex:
+            return WordIndex({field: self.texts(field) for field in fields}, match)
+
+        return self.gallery.once(("words", *fields, match), make)
+
+    def tuned_weights(self, name: str, fusion: Fusion, parts: Sequence[Scorer]) -> Floats:
+        """Return the weights that were chosen before."""
+        return same_weights(self.weights[name], fusion.of, 1)

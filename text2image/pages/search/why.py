@@ -1,0 +1,104 @@
+"""Why an image is where it is, as page, console and JSON say it: pure functions of what its system explains.
+
+Texts come from pictures that anybody may have made: they are shown on one line, control characters escaped, and cut.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from text2image.base.console import one_line
+from text2image.pages.sheets.marks import Mark, marks_of, spans
+from text2image.retrieval.systems.scorer import Match, Why
+
+TEXT = 160  # characters of a text that are shown
+BEFORE = 40  # of them before the first word that matched
+LISTED = 8  # texts that are shown
+IN_SHORT = 60  # characters of the console's column
+
+
+class Piece(NamedTuple):
+    """A part of a text, and whether it matched."""
+
+    text: str
+    matched: bool
+
+
+class Bar(NamedTuple):
+    """What a system adds to a score; ``width`` in per cent of the longest bar."""
+
+    system: str
+    share: float
+    width: float
+
+
+def marks(why: Why) -> list[Mark]:
+    """Return the words to be marked on the picture, in its pixels, each place once."""
+    found = (
+        mark._replace(text=one_line(mark.text, TEXT))
+        for match in why.matches
+        for mark in marks_of(match.text, match.words)
+    )
+    return list({mark.corners: mark for mark in found}.values())
+
+
+def pieces(match: Match) -> list[Piece]:
+    """Return a text in which a query was found, at most ``TEXT`` characters of it, cut into what matched and the rest."""
+    text = match.text.text
+    places = spans(text, match.words)
+    first = max(0, places[0][0] - BEFORE) if len(text) > TEXT else 0
+    end = min(len(text), first + TEXT)
+    found: list[Piece] = [Piece("…", False)] if first else []
+    at = first
+    for start, stop in places:
+        start, stop = (min(max(place, at), end) for place in (start, stop))
+        found += [Piece(text[at:start], False), Piece(text[start:stop], True)]
+        at = stop
+    found += [Piece(text[at:end], False), Piece("…" if end < len(text) else "", False)]
+    return [Piece(one_line(piece.text, 4 * TEXT), piece.matched) for piece in found if piece.text]
+
+
+def bars(why: Why, longest: float) -> list[Bar]:
+    """Return the shares of a fused score; ``longest``: the largest absolute share that is shown beside it."""
+    return [Bar(part.system, part.share, 100 * abs(part.share) / (longest or 1.0)) for part in why.parts]
+
+
+def longest_share(reasons: Iterable[Why]) -> float:
+    """Return the largest absolute share of some images, 0 if there is none."""
+    return max((abs(part.share) for why in reasons for part in why.parts), default=0.0)
+
+
+def in_short(why: Why) -> str:
+    """Return why an image is where it is on one short line; "" if its system does not say.
+
+    >>> from text2image.formats.fields import FieldText
+    >>> from text2image.retrieval.systems.scorer import Part
+    >>> line = FieldText("a", "Big SUMMER SALE", 0.98)
+    >>> in_short(Why((Match("ocr", line, ("SUMMER", "SALE")),), (Part("m", -0.5), Part("w", 2.25)), "tile 2 of 8"))
+    'SUMMER SALE | m -0.50 w +2.25 | tile 2 of 8'
+    """
+    words = (one_line(text[slice(*place)]) for text, place in _places(why))
+    shares = " ".join(f"{one_line(part.system)} {part.share:+.2f}" for part in why.parts)
+    grade = f"grade {one_line(why.grade)}" if why.grade else ""
+    told = [", ".join(dict.fromkeys(words)), shares, one_line(why.view), grade, one_line(why.reason)]
+    return one_line(" | ".join(filter(None, told)), IN_SHORT)
+
+
+def _places(why: Why) -> Iterable[tuple[str, tuple[int, int]]]:
+    for match in why.matches:
+        for place in spans(match.text.text, match.words):
+            yield match.text.text, place
+
+
+def as_json(why: Why) -> dict[str, Any]:
+    """Return all that a system explains, under the names that it has in :class:`Why`, for a JSON file.
+
+    >>> as_json(Why(view="whole"))
+    {'matches': [], 'parts': {}, 'view': 'whole', 'grade': '', 'reason': ''}
+    """
+    matches = [
+        {"field": match.field, "words": list(match.words)}
+        | {key: value for key, value in match.text._asdict().items() if key != "image_id"}
+        for match in why.matches
+    ]
+    parts = {part.system: part.share for part in why.parts}
+    return {"matches": matches, "parts": parts, "view": why.view, "grade": why.grade, "reason": why.reason}
