@@ -2,26 +2,38 @@
 
 How many images each source labels, how distinct its texts are, how well they fit their images under each model
 (CLIPScore), and how far two sources agree on the same image. Of every label, the signs that it is wrong, and
-whether another image, or none, fits its text.
+whether another image, or none, fits its text. Models are asked, whatever systems they are a part of: what they see of
+an image is no other for a change of systems.
 """
 
 import json
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from stages import run
 from text2image.artifacts import ARTIFACTS, existing
+from text2image.base.arrays import Vectors
 from text2image.base.console import say
 from text2image.collection.manifest import read_manifest
 from text2image.evaluation.labels.audit import FINDINGS, audit, find_signs, witnesses
 from text2image.evaluation.labels.sources import Source, chart_tables, compare_sources, label_pairs
-from text2image.evaluation.results import decimals, read_ranks, write_table
+from text2image.evaluation.results import decimals, write_table
 from text2image.formats.files import write_json
 from text2image.formats.origins import circular_pairs, read_origins
+from text2image.formats.searched import read_searched
 from text2image.formats.tables import read_csv
-from text2image.formats.trec import read_queries
+from text2image.formats.trec import read_qrels, read_queries
 from text2image.params import Params
+from text2image.retrieval.gallery import rank_gallery
+from text2image.retrieval.runs import (
+    RankRow,
+    asked_queries,
+    rank_queries,
+    relevant_pairs,
+    searched_vectors,
+)
 
 
 def read_source(name: str, models: Sequence[str], image_ids: Sequence[str]) -> Source:
@@ -32,6 +44,23 @@ def read_source(name: str, models: Sequence[str], image_ids: Sequence[str]) -> S
         [int(row["words"]) for row in read_csv(ARTIFACTS.words(name), ["words"])],
         json.loads(ARTIFACTS.label_metrics(name).read_text(encoding="utf-8")),
     )
+
+
+def asked_ranks(source: str, texts: Vectors, images: Vectors) -> pd.DataFrame:
+    """Return how one model ranks the images that are searched for the queries of a source that are asked.
+
+    The rows are those of data/ranks, as :func:`text2image.evaluation.results.read_ranks` reads them.
+    """
+    qrels, searched = read_qrels(ARTIFACTS.qrels(source)), read_searched(ARTIFACTS.searched)
+    asked, vectors = asked_queries(read_queries(ARTIFACTS.queries(source)), qrels, texts)
+    rows: list[RankRow] = []
+    if asked:
+        pairs = relevant_pairs(asked, searched.image_ids, qrels)
+        gallery = searched_vectors(images, searched)
+        rankings = rank_gallery(vectors, gallery, pairs.rows, pairs.columns, 1)
+        blocks = rank_queries(source, asked, searched.image_ids, pairs, rankings)
+        rows = [row for _, of_block in blocks for row in of_block]
+    return pd.DataFrame(rows, columns=list(RankRow._fields)).astype({"score": "float64"})
 
 
 def main(params: Params) -> None:
@@ -50,7 +79,7 @@ def main(params: Params) -> None:
     for name, (pairs, texts, _, _) in sources.items():
         chosen, remark = witnesses(models, name, circular)
         signs = [
-            find_signs(pairs, images[model], texts[model], read_ranks(ARTIFACTS.ranks(model, name)))
+            find_signs(pairs, images[model], texts[model], asked_ranks(name, texts[model], images[model]))
             for model in chosen
         ]
         table = audit(pairs, signs, len(image_ids))

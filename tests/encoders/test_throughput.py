@@ -8,7 +8,15 @@ import pytest
 from PIL import Image
 
 from text2image.encoders import throughput
-from text2image.encoders.throughput import IMAGES, SIZE, rate, write_images
+from text2image.encoders.throughput import (
+    IMAGES,
+    SIZE,
+    QueryTime,
+    milliseconds,
+    query_time,
+    rate,
+    write_images,
+)
 
 
 def test_a_rate_is_that_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,3 +42,24 @@ def test_the_images_are_the_same_everywhere(tmp_path: Path) -> None:
     assert len(files) == IMAGES
     with Image.open(tmp_path / "0.jpg") as image:
         assert (image.format, image.size) == ("JPEG", SIZE)
+
+
+def test_each_query_is_timed_once_after_a_warm_up() -> None:
+    asked: list[str] = []
+
+    def answer(query: str) -> None:
+        asked.append(query)
+        time.sleep(0.002)
+
+    times = milliseconds(answer, ["a", "b"])
+    assert asked == ["a", "b", "a", "a", "b"]
+    assert len(times) == 2
+    assert min(times) >= 2
+
+
+def test_the_time_at_a_million_images_is_a_straight_line() -> None:
+    few, many = [2.0] * 19 + [10.0], [3.0] * 20
+    assert query_time("both", "cpu", (1_000, few), (11_000, many)) == QueryTime(
+        "both", "1000", "cpu", "2", "2.4", "102"
+    )
+    assert query_time("m", "cpu", (1_000, many), (2_000, few)).million_ms == "3", "never less than here"

@@ -11,6 +11,7 @@ from text2image.evaluation.examples import (
     labelled_images,
     most_instructive,
     with_margins,
+    with_reasons,
 )
 from text2image.evaluation.ranked import RankedQueries
 from text2image.evaluation.results import Results
@@ -48,7 +49,7 @@ def test_the_best_and_the_worst_one_a_cluster() -> None:
     )
     assert extreme_queries(table, "best", 1)["text"].tolist() == ["a"]
     alone = with_margins(queries(1, 1, 1, 1, irrelevant=np.nan))
-    assert alone["margin"][0] == 1.5, "-1 is the score of no irrelevant image"
+    assert alone["margin"][0] == 0.0, "there is no irrelevant image to be above"
 
 
 def test_the_most_instructive_queries_are_those_on_which_models_differ() -> None:
@@ -66,7 +67,7 @@ def test_pictures_of_a_query_by_hand() -> None:
     qrels = {f"q{text}": {"x": 2, "v": 2} for text in "abcd"}
     carriers = {f"q{text}": ("v",) for text in "abcd"}
     own: dict[str, dict[str, RankedImage]] = {"m": {"qa": RankedImage("v", 6, 0.4)}, "n": {}}
-    rankings = {model: Ranking(table, run, own[model]) for model, table in tables.items()}
+    rankings = {system: Ranking(table, run, own[system]) for system, table in tables.items()}
     pictures = list(choose_examples(rankings, qrels, carriers, best=1, worst=1, instructive=1))
     sheets = [(p.sheet, p.system, p.query_id) for p in pictures[::6]]
     assert sheets == [
@@ -78,6 +79,10 @@ def test_pictures_of_a_query_by_hand() -> None:
         (0, "v", 6, 1, 1), (1, "w", 1, 0, 0), (2, "x", 2, 1, 0), (3, "y", 3, 0, 0), (4, "z", 4, 0, 0), (5, "u", 5, 0, 0),
     ], "the text was made from v; x is only like it, though it ranks better"  # fmt: skip
     assert first[0][3:9] == ("a", 1, 1, 9, "0.250000", 0)
+    rows = [{"query_id": "qa", "image_id": "x", "why": '{"view": "tile 1 of 2"}'}]
+    told = list(with_reasons(pictures, lambda system: rows if system == "m" else []))
+    assert [p.why for p in told[:6]] == ["{}", "{}", '{"view": "tile 1 of 2"}', "{}", "{}", "{}"]
+    assert {p.why for p in told[12:]} == {"{}"}, "of another query, or of another system"
     worst = pictures[6]
     assert (worst.image_id, worst.rank, worst.labelled) == ("x", 4, 0), "no own image of it is searched"
     alone = choose_examples({"m": rankings["m"]}, qrels, carriers, best=1, worst=1, instructive=1)

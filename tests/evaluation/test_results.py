@@ -1,7 +1,6 @@
 """Results by hand: from a table of ranks to a row a query, and back to files."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ import pytest
 
 from text2image.base.console import InputError
 from text2image.evaluation.curves import chart_tables, interval_table, margins
+from text2image.evaluation.leaderboard import Cost
 from text2image.evaluation.measures import reported
 from text2image.evaluation.outputs import NONE_TESTED, ONE_SYSTEM, make_outputs
 from text2image.evaluation.results import (
@@ -112,9 +112,8 @@ def test_what_is_excluded_is_said() -> None:
 
 def test_all_outputs_are_of_one_table(results: Results) -> None:
     excluded = {"s": {"part": "train"}}
-    cards: dict[str, dict[str, Any]] = {"m": {"size": {}}}
     metrics, comparison, tables, sentences = make_outputs(
-        {("m", "s"): results}, [1], Resampling(2000, 1), cards, excluded, {}, " (train)"
+        {("m", "s"): results}, [1], Resampling(2000, 1), {"m": Cost()}, excluded, {}, " (train)"
     )
     figures = metrics["m"]["s"]
     assert list(figures)[:3] == ["part", "circular", "n_queries"]
@@ -135,11 +134,10 @@ def test_a_circular_pair_is_measured_and_marked_and_nothing_is_claimed_of_it(res
     """The best of three, and the smallest, and yet neither compared nor on the front nor in a sentence."""
     worse = results._replace(ranked=results.ranked._replace(ranks=results.ranked.ranks + 1))
     all_results = {("self", "s"): results, ("a", "s"): worse, ("b", "s"): worse}
-    sizes: dict[str, dict[str, int]] = {"self": {"parameters": 1}, "a": {}, "b": {"parameters": 9}}
-    cards = {model: {"size": size} for model, size in sizes.items()}
+    costs = {"self": Cost("vision", 1), "a": Cost("vision"), "b": Cost("vision", 9)}
     why = {("self", "s"): "labels and model share resnet"}
     metrics, comparison, tables, sentences = make_outputs(
-        all_results, [1], Resampling(2000, 1), cards, {"s": {}}, why
+        all_results, [1], Resampling(2000, 1), costs, {"s": {}}, why
     )
     figures = metrics["self"]["s"]
     assert figures["mrr"] == pytest.approx(5 / 6)
@@ -152,7 +150,7 @@ def test_a_circular_pair_is_measured_and_marked_and_nothing_is_claimed_of_it(res
     assert tables["intervals"]["system"].unique().tolist() == ["self (circular)", "a", "b"]
     assert sentences[0] == "self s: circular, so its score says nothing: labels and model share resnet"
     assert not any("0.833" in sentence for sentence in sentences)
-    alone = make_outputs({("self", "s"): results}, [1], Resampling(2000, 1), cards, {"s": {}}, why)
+    alone = make_outputs({("self", "s"): results}, [1], Resampling(2000, 1), costs, {"s": {}}, why)
     assert alone[1] == {"s": {"summary": [NONE_TESTED]}}
 
 

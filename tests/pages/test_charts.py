@@ -33,7 +33,8 @@ def leaderboard(*models: tuple[str, Any, float, int], circular: bool = False) ->
         {
             "rev": "workspace", "system": model, "source": "human", "mrr": mrr, "mrr_low": mrr - 0.1,
             "mrr_high": mrr + 0.1, "mrr_chance": 0.04, "hit_rate": mrr, "parameters": parameters,
-            "dimension": 384, "on_front": front, "circular": int(circular),
+            "kind": "vision", "bytes_per_image": 1536, "usd_per_1000_queries": "0", "on_front": front,
+            "circular": int(circular),
         }
         for model, parameters, mrr, front in models
     ]  # fmt: skip
@@ -57,7 +58,10 @@ def test_the_leaderboards_axis_is_in_millions_and_fits_one_model_as_well_as_many
     assert not {"5", "10", "100", "200"} & one, "half to twice its size"
     many = leaderboard(("a", 29_532_969, 0.4, 1), ("b", 400_000_000, 0.5, 1), ("unknown", "", 0.5, 0))
     assert {"20", "50", "100", "200", "500"} <= many
-    assert not {"1", "2", "1,000"} & many, "a model of unknown size is left out, not drawn at nothing"
+    assert not {"0", "1", "2", "1,000"} & many, "a model of unknown size is left out, not drawn at nothing"
+    words = leaderboard(("words", 0, 0.4, 1), ("a", 29_532_969, 0.5, 1))
+    assert {"0", "1", "50", "words"} <= words, "a system without a model is drawn at nothing"
+    assert {"0", "1"} <= leaderboard(("words", 0, 0.4, 1))
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from tests.support.pictures import image_file
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.evaluation.examples import Picture
 from text2image.evaluation.labels import audit
+from text2image.formats.fields import FieldText
 from text2image.formats.tables import Row
 from text2image.pages import theme
 from text2image.pages.sheets import dataset, labels
 from text2image.pages.sheets.dataset import dataset_sheet, group_strips, near_identical_sheet
-from text2image.pages.sheets.examples import ALIKE, COLUMNS, NONE_TO_COMPARE, examples_sheets
+from text2image.pages.sheets.examples import ALIKE, COLUMNS, NONE_TO_COMPARE, examples_sheets, notes
 from text2image.pages.sheets.labels import audit_sheet, labels_sheet, one_an_image, spread
-from text2image.pages.sheets.sheet import CELL, FRAME, MARGIN, Cell, Sheet, Strip, draw_sheet, save_sheet
+from text2image.pages.sheets.sheet import (
+    CELL,
+    FRAME,
+    LINE,
+    MARGIN,
+    NOTE_LINES,
+    Bar,
+    Cell,
+    Sheet,
+    Strip,
+    draw_sheet,
+    save_sheet,
+)
+from text2image.retrieval.systems.scorer import Match, Part, Why, why_json
 
 
 @pytest.fixture
@@ -30,16 +44,22 @@ def images(tmp_path: Path) -> dict[str, ImageFile]:
 
 
 def pictures(
-    sheet: str, model: str, text: str, own: int = 6, labelled: str = "1", circular: str = "0"
+    sheet: str,
+    system: str,
+    text: str,
+    own: int = 6,
+    labelled: str = "1",
+    circular: str = "0",
+    why: str = "{}",
 ) -> list[Row]:
     """The rows of one query: the image that it was made from, at rank ``own``, then the first five."""
     places = enumerate("a" + "abcde")
     return [
-        dict(zip(COLUMNS, (sheet, model, f"q{text}", text, "2", "3", "7", "-0.05049", *rest), strict=True))
+        dict(zip(COLUMNS, (sheet, system, f"q{text}", text, "2", "3", "7", "-0.05049", *rest), strict=True))
         for place, image in places
         for score in ["" if place == 0 else f"{1 - place / 10}"]
         for rest in [
-            (str(place), image, str(place or own), score, str(int(image in "ab")), labelled, circular)
+            (str(place), image, str(place or own), score, str(int(image in "ab")), labelled, circular, why)
         ]
     ]
 
@@ -52,7 +72,8 @@ def test_examples_of_one_model_are_its_best_and_worst_queries(images: dict[str, 
     rows = [*pictures("best", "m", "shoe"), *pictures("best", "m", "hat"), *pictures("worst", "m", "cow")]
     sheets = dict(examples_sheets("human", rows, images))
     assert list(sheets) == ["m-best", "m-worst"], "no sheet of differences where there is one model"
-    captions = ["rank 6", "1 · 0.900", "2 · 0.800", "3 · 0.700", "4 · 0.600", "5 · 0.500"]
+    scores = ["0.900", "0.800", "0.700", "0.600", "0.500"]
+    captions = ["rank 6", *(f"{place} · score {score}" for place, score in enumerate(scores, start=1))]
     assert strips_of(sheets["m-best"]) == [("“shoe”", captions), ("“hat”", captions)]
     assert sheets["m-worst"].title == "Worst queries: m on human labels"
     strip = sheets["m-worst"].strips[0]
@@ -75,6 +96,47 @@ def test_examples_of_several_models_show_where_they_differ(images: dict[str, Ima
     alike = dict(examples_sheets("human", rows, images))["instructive"]
     assert strips_of(alike) == [(ALIKE, [])]
     assert alike.subtitle == "", "there is nothing to read"
+
+
+def test_a_sheet_shows_why_an_image_is_where_it_is(images: dict[str, ImageFile]) -> None:
+    """Words that matched on the picture, shares as bars, the view and the grade; a system that says nothing, nothing."""
+    line = FieldText("a", "SUMMER SALE", 0.99, ((4, 2), (36, 2), (36, 8), (4, 8)))
+    caption = FieldText("a", "a red shoe on sale")
+    matches = Match("ocr", line, ("SALE",)), Match("caption", caption, ("sale",))
+    why = Why(matches, (Part("vision", -0.5), Part("words", 2.0)), "tile 2 of 3", "3", "Shows the shoe.")
+    rows = pictures("best", "both", "sale", why=why_json(why))
+    [strip] = dict(examples_sheets("human", rows, images))["both-best"].strips
+    cell = strip.cells[1]
+    assert [mark.text for mark in cell.marks] == ["SALE"]
+    assert cell.bars == [Bar("vision", "-0.50", -0.25), Bar("words", "+2.00", 1.0)]
+    assert cell.notes == ["found “SALE”, caption: “sale”", "by tile 2 of 3", "grade 3: Shows the shoe."]
+    [plain] = dict(examples_sheets("human", pictures("best", "m", "sale"), images))["m-best"].strips
+    assert (plain.cells[1].marks, plain.cells[1].bars, plain.cells[1].notes) == ([], [], [])
+    whole = Why(view="whole")
+    assert notes(whole) == [], "goes without saying"
+
+
+def drawn(*cells: Cell) -> np.ndarray:
+    return np.asarray(draw_sheet(Sheet("t", "s", [Strip("h", "d", cells)])))
+
+
+def test_bars_and_notes_stand_below_the_caption_and_make_room() -> None:
+    image = Image.new("RGB", (40, 20))
+    plain, told = (
+        Cell(image, "one"),
+        Cell(image, "one", bars=[Bar("a", "+1.00", 1.0), Bar("b", "-0.50", -0.5)]),
+    )
+    added = drawn(told).shape[0] - drawn(plain).shape[0]
+    assert added == 2 * LINE
+    assert drawn(told, plain).shape[0] == drawn(told).shape[0], "as much as the cell that needs most"
+    page = drawn(told)
+    lengths = [
+        int((page == ImageColor.getrgb(colour)).all(axis=2).any(axis=0).sum())
+        for colour in (theme.SHARE, theme.AGAINST)
+    ]
+    assert 0 < lengths[1] < lengths[0]
+    noted = drawn(Cell(image, "one", notes=["a word", "many words " * 30]))
+    assert noted.shape[0] - drawn(plain).shape[0] == (1 + NOTE_LINES) * LINE, "long notes are cut"
 
 
 def test_labels_are_spread_from_common_to_rare_and_by_confidence(images: dict[str, ImageFile]) -> None:

@@ -17,7 +17,7 @@ def keep(model: str, speeds: Sequence[Speed]) -> None:
     """Write the speeds of a model into report/throughput.csv, in place of its earlier ones."""
     path = ARTIFACTS.throughput
     before = [Speed(*row.values()) for row in read_csv(path, Speed._fields)] if path.exists() else []
-    others = [speed for speed in before if speed.model != model]
+    others = [speed for speed in before if speed.name != model]
     write_csv(path, Speed._fields, sorted([*others, *speeds]))
 
 

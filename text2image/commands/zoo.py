@@ -21,7 +21,7 @@ from text2image.encoders.models.card import describe, licence_of
 from text2image.encoders.models.load import copies_of_weights
 from text2image.encoders.models.size import measure_size, require_memory
 from text2image.encoders.throughput import Speed, measure_speeds
-from text2image.evaluation.leaderboard import COLUMNS, SPEED_COLUMNS, add_speeds
+from text2image.evaluation.leaderboard import COLUMNS, MACHINE_COLUMNS, add_times
 from text2image.formats.files import write_text
 from text2image.formats.tables import write_csv
 from text2image.pages.leaderboard import markdown
@@ -76,6 +76,7 @@ def write_leaderboard(cards: dict[str, dict[str, Any]], absent: dict[str, str], 
     commit = git("rev-parse", reference())  # by its name DVC would take a branch of the same name for it
     with open_files(commit) as files:
         rows = files.csv(ARTIFACTS.plot("leaderboard"), COLUMNS)
+        comparison = files.json(ARTIFACTS.metrics("comparison"))
     if not rows:
         raise InputError(
             f"expected a leaderboard in the experiment {NAME}, found none; run the stage evaluate"
@@ -87,9 +88,10 @@ def write_leaderboard(cards: dict[str, dict[str, Any]], absent: dict[str, str], 
             speeds += measure_speeds(name, cards[name], params.embed.precision, params.runtime)
         except InputError as error:
             say(f"zoo: the speed of {name} is not known: {error}")
-    rows = add_speeds(rows, speeds)
-    page = markdown(rows, {row["system"]: licence_of(params.models[row["system"]]) for row in rows}, absent)
-    columns = (*COLUMNS, *SPEED_COLUMNS)
+    made_of = {row["system"]: [row["system"]] for row in rows}
+    rows = add_times(rows, made_of, comparison, speeds, [])
+    page = markdown(rows, {name: licence_of(params.models[name]) for name in made_of}, absent)
+    columns = (*COLUMNS, *MACHINE_COLUMNS)
     write_csv(FOLDER / "leaderboard.csv", columns, ([row[name] for name in columns] for row in rows))
     write_text(FOLDER / "leaderboard.md", page)
     print(page)

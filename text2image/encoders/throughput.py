@@ -1,4 +1,4 @@
-"""How fast a model embeds on this machine: images from their files, and texts, each to unit vectors.
+"""How fast this machine is: images and texts to unit vectors, whatever a source reads on images, and queries to answers.
 
 The work is the same everywhere, so that machines and models can be compared whatever the collection:
 made-up JPEG files of 640 × 480 pixels, and short phrases.
@@ -33,17 +33,69 @@ PHRASES = tuple(
 
 
 class Speed(NamedTuple):
-    """How many items of a kind (images or texts) a model embeds a second on a device.
+    """How many items of a kind a second, on a device: images or texts that a model embeds, images that a field is read from.
 
     The median of some measurements, the slowest and the fastest of them.
     """
 
-    model: str
+    name: str
     what: str
     device: str
     per_second: str
     low: str
     high: str
+
+
+class QueryTime(NamedTuple):
+    """How long a system takes for a query on a device, from its text to the first images.
+
+    Attributes:
+        system: that was asked.
+        n_images: how many images were searched.
+        device: that its models ran on.
+        median_ms, high_ms: milliseconds, the median and the 95th percentile over several queries.
+        million_ms: the median if a million images were searched, by a straight line through the medians at ``n_images`` and
+            at several times as many.
+    """
+
+    system: str
+    n_images: str
+    device: str
+    median_ms: str
+    high_ms: str
+    million_ms: str
+
+
+def milliseconds(answer: Callable[[Item], object], queries: Sequence[Item]) -> list[float]:
+    """Return how long each of some queries takes to answer, after a warm-up of three.
+
+    Args:
+        answer: whatever has to be done for one query.
+        queries: at least one.
+    """
+    times = []
+    for place, query in enumerate([*islice(cycle(queries), 3), *queries]):
+        start = time.perf_counter()
+        answer(query)
+        if place >= 3:
+            times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def query_time(
+    system: str, device: str, here: tuple[int, Sequence[float]], many: tuple[int, Sequence[float]]
+) -> QueryTime:
+    """Return the row of a system.
+
+    Args:
+        system, device: see :class:`QueryTime`.
+        here, many: how many images were searched, and the milliseconds of some queries; more images in ``many``.
+    """
+    (n, times), (n_many, times_many) = here, many
+    middle = median(times)
+    an_image = max(0.0, (median(times_many) - middle) / (n_many - n))
+    figures = middle, float(np.percentile(times, 95)), middle + an_image * (1_000_000 - n)
+    return QueryTime(system, str(n), device, *(f"{ms:.3g}" for ms in figures))
 
 
 def measure_speeds(name: str, card: dict[str, Any], precision: str, runtime: Runtime) -> list[Speed]:

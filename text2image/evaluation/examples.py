@@ -1,6 +1,6 @@
 """Which queries are worth looking at: the best, the worst, and those on which the systems differ most."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,6 +10,8 @@ from text2image.formats.trec import Qrels, Run
 
 SHOWN = 5
 """Images of a ranking that are shown, beside the one that the query was made from."""
+
+NO_REASON = "{}"
 
 
 class Picture(NamedTuple):
@@ -27,11 +29,13 @@ class Picture(NamedTuple):
             comparison.
         image_id: the picture.
         rank: its rank.
-        score: its cosine similarity.
+        score: what the system gave it; scores of different kinds of system do not compare.
         relevant: 1 if it answers the query, else 0.
         labelled: 1 if a label gives it the query's text, else 0. At place 0 it is 0 where none of the images that carry
             the text is searched and relevant: there stands the best relevant image.
         circular: 1 if the labels are no test of the system, else 0.
+        why: why the system has it there, as JSON of :class:`text2image.retrieval.systems.scorer.Why`; ``{}`` where nothing is
+            known.
     """
 
     sheet: str
@@ -49,6 +53,7 @@ class Picture(NamedTuple):
     relevant: int
     labelled: int
     circular: int
+    why: str
 
 
 class RankedImage(NamedTuple):
@@ -136,6 +141,8 @@ def choose_examples(
 ) -> Iterator[Picture]:
     """Yield the pictures of every system's best and worst queries of one source, then of the instructive ones.
 
+    Why a system has an image where it has it is not known yet: :func:`with_reasons` adds it.
+
     Args:
         rankings: of one source by system.
         qrels: which images answer each query.
@@ -152,7 +159,7 @@ def choose_examples(
                 relevant, labelled = (int(image.image_id in of[query.query_id]) for of in (qrels, carriers))
                 marks = relevant, labelled, int(rankings[system].circular)
                 ranked = image.image_id, image.rank, f"{image.score:.9g}"
-                yield Picture(sheet, system, *about, place, *ranked, *marks)
+                yield Picture(sheet, system, *about, place, *ranked, *marks, NO_REASON)
 
     tables = {system: with_margins(one.results.queries) for system, one in rankings.items()}
     for system, table in tables.items():
@@ -165,6 +172,25 @@ def choose_examples(
                 yield from pictures("instructive", system, tables[system].loc[[row]])
 
 
+def with_reasons(
+    pictures: Sequence[Picture], reasons: Callable[[str], Iterable[Mapping[str, str]]]
+) -> Iterator[Picture]:
+    """Yield the pictures with the reasons that their systems give for them.
+
+    Args:
+        pictures: of one source.
+        reasons: returns the rows of data/why/SYSTEM/SOURCE.csv of a system.
+    """
+    why = {
+        (system, row["query_id"], row["image_id"]): row["why"]
+        for system in dict.fromkeys(picture.system for picture in pictures)
+        for row in reasons(system)
+    }
+    for picture in pictures:
+        key = picture.system, picture.query_id, picture.image_id
+        yield picture._replace(why=why.get(key, NO_REASON))
+
+
 def shown_images(ranking: Ranking, query_id: str, best_relevant: RankedImage) -> list[RankedImage]:
     """Return the image that a query was made from, or else the best relevant one, and the first of the ranking."""
     first = enumerate(ranking.run[query_id][:SHOWN], start=1)
@@ -173,5 +199,5 @@ def shown_images(ranking: Ranking, query_id: str, best_relevant: RankedImage) ->
 
 
 def with_margins(queries: pd.DataFrame) -> pd.DataFrame:
-    """Add how far the best relevant image scores above the best irrelevant one; -1 counts where there is none."""
-    return queries.assign(margin=queries["best_relevant"] - queries["best_irrelevant"].fillna(-1.0))
+    """Add how far the best relevant image scores above the best irrelevant one; 0 where there is none."""
+    return queries.assign(margin=(queries["best_relevant"] - queries["best_irrelevant"]).fillna(0.0))

@@ -1,38 +1,110 @@
-"""Quality beside cost: the table of plots/leaderboard.csv, and what the speeds of one machine add to it."""
+"""Quality beside cost: the table of plots/leaderboard.csv, and what measurements on one machine add to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from text2image.base.arrays import Booleans, Floats
+from text2image.base.arrays import Booleans
 from text2image.evaluation.measures import Measure
 from text2image.evaluation.results import decimals
+from text2image.evaluation.statistics.front import claimed_better, front_of_tested
 from text2image.evaluation.summary import ENDS, Figures
 from text2image.formats.tables import Row
 
 if TYPE_CHECKING:
-    from text2image.encoders.throughput import Speed
+    from text2image.encoders.throughput import QueryTime, Speed
+
+
+class Cost(NamedTuple):
+    """What a system costs on any machine, and what it sees of an image; columns of plots/leaderboard.csv.
+
+    What is not known is "". Settings of several models stand beside each other, as in ``224 + 384``.
+
+    Attributes:
+        kind: of the system.
+        parameters: of its embedding models, both towers; 0 of a system without any.
+        dimension: of an image's vectors, added up over its models.
+        bytes_per_image: what has to be kept of an image to find it: its vectors in float32, or its texts in UTF-8.
+        usd_per_1000_queries: what a model that is asked for each query charges at the prices in params.yaml; 0 of all
+            others.
+        image_size: pixels a side of what its models see.
+        resize: how an image is brought to that size.
+        views: which parts of an image have vectors of their own.
+        context_length: how many tokens of a query its models read.
+    """
+
+    kind: str = ""
+    parameters: int | str = ""
+    dimension: int | str = ""
+    bytes_per_image: int | str = ""
+    usd_per_1000_queries: str = ""
+    image_size: str = ""
+    resize: str = ""
+    views: str = ""
+    context_length: str = ""
 
 
 COLUMNS = (
     "system", "source", "n_queries", "n_images", "k", "hit_rate", "hit_rate_low", "hit_rate_high",
-    "mrr", "mrr_low", "mrr_high", "mrr_chance", "parameters", "dimension", "circular", "on_front",
+    "mrr", "mrr_low", "mrr_high", "mrr_chance", *Cost._fields, "circular", "on_front",
 )  # fmt: skip
-SPEED_COLUMNS = ("device", "images_per_second", "queries_per_second", "on_speed_front")
-"""What a machine adds to the table on request; see :func:`add_speeds`."""
+COSTS = ("parameters", "usd_per_1000_queries")
+"""By what one system is cheaper than another, on any machine."""
+
+TIMES = ("prepare_seconds_per_1000", "query_ms")
+"""By what one is faster than another on one machine; with money, which buys time."""
+
+MACHINE_COLUMNS = (
+    "device", *TIMES, "query_ms_95", "query_ms_million", "on_speed_front",
+)  # fmt: skip
+"""What a machine adds to the table on request; see :func:`add_times`."""
 
 
-def leaderboard(figures: Figures, cards: Mapping[str, Mapping[str, Any]], hit_rate: Measure) -> pd.DataFrame:
+def cost_of(
+    about: Mapping[str, Any], cards: Mapping[str, Mapping[str, Any]], usd_per_1000_queries: float | None = 0.0
+) -> Cost:
+    """Return what a system costs.
+
+    Args:
+        about: data/systems/SYSTEM.json.
+        cards: what its models consist of, by name.
+        usd_per_1000_queries: None where it is not known.
+    """
+    size, models = about["size"], [cards[model] for model in about["models"]]
+
+    def setting(key: str) -> str:
+        return " + ".join(dict.fromkeys(_written(card[key]) for card in models if card.get(key) is not None))
+
+    known = {key: size.get(key, "") for key in ("parameters", "dimension", "bytes_per_image")}
+    settings = {key: setting(key) for key in ("image_size", "resize", "views", "context_length")}
+    money = "" if usd_per_1000_queries is None else f"{usd_per_1000_queries:.4g}"
+    return Cost(about["kind"], usd_per_1000_queries=money, **known, **settings)
+
+
+def _written(value: object) -> str:
+    """Return a model's setting as people write it.
+
+    >>> _written([224, 224]), _written(["whole", "tiles"]), _written(64)
+    ('224', 'whole, tiles', '64')
+    """
+    parts = value if isinstance(value, list) else [value]
+    return ", ".join(dict.fromkeys(map(str, parts)))
+
+
+def leaderboard(
+    figures: Figures, costs: Mapping[str, Cost], comparison: Mapping[str, Any], hit_rate: Measure
+) -> pd.DataFrame:
     """Return a row a source and system: the columns ``COLUMNS``. Circular pairs are on no front, and dominate nobody.
 
     Args:
         figures: metrics.json, ``{system: {source: figures}}``.
-        cards: what each system consists of; its ``size`` says parameters and dimension as far as they are known.
-        hit_rate: the hit rate to show.
+        costs: of each system.
+        comparison: comparison.json, whose claims decide who is on the front (:mod:`text2image.evaluation.statistics.front`).
+        hit_rate: the hit rate to show, by which systems are compared.
     """
     tables = []
     for source in next(iter(figures.values())):
@@ -42,65 +114,71 @@ def leaderboard(figures: Figures, cards: Mapping[str, Mapping[str, Any]], hit_ra
             | {"circular": int(row[source]["circular"])}
             | {f"hit_rate{end}": row[source][f"{hit_rate}{end}"] for end in ENDS}
             | {f"mrr{end}": row[source][f"mrr{end}"] for end in ENDS}
-            | {name: cards[system]["size"].get(name, "") for name in ("parameters", "dimension")}
+            | costs[system]._asdict()
             for system, row in figures.items()
         ]
-        table = pd.DataFrame(rows)
-        cost = pd.to_numeric(table["parameters"]).fillna(np.inf).to_numpy(dtype=np.float64)
-        front = tested_front(cost, table["mrr"].to_numpy(), table["circular"].to_numpy() == 0)
-        tables.append(table.assign(on_front=front.astype(int)))
+        front = _front(rows, COSTS, comparison[source])
+        tables.append(pd.DataFrame(rows).assign(on_front=front.astype(int)))
     return pd.concat(tables)[list(COLUMNS)].pipe(decimals)
 
 
-def pareto_front(cost: Floats, quality: Floats) -> Booleans:
-    """Return who is on the Pareto front: less cost is better, and more quality.
-
-    One is off the front if some other is at least as good in both and better in one. Of several that
-    are equal in both either all are on it or none.
-
-    Args:
-        cost: ``(n,)`` float64; infinite where it is not known.
-        quality: ``(n,)`` float64, finite.
-
-    Returns:
-        ``(n,)`` bool; empty for n = 0.
-    """
-    on_front = np.zeros(len(cost), dtype=np.bool_)
-    best = -np.inf  # quality among the cheaper ones
-    for value in np.unique(cost):
-        same_cost = cost == value
-        top = quality[same_cost].max()
-        if top > best:
-            on_front |= same_cost & (quality == top)
-            best = top
-    return on_front
+def _front(rows: Sequence[Mapping[str, Any]], costs: Iterable[str], of_source: Mapping[str, Any]) -> Booleans:
+    """Return who of one source's rows is on the front by some of its columns; what is not known costs most."""
+    values = np.array([[_cost(row[name]) for name in costs] for row in rows])
+    better = claimed_better(
+        [row["system"] for row in rows], of_source, Measure("hit_rate", int(rows[0]["k"]))
+    )
+    return front_of_tested(values, better, np.array([int(row["circular"]) == 0 for row in rows]))
 
 
-def tested_front(cost: Floats, quality: Floats, tested: Booleans) -> Booleans:
-    """Return :func:`pareto_front` among those that are ``tested``, ``(n,)`` bool; the others are not on it."""
-    front = np.zeros(len(cost), dtype=np.bool_)
-    front[tested] = pareto_front(cost[tested], quality[tested])
-    return front
+def _cost(value: object) -> float:
+    return np.inf if value == "" else float(str(value))
 
 
-def add_speeds(rows: Sequence[Row], speeds: Sequence["Speed"]) -> list[Row]:
-    """Return the rows of plots/leaderboard.csv with the columns ``SPEED_COLUMNS``, empty for what is not known.
+def add_times(
+    rows: Sequence[Row],
+    made_of: Mapping[str, Sequence[str]],
+    comparison: Mapping[str, Any],
+    speeds: Sequence["Speed"],
+    queries: Sequence["QueryTime"],
+) -> list[Row]:
+    """Return the rows of plots/leaderboard.csv with the columns ``MACHINE_COLUMNS``, "" for what is not known.
 
     Args:
         rows: source by source.
-        speeds: of images and texts, of as many systems as could be measured on this machine.
+        made_of: by system, the models and the fields that an image has to be prepared for, once: embedded and read.
+        comparison: comparison.json.
+        speeds: of what could be measured on this machine.
+        queries: of as many systems.
     """
-    per_second = {(speed.model, speed.what): speed.per_second for speed in speeds}
-    device = {speed.model: speed.device for speed in speeds}
+    per_second = {(speed.name, speed.what): speed.per_second for speed in speeds}
+    devices = {speed.name: speed.device for speed in speeds}
+    times = {time.system: time for time in queries}
     extended: list[Row] = []
-    for _, group in groupby(rows, key=itemgetter("source")):
-        of_source = list(group)
-        rates = [per_second.get((row["system"], "images"), "") for row in of_source]
-        seconds = np.array([1 / float(rate) if rate else np.inf for rate in rates])
-        tested = np.array([row["circular"] == "0" for row in of_source])
-        front = tested_front(seconds, np.array([float(row["mrr"]) for row in of_source]), tested)
-        for row, rate, on_front in zip(of_source, rates, front.astype(int).astype(str), strict=True):
-            system = row["system"]
-            values = device.get(system, ""), rate, per_second.get((system, "texts"), ""), str(on_front)
-            extended.append(row | dict(zip(SPEED_COLUMNS, values, strict=True)))
+    for source, group in groupby(rows, key=itemgetter("source")):
+        of_source = [
+            row | _prepare(made_of[row["system"]], per_second, devices) | _query(times.get(row["system"]))
+            for row in group
+        ]
+        front = _front(of_source, (*TIMES, "usd_per_1000_queries"), comparison.get(source, {}))
+        for row, on_front in zip(of_source, front, strict=True):
+            extended.append(row | {"on_speed_front": str(int(on_front))})
     return extended
+
+
+def _prepare(
+    parts: Sequence[str], per_second: Mapping[tuple[str, str], str], devices: Mapping[str, str]
+) -> dict[str, str]:
+    """Return how long 1,000 images take to prepare for a system: to embed and to read, one after the other."""
+    rates = [per_second.get((part, "images"), "") for part in parts]
+    seconds = f"{sum(1000 / float(rate) for rate in rates):.4g}" if all(rates) else ""
+    on = dict.fromkeys(devices[part] for part in parts if part in devices)
+    return {"device": " + ".join(on), "prepare_seconds_per_1000": seconds}
+
+
+def _query(time: "QueryTime | None") -> dict[str, str]:
+    """Return how long a query takes."""
+    names = ("query_ms", "query_ms_95", "query_ms_million")
+    return dict(
+        zip(names, (time.median_ms, time.high_ms, time.million_ms) if time else ("", "", ""), strict=True)
+    )

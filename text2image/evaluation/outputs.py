@@ -9,7 +9,7 @@ import pandas as pd
 
 from text2image.evaluation.curves import chart_tables, interval_table
 from text2image.evaluation.kinds import by_kind
-from text2image.evaluation.leaderboard import leaderboard
+from text2image.evaluation.leaderboard import Cost, leaderboard
 from text2image.evaluation.measures import MRR, Measure, compared, headline, per_query, reported
 from text2image.evaluation.results import AllResults, Results
 from text2image.evaluation.statistics.comparison import Comparison, compare, verdict
@@ -30,7 +30,7 @@ def make_outputs(
     results: AllResults,
     ks: Sequence[int],
     resampling: Resampling,
-    cards: Mapping[str, Mapping[str, Any]],
+    costs: Mapping[str, Cost],
     excluded: Mapping[str, Mapping[str, Any]],
     circular: Mapping[tuple[str, str], str],
     label: str = "",
@@ -41,7 +41,7 @@ def make_outputs(
         results: ``{(system, source): results}``.
         ks: the cut-offs ``evaluate.k``.
         resampling: of intervals and comparisons.
-        cards: what each system consists of.
+        costs: of each system.
         excluded: what metrics.json says of the data that fine-tuned models have seen, by source.
         circular: why pairs ``(system, source)`` are circular (:mod:`text2image.formats.origins`): these are measured
             and marked, but nothing is claimed of them, and they are compared with nothing.
@@ -58,7 +58,7 @@ def make_outputs(
     comparison = compare_systems(results, compared(ks), headline(ks), resampling, circular)
     tables = chart_tables(results, resampling, circular, label) | {
         "intervals": interval_table(metrics, ks),
-        "leaderboard": leaderboard(metrics, cards, headline(ks)),
+        "leaderboard": leaderboard(metrics, costs, comparison, headline(ks)),
     }
     return metrics, comparison, tables, list(_sentences(metrics, comparison, label))
 

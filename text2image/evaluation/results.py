@@ -21,8 +21,8 @@ class Results(NamedTuple):
 
     Attributes:
         queries: a row a query: ``query_id``, ``text``, ``n_relevant``, ``best_rank``, ``best_image``, the scores
-            ``best_relevant`` and ``best_irrelevant`` (cosine similarities; NaN where every image is
-            relevant), ``cluster``, ``kind`` (kinds, joined; "" for none).
+            ``best_relevant`` and ``best_irrelevant`` (NaN where every image is relevant), ``cluster``, ``kind`` (kinds, joined; ""
+            for none).
         ranked: the ranks of all relevant images.
     """
 

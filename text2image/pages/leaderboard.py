@@ -11,52 +11,64 @@ from text2image.evaluation.summary import ENDS
 from text2image.formats.tables import Row
 
 UNKNOWN = "unknown"
-FLOAT32 = 4
 REASON = 160  # letters
 HOW_TO_READ = (
     f"Best first, with 95 % intervals in brackets, but for fewer than {MIN_CLUSTERS} independent queries. Systems whose "
-    "intervals overlap widely may be equally good: metrics/comparison.json tells. `*`: on the Pareto front, no other system is both smaller and better. "
-    "`+`: no other system is both faster and better. Circular: the labels and the system go back to the same weights or "
-    "texts, so that the score says nothing; such systems stand last and are on no front."
+    "intervals overlap widely may be equally good: metrics/comparison.json tells. `*`: on the Pareto front, which goes by what "
+    "can be claimed: better than every cheaper system on it, by size and money, and nothing as cheap is better. `+`: the same by "
+    "time and money on this machine. Circular: the labels and the system go back to the same weights or texts, so that the "
+    "score says nothing; such systems stand last and are on no front."
 )
 WITHOUT = (
     "What is not on this machine is found in the folder that HF_HOME names, or in a copy: set the model's name "
     "in params.yaml to local-dir:PATH."
 )
+HOW_IT_COSTS = (
+    "Prepare: seconds to embed and read 1,000 images, once. Query: from its text to the first images, the median and in brackets "
+    "the 95th percentile; at a million images by a straight line through two sizes. Index: vectors in float32, and texts."
+)
 COSTS = (
-    "system", "parameters", "dimension", "images/s", "queries/s", "index here", "index per million", "licence",
+    "system", "parameters", "dimension", "prepare 1,000, s", "query, ms", "at a million, ms", "1,000 queries, USD",
+    "index here", "index per million", "licence",
 )  # fmt: skip
+SEES = ("system", "kind", "input, pixels", "resize", "views", "context, tokens")
 
 
 def markdown(rows: Sequence[Row], licences: Mapping[str, str], absent: Mapping[str, str]) -> str:
     """Return the leaderboard as a page.
 
     Args:
-        rows: from :func:`text2image.evaluation.leaderboard.add_speeds`, at least one.
-        licences: ``{system: licence}`` of the systems in ``rows``.
-        absent: ``{system: reason}`` of the systems that could not be had.
+        rows: from :func:`text2image.evaluation.leaderboard.add_times`, at least one.
+        licences: ``{system: licence}`` of what is in ``rows``.
+        absent: ``{model: reason}`` of the models that could not be had.
     """
     parts = ["# Leaderboard", HOW_TO_READ]
     for source, of_source in groupby(rows, key=itemgetter("source")):
         parts += _quality(source, sorted(of_source, key=lambda row: (row["circular"], -float(row["mrr"]))))
-    first = {row["system"]: row for row in reversed(rows)}
-    costs = [
-        _costs(row, licences[system])
-        for system, row in sorted(first.items(), key=lambda item: float(item[1]["parameters"] or "inf"))
-    ]
-    devices = " and ".join(sorted({row["device"] for row in rows} - {""}))
-    parts += [
-        f"## What it costs on this machine ({devices})" if devices else "## What it costs",
-        "Speeds are measured end to end, images from JPEG files; an index holds a float32 vector an image.",
-        table(COSTS, costs),
-    ]
+    parts += cost_tables(rows, licences)
     if absent:
         parts += [
             "## Not to be had",
             WITHOUT,
-            "\n".join(f"- {system}: {_brief(reason)}" for system, reason in absent.items()),
+            "\n".join(f"- {model}: {_brief(reason)}" for model, reason in absent.items()),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def cost_tables(rows: Sequence[Row], licences: Mapping[str, str]) -> list[str]:
+    """Return what each system costs, and what it sees of images and queries, by size."""
+    systems = {row["system"]: row for row in reversed(rows)}.values()
+    by_size = sorted(systems, key=lambda row: float(row["parameters"] or "inf"))
+    devices = " and ".join(sorted({row["device"] for row in rows} - {""}))
+    return [
+        f"## What it costs on this machine ({devices})" if devices else "## What it costs",
+        HOW_IT_COSTS,
+        table(COSTS, [_costs(row, licences[row["system"]]) for row in by_size]),
+        "## What it sees",
+        table(
+            SEES, [(row["system"], *(row[name] or "–" for name in ("kind", "image_size", "resize", "views", "context_length"))) for row in by_size],
+        ),
+    ]  # fmt: skip
 
 
 def _brief(reason: str) -> str:
@@ -93,25 +105,41 @@ def _mean(row: Row, name: str) -> str:
 
 
 def _costs(row: Row, licence: str) -> tuple[str, ...]:
-    parameters, dimension = row["parameters"], row["dimension"]
-    vector = FLOAT32 * int(dimension) if dimension else None
+    kept = float(row["bytes_per_image"]) if row["bytes_per_image"] else None
+    high = f" [{_figure(row['query_ms_95'])}]" if row["query_ms_95"] else ""
     return (
         row["system"],
-        f"{int(parameters) / 1e6:.1f} M" if parameters else UNKNOWN,
-        dimension or UNKNOWN,
-        _rate(row["images_per_second"]),
-        _rate(row["queries_per_second"]),
-        f"{vector * int(row['n_images']) / 1e6:,.2f} MB" if vector else UNKNOWN,
-        f"{vector * 1e6 / 1e9:,.1f} GB" if vector else UNKNOWN,
+        f"{int(row['parameters']) / 1e6:.1f} M" if row["parameters"] else UNKNOWN,
+        row["dimension"] or UNKNOWN,
+        _figure(row["prepare_seconds_per_1000"]),
+        f"{_figure(row['query_ms'])}{high}",
+        _figure(row["query_ms_million"]),
+        _money(row["usd_per_1000_queries"]),
+        UNKNOWN if kept is None else f"{kept * int(row['n_images']) / 1e6:,.2f} MB",
+        UNKNOWN if kept is None else f"{kept * 1e6 / 1e9:,.2f} GB",
         licence,
     )
 
 
-def _rate(per_second: str) -> str:
-    if not per_second:
+def _figure(value: str) -> str:
+    """Return a measured time with two or three digits.
+
+    >>> _figure("1234.5"), _figure("12.34"), _figure("0.123"), _figure("")
+    ('1,234', '12.3', '0.12', 'unknown')
+    """
+    if not value:
         return UNKNOWN
-    rate = float(per_second)
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+    figure = float(value)
+    return f"{figure:,.0f}" if figure >= 100 else f"{figure:.1f}" if figure >= 1 else f"{figure:.2f}"
+
+
+def _money(usd: str) -> str:
+    """Return an amount; nothing is a plain 0.
+
+    >>> _money("0"), _money("3.456"), _money("")
+    ('0', '3.46', 'unknown')
+    """
+    return UNKNOWN if not usd else f"{float(usd):.2f}" if float(usd) else "0"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

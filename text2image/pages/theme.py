@@ -13,6 +13,7 @@ INK, QUIET, PAPER, CARD, RULE = "#1b1f24", "#5c6570", "#ffffff", "#f3f4f6", "#d7
 GRID, AXIS = "#e5e7eb", "#9aa3ad"
 RELEVANT = "#009e73"
 WRONG = "#a33b00"
+SHARE, AGAINST = "#0072b2", "#cc79a7"  # what adds to a score, and what takes from it
 MARK = "#f0e442"  # words on a picture, as with a highlighter; no chart has it
 
 SYSTEMS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)

@@ -84,11 +84,26 @@ def known(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
+def is_claimed(difference: float, low: float | None, high: float | None, adjusted_p: float) -> bool:
+    """Return whether a difference is claimed: its interval leaves out 0, and its p-value is below ``ALPHA``.
+
+    >>> is_claimed(0.3, 0.2, 0.4, 0.01), is_claimed(-0.3, -0.4, -0.2, 0.01), is_claimed(0.3, 0.2, 0.4, 0.06)
+    (True, True, False)
+
+    Args:
+        difference: between two systems.
+        low, high: its 95 % interval; None where there is none.
+        adjusted_p: adjusted for the family of comparisons.
+    """
+    if low is None or high is None or adjusted_p >= ALPHA:
+        return False
+    return low > 0.0 if difference > 0.0 else high < 0.0
+
+
 def verdict(first: str, second: str, measure: Measure, comparison: Comparison, adjusted_p: float) -> str:
     """Return one sentence on a comparison by one of ``WORDS``, the better system first.
 
-    A difference is claimed where the p-value adjusted for the family is below ``ALPHA`` and the
-    interval leaves out 0.
+    A difference is claimed by :func:`is_claimed`.
 
     Raises:
         ValueError: there are no words for the measure.
@@ -109,7 +124,7 @@ def verdict(first: str, second: str, measure: Measure, comparison: Comparison, a
     figures = (
         f"{abs(difference):+.{digits}f} [{low:z.{digits}f}, {high:z.{digits}f}], n = {comparison.n_queries}"
     )
-    if adjusted_p < ALPHA and low > 0.0:
+    if is_claimed(abs(difference), low, high, adjusted_p):
         return f"{ahead} {better} {behind}: {figures}"
     return f"{apart}: {figures}; {_not_claimed(comparison, low, adjusted_p, digits)}"
 

@@ -16,6 +16,9 @@ from text2image.pages.charts.parts import (
 )
 from text2image.pages.theme import PAPER, QUIET
 
+MEASURES = ("mrr", "mrr_low", "mrr_high", "mrr_chance", "hit_rate")
+COSTS = ("bytes_per_image", "usd_per_1000_queries")
+
 
 def intervals() -> Spec:
     """Return every measure of every system with its interval, and chance level."""
@@ -65,38 +68,48 @@ def leaderboard() -> Spec:
         "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45},
         "encoding": {"y": quantity("mrr_low"), "y2": {"field": "mrr_high"}, "color": unnamed},
     }
-    figures = [number(name) for name in ("mrr", "mrr_low", "mrr_high", "mrr_chance", "hit_rate")]
-    size = [number("millions", ",.1f", "parameters (millions)"), number("dimension", "d")]
     mean = {
         "mark": {"type": "point", "size": 110, "opacity": 1, "strokeWidth": 2.5},
         "encoding": {
             "y": quantity(Y),
             "color": unnamed,
             "fill": {"condition": {"test": "datum.on_front == 1", **SYSTEM}, "value": PAPER},
-            "tooltip": [{"field": "system"}, {"field": "source"}, *figures, *size],
+            "tooltip": [
+                *({"field": name} for name in ("system", "kind", "source")),
+                *map(number, MEASURES),
+                *_costs(),
+            ],
         },
     }
     spec = {"width": 420, "height": 200, "encoding": {"x": _size()}, "layer": [_room(), front, span, mean]}
     transform = [
-        {"filter": "datum.parameters > 0"},  # the size of a system may be unknown
+        {"filter": "isValid(datum.parameters)"},  # the size of a model may be unknown
         {"calculate": "datum.parameters / 1e6", "as": "millions"},
         {"calculate": "datum.millions / 2", "as": "half"},
-        {"calculate": "datum.millions * 2", "as": "double"},
+        {"calculate": "datum.millions == 0 ? 1 : datum.millions * 2", "as": "double"},
         {"calculate": "datum.circular == 1 ? datum.system + ' (circular)' : datum.system", "as": "system"},
     ]
-    measures = ["mrr", "mrr_low", "mrr_high", "mrr_chance", "hit_rate"]
-    numbers = [*measures, "parameters", "dimension", "circular", "on_front"]
+    numbers = [*MEASURES, "parameters", *COSTS, "circular", "on_front"]
     return template(spec, numbers, BY_SOURCE, transform=transform)
 
 
+def _costs() -> list[Spec]:
+    """Return the lines of a tooltip on what a system costs."""
+    forms = zip(COSTS, (",d", ",.2f"), ("bytes an image", "USD for 1,000 queries"), strict=True)
+    return [number("millions", ",.1f", "parameters (millions)"), *(number(*form) for form in forms)]
+
+
 def _size() -> Spec:
-    """Return the axis of systems' sizes."""
-    ticks = [digit * 10**power for power in range(-3, 6) for digit in (1, 2, 5)]
-    return quantity("millions", X_LABEL, scale={"type": "log", "nice": False}, axis={"values": ticks})
+    """Return the axis of systems' sizes, logarithmic beyond a million: a system may have no parameters at all."""
+    ticks = [0, *(digit * 10**power for power in range(6) for digit in (1, 2, 5))]
+    scale = {"type": "symlog", "constant": 1, "nice": False, "zero": False}
+    return quantity(
+        "millions", X_LABEL, scale=scale, axis={"values": ticks, "labelExpr": "format(datum.value, ',')"}
+    )
 
 
 def _room() -> Spec:
-    """Return an invisible mark from half to twice each size: of one system alone, the axis would have no length."""
+    """Return an invisible mark from half to twice each size (0 to a million): one system alone has an axis, too."""
     return {
         "mark": {"type": "rule", "opacity": 0, "tooltip": False},
         "encoding": {"x": _size() | {"field": "half"}, "x2": {"field": "double"}, "y": quantity(Y)},

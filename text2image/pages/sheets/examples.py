@@ -9,15 +9,22 @@ from itertools import groupby
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row
-from text2image.pages.sheets.sheet import Cell, Sheet, Strip
+from text2image.pages.sheets.marks import Mark, marks_of
+from text2image.pages.sheets.sheet import Bar, Cell, Sheet, Strip
+from text2image.retrieval.systems.scorer import Why, parse_why
 
 COLUMNS = (
     "sheet", "system", "query_id", "text", "n_relevant", "best_rank", "n_images", "margin",
-    "place", "image_id", "rank", "score", "relevant", "labelled", "circular",
+    "place", "image_id", "rank", "score", "relevant", "labelled", "circular", "why",
 )  # fmt: skip
 """The columns of data/examples/SOURCE.csv; at place 0 stands the image that the query was made from."""
 
-HOW_TO_READ = "left: the image that the query was made from, with its rank · right: the first five found, relevant ones framed"
+HOW_TO_READ = (
+    "left: the image that the query was made from, with its rank · right: the first five found, relevant ones framed · "
+    "marked: the words that matched"
+)
+MATCHES = 3  # texts in which the query was found that are named below a picture
+WHOLE = "whole"  # the view that goes without saying
 NO_TEST = "The labels and the system go back to the same weights: even wrong labels are found first"
 NONE_TO_COMPARE = "Fewer than two systems that these labels test: there is nothing to compare"
 ALIKE = "The systems put the first relevant image at the same rank for every query"
@@ -76,8 +83,18 @@ def query_strip(
         f"{n} relevant image{'s' if n > 1 else ''} · "
         f"margin over the best irrelevant one {float(first['margin']):+.3f}"
     )
+    reasons = [parse_why(row["why"]) for row in pictures]
+    longest = max([abs(part.share) for why in reasons for part in why.parts], default=0.0)
     cells = [
-        Cell(open_image(images[row["image_id"]]), _caption(row), row["relevant"] == "1") for row in pictures
+        Cell(
+            open_image(images[row["image_id"]]),
+            _caption(row),
+            row["relevant"] == "1",
+            marks=marks(why),
+            bars=bars(why, longest),
+            notes=notes(why),
+        )
+        for row, why in zip(pictures, reasons, strict=True)
     ]
     who = f"{first['system']}: " if name_system else ""
     return Strip(f"{who}“{first['text']}”", detail, cells, apart=(1,))
@@ -86,4 +103,31 @@ def query_strip(
 def _caption(row: Row) -> str:
     if row["place"] == "0":
         return f"rank {row['rank']}" if row["labelled"] == "1" else f"best relevant, rank {row['rank']}"
-    return f"{row['place']} · {float(row['score']):.3f}"
+    return f"{row['place']} · score {float(row['score']):.3f}"
+
+
+def marks(why: Why) -> list[Mark]:
+    """Return where on its picture the words stand that matched, each place once."""
+    found = [mark for match in why.matches for mark in marks_of(match.text, match.words)]
+    return list({mark.corners: mark for mark in found}.values())
+
+
+def bars(why: Why, longest: float) -> list[Bar]:
+    """Return what each part of a fused score adds to it, drawn against the ``longest`` share beside it."""
+    return [Bar(part.system, f"{part.share:+.2f}", part.share / (longest or 1.0)) for part in why.parts]
+
+
+def notes(why: Why) -> list[str]:
+    """Return what else is to be said of an image's place: the words found, the view that counts, the second look.
+
+    >>> notes(Why(view="tile 2 of 8", grade="3", reason="Shows the shoe."))
+    ['by tile 2 of 8', 'grade 3: Shows the shoe.']
+    """
+    said = [
+        f"{'' if match.text.box else f'{match.field}: '}“{' '.join(match.words) or match.text.text}”"
+        for match in why.matches
+    ]
+    found = [f"found {', '.join(list(dict.fromkeys(said))[:MATCHES])}"] if said else []
+    view = [f"by {why.view}"] if why.view not in ("", WHOLE) else []
+    graded = ": ".join(filter(None, [f"grade {why.grade}" if why.grade else "", why.reason]))
+    return [*found, *view, *filter(None, [graded])]

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from text2image.pages.sheets.fonts import font
 from text2image.pages.sheets.marks import Mark, draw_marks
-from text2image.pages.theme import CARD, INK, PAPER, QUIET, RELEVANT, RULE
+from text2image.pages.theme import AGAINST, CARD, INK, PAPER, QUIET, RELEVANT, RULE, SHARE
 
 CELL = 176  # pixels: the side of the square that a picture is fitted into
 LOW = 52  # pixels: the least height of a row
@@ -18,10 +18,19 @@ FRAME = 4
 INSET = FRAME + 2  # pixels between the edge of a picture's place and the picture
 
 
-class Cell(NamedTuple):
-    """A picture with a line below it; a relevant one is framed and ticked. No picture: an empty place.
+class Bar(NamedTuple):
+    """A number that is drawn as the length of a bar; ``length`` in [-1, 1], of half the cell's width."""
 
-    ``columns`` is how many columns of the sheet it is wide; ``marks`` are drawn on it, in pixels of the image.
+    name: str
+    figure: str
+    length: float
+
+
+class Cell(NamedTuple):
+    """A picture with a caption below it; a relevant one is framed and ticked. No picture: an empty place.
+
+    ``columns`` is how many columns of the sheet it is wide; ``marks`` are drawn on it, in pixels of the image. Below the
+    caption stand ``bars``, a line each, and then ``notes``, each broken into lines.
     """
 
     image: Image.Image | None
@@ -29,6 +38,8 @@ class Cell(NamedTuple):
     relevant: bool = False
     columns: int = 1
     marks: Sequence[Mark] = ()
+    bars: Sequence[Bar] = ()
+    notes: Sequence[str] = ()
 
 
 class Strip(NamedTuple):
@@ -53,8 +64,10 @@ def in_rows(
     return [Strip("" if row else heading, detail, cells[row : row + a_row], **more) for row in rows]
 
 
-TITLE, HEADING, DETAIL, CAPTION = (26, True), (18, True), (15, False), (14, False)
+TITLE, HEADING, DETAIL, CAPTION, NOTE = (26, True), (18, True), (15, False), (14, False), (12, False)
 STRIP_HEAD, LINE = 52, 19
+NOTE_LINES = 3  # of one note at most
+BAR_HEIGHT, BAR_NAME, BAR_FIGURE = 9, 58, 42  # pixels: of a bar, and of the room for its name and its figure
 
 
 class Sheet(NamedTuple):
@@ -101,7 +114,17 @@ def _width(cell: Cell) -> int:
 
 
 def _strip_height(strip: Strip) -> int:
-    return (STRIP_HEAD if strip.heading else GAP) + strip.height + 7 + LINE * strip.caption_lines + 2 * GAP
+    below = max([strip.caption_lines, *(strip.caption_lines + _lines_below(cell) for cell in strip.cells)])
+    return (STRIP_HEAD if strip.heading else GAP) + strip.height + 7 + LINE * below + 2 * GAP
+
+
+def _lines_below(cell: Cell) -> int:
+    """Return how many lines a cell needs below its caption."""
+    return len(cell.bars) + sum(len(_note(note, _width(cell))) for note in cell.notes)
+
+
+def _note(note: str, width: int) -> list[str]:
+    return _wrap(note, NOTE, width - 4, NOTE_LINES)
 
 
 def _draw_strip(page: Image.Image, strip: Strip, top: int) -> None:
@@ -137,6 +160,26 @@ def _draw_cell(page: Image.Image, cell: Cell, left: int, top: int, strip: Strip)
     ink = RELEVANT if cell.relevant else QUIET
     for number, line in enumerate(_wrap(caption, CAPTION, width, strip.caption_lines)):
         draw.text((left + 2, top + height + 4 + number * LINE), line, fill=ink, font=font(*CAPTION))
+    line_top = top + height + 4 + LINE * strip.caption_lines
+    for bar in cell.bars:
+        _draw_bar(draw, bar, left + 2, line_top, width - 4)
+        line_top += LINE
+    for line in (line for note in cell.notes for line in _note(note, width)):
+        draw.text((left + 2, line_top + 1), line, fill=QUIET, font=font(*NOTE))
+        line_top += LINE
+
+
+def _draw_bar(draw: ImageDraw.ImageDraw, bar: Bar, left: int, top: int, width: int) -> None:
+    """Draw the bar between its name and its figure, from a line in the middle to the right, or to the left if negative."""
+    draw.text((left, top + 1), _fit(bar.name, NOTE, BAR_NAME), fill=QUIET, font=font(*NOTE))
+    figure = font(*NOTE).getlength(bar.figure)
+    draw.text((left + width - figure, top + 1), bar.figure, fill=QUIET, font=font(*NOTE))
+    first, last = left + BAR_NAME + 4, left + width - BAR_FIGURE
+    middle = (first + last) // 2
+    end = middle + round(max(-1.0, min(1.0, bar.length)) * (last - first) / 2)
+    box = (min(middle, end), top + 4, max(middle, end), top + 4 + BAR_HEIGHT)
+    draw.rectangle(box, fill=SHARE if bar.length >= 0 else AGAINST)
+    draw.line((middle, top + 2, middle, top + 6 + BAR_HEIGHT), fill=QUIET)
 
 
 def fitting(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
