@@ -23,9 +23,12 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 INVESTIGATION = ROOT / "docs" / "investigation.md"
 METRICS = ROOT / "metrics" / "metrics.json"
+KINDS_BEGIN, KINDS_END = "<!-- kinds: written by `make readme` -->", "<!-- /kinds -->"
 BEGIN, END = "<!-- results: written by `make readme` -->", "<!-- /results -->"
 SPEED_BEGIN, SPEED_END = "<!-- speed: written by `make readme` -->", "<!-- /speed -->"
 COLUMNS = {"MRR": "mrr", "HitRate@5": "hit_rate@5", "HitRate@10": "hit_rate@10"}
+SHOWN = "hit_rate@5"  # of each kind of query
+KINDS = {"product": "the product", "headline": "the words", "both": "both"}  # and what is remembered
 QUOTED = {  # rows of the benchmarks, by name and reference, and what README says of them
     ("embed_images, fp32", "DataLoader loop, fp32"): "in fp32, against a `DataLoader` loop",
     ("embed_images, fp32", "bound, fp32"): "in fp32, against start-up, forward pass and decoding alone",
@@ -42,15 +45,65 @@ PICTURES = {
 }
 
 
+def kinds(metrics: dict[str, Any]) -> str:
+    """Return how often each system finds the right image, by kind of query, and which systems are best, in Markdown.
+
+    Nothing of metrics whose human labels have no kinds.
+    """
+    systems = {
+        name: row["kinds"]
+        for name, sources in metrics.items()
+        if (row := sources.get("human", {})).get("kinds")
+    }
+    if not systems:
+        return ""
+    first = next(iter(systems.values()))
+    names = sorted(first, key=lambda kind: ([*KINDS, kind].index(kind), kind))
+    heads = [f"{KINDS.get(kind, kind)} ({first[kind]['n_queries']} queries)" for kind in names]
+    by_chance = [percent(first[kind]["chance"][SHOWN]) for kind in names]
+    rows = [
+        ["what people remember of an advertisement", *heads],
+        ["---", *("---:" for _ in names)],
+        *([f"`{name}`", *(share(row[kind]) for kind in names)] for name, row in systems.items()),
+        ["by chance", *by_chance],
+    ]
+    best = [
+        f"by {KINDS.get(kind, kind)}: {' or '.join(f'`{name}`' for name in best_systems(systems, kind))}"
+        for kind in names
+    ]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", f"Best {'; '.join(best)}."])
+
+
+def share(row: dict[str, Any]) -> str:
+    """Return the share of a kind's queries whose image is found, with its interval if there is one."""
+    low, high = row[f"{SHOWN}_low"], row[f"{SHOWN}_high"]
+    interval = "" if low is None or high is None else f" [{100 * low:.0f}, {100 * high:.0f}]"
+    return f"{percent(row[SHOWN])}{interval}"
+
+
+def percent(value: float) -> str:
+    """Return a share as README writes it."""
+    return f"{100 * value:.0f} %"
+
+
+def best_systems(systems: dict[str, Any], kind: str) -> list[str]:
+    """Return the system that finds most of a kind's queries, and those whose share is within its interval."""
+    shares = {name: row[kind][SHOWN] for name, row in systems.items()}
+    ordered = sorted(shares, key=lambda name: -shares[name])
+    low = systems[ordered[0]][kind][f"{SHOWN}_low"]
+    return [name for name in ordered if shares[name] >= (shares[ordered[0]] if low is None else low)]
+
+
 def table(metrics: dict[str, Any]) -> str:
-    """Return the measures of every model and source as a Markdown table, with intervals and chance level."""
-    head = f"| model | labels | queries | images | {' | '.join(COLUMNS)} |"
+    """Return the measures of every system and source as a Markdown table, with intervals and chance level."""
+    head = f"| system | labels | queries | images | {' | '.join(COLUMNS)} |"
     rows = [head, f"| --- | --- | {' | '.join('---:' for _ in range(len(COLUMNS) + 2))} |"]
-    for model, sources in metrics.items():
+    for system, sources in metrics.items():
         for source, row in sources.items():
             cells = [measure(row, key) for key in COLUMNS.values()]
             rows.append(
-                f"| {marked(model, circular=bool(row.get('circular')))} | {source} | {row['n_queries']} "
+                f"| {marked(system, circular=bool(row.get('circular')))} | {source} | {row['n_queries']} "
                 f"| {row['n_images']} | {' | '.join(cells)} |"
             )
     return "\n".join(rows)
@@ -79,6 +132,7 @@ def with_tables(text: str, metrics: dict[str, Any], rows: list[Row]) -> str:
     Raises:
         ValueError: the markers are not there.
     """
+    text = between(text, kinds(metrics), KINDS_BEGIN, KINDS_END)
     return between(between(text, table(metrics), BEGIN, END), speed(rows), SPEED_BEGIN, SPEED_END)
 
 
