@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.conftest import Finished
-from tests.support.pipeline import Project, add_photographs, new_project, tiny_model
+from tests.support.pipeline import Project, add_photographs, new_project, ran, tiny_model
 from text2image.formats.trec import read_queries, read_run
 
 pytestmark = pytest.mark.pipeline
@@ -160,6 +160,40 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
     )
     assert project.repro() == set()
     assert json.loads((project.root / "metrics" / "metrics.json").read_text()).keys() == {"builtin"}
+
+
+def test_a_system_of_words_embeds_nothing_and_reads_no_image_again(project: Project) -> None:
+    project.set(label__sources=["human", "ocr"])
+    assert "label@ocr" in project.repro()
+    project.set(retrieve__fields=["ocr"], retrieve__systems=["builtin", "words"])
+    output = project.run("dvc", "repro")
+    own = {"field@ocr", "retrieve@words-human", "retrieve@words-ocr"}
+    over_all = {"label_inputs", "systems", "evaluate", "audit"}
+    drawn = {f"{sheet}@{source}" for sheet in ("examples", "examples_labels") for source in ("human", "ocr")}
+    assert own <= ran(output) <= own | over_all | drawn
+    assert "label ocr" not in output, "there would be a progress bar, as where images are read"
+    metrics = json.loads((project.root / "metrics" / "metrics.json").read_text())
+    assert {system: of["ocr"]["circular"] for system, of in metrics.items()} == {
+        "builtin": False,
+        "words": True,
+    }
+
+    fusion = {
+        "kind": "fusion",
+        "of": ["builtin", "words"],
+        "method": "zscores",
+        "weights": {"builtin": 1.0, "words": 0.5},
+    }
+    project.set(systems__both=fusion, retrieve__systems=["builtin", "words", "both"])
+    assert {"retrieve@both-human", "retrieve@both-ocr"} == retrieving(project.repro())
+    project.set(systems__both=fusion | {"weights": {"builtin": 1.0, "words": 2.0}})
+    again = project.repro()
+    assert retrieving(again) == {"retrieve@both-human", "retrieve@both-ocr"}
+    assert again <= {"systems", "evaluate", "audit", *retrieving(again), *drawn}
+
+
+def retrieving(stages: set[str]) -> set[str]:
+    return {name for name in stages if name.startswith("retrieve@")}
 
 
 def test_a_new_image_is_embedded_alone(project: Project) -> None:
