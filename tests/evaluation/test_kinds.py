@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from text2image.evaluation.kinds import by_kind
+from text2image.evaluation.leaderboard import Cost
 from text2image.evaluation.measures import compared
 from text2image.evaluation.outputs import make_outputs
 from text2image.evaluation.results import RANK_COLUMNS, Results, make_results, write_results
@@ -63,7 +64,7 @@ def test_without_kinds_nothing_is_different(results: Results, tmp_path: Path) ->
     without = results._replace(queries=results.queries.assign(kind=""))
     assert by_kind(without, compared([1]), HOW) == {}
     outputs = [
-        make_outputs({("m", "s"): one}, [1], HOW, {"m": {"size": {}}}, {"s": {}}, {})[0]["m"]["s"]
+        make_outputs({("m", "s"): one}, [1], HOW, {"m": Cost()}, {"s": {}}, {})[0]["m"]["s"]
         for one in (without, results)
     ]
     assert "kinds" not in outputs[0]
