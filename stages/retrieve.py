@@ -2,7 +2,7 @@
 
 ``python -m stages.retrieve SYSTEM SOURCE`` writes the first ``retrieve.depth`` images of each ranking as a TREC run, a table
 with the exact rank of every relevant image and of the best irrelevant one, from which all measures follow, why the
-first images are where they are, and the weights of a fusion where they are tuned.
+first images are where they are, and how the systems of a fusion are weighted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,8 @@ import numpy as np
 
 from stages import run
 from text2image.artifacts import ARTIFACTS
-from text2image.base.arrays import Floats, Vectors
-from text2image.base.console import progress
+from text2image.base.arrays import Vectors
+from text2image.base.console import progress, say
 from text2image.formats.fields import FieldText, read_fields, texts_of_images
 from text2image.formats.files import atomic_write, write_json
 from text2image.formats.searched import read_searched
@@ -31,6 +31,7 @@ from text2image.retrieval.runs import (
     searched_vectors,
 )
 from text2image.retrieval.systems.build import build, rank_system
+from text2image.retrieval.systems.fusion import Weighting, measure_units, same_weights, weighting_json
 from text2image.retrieval.systems.scorer import Scorer, Why, WhyRow, why_json
 from text2image.retrieval.systems.settings import Fusion
 from text2image.retrieval.systems.tuning import tune
@@ -65,17 +66,24 @@ class SourceInputs:
         """Return the index of the texts of the images that are searched."""
         return WordIndex({field: self.texts(field) for field in fields}, match)
 
-    def tuned_weights(self, name: str, fusion: Fusion, parts: Sequence[Scorer]) -> Floats:
-        """Choose the weights of a fusion on these queries, each query's without its own cluster."""
+    def weighting(self, name: str, fusion: Fusion, parts: Sequence[Scorer]) -> Weighting:
+        """Return given weights, or choose them on these queries, each query's without its own cluster."""
+        threads, query_ids = self.params.runtime.workers, list(self.asked)
+        if fusion.weights != "tuned":
+            weights = same_weights(fusion.weights, fusion.of, len(query_ids))
+            units = measure_units(parts, fusion.method, threads)
+            self.weights[name] = weighting_json(fusion.of, weights[0], units)
+            return Weighting(weights, units)
         cluster_of = read_clusters(ARTIFACTS.clusters(self.source))
-        query_ids, (rows, columns, _) = list(self.asked), self.pairs
         clusters = np.array([cluster_of[query_id] for query_id in query_ids], dtype=np.int64)
-        threads = self.params.runtime.workers
+        rows, columns, _ = self.pairs
         tuning = tune(
             fusion.of, parts, query_ids, rows, columns, clusters, method=fusion.method, threads=threads
         )
         self.weights[name] = tuning.as_json(clusters)
-        return tuning.of_queries
+        if tuning.why_equal:
+            say(f"retrieve {name} {self.source}: {tuning.why_equal}")
+        return tuning.weighting()
 
 
 def explain(scorer: Scorer, inputs: SourceInputs, ranking: Ranking) -> Iterator[WhyRow]:

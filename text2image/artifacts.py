@@ -91,7 +91,7 @@ class Artifacts:
     index = Each("data/index/{}.faiss")  # by model
     index_metrics = Each("metrics/index/{}.json")  # by model
     why = Each("data/why/{}/{}.csv")  # why the first images are where they are
-    weights = Each("data/weights/{}/{}.json")  # of the parts of a fusion, where they are tuned
+    weights = Each("data/weights/{}/{}.json")  # how the parts of a fusion are weighted
     run = Each("data/runs/{}/{}.run")
     ranks = Each("data/ranks/{}/{}.csv")  # exact ranks of the relevant images and of the best irrelevant one
     results = Each("data/results/{}/{}.csv")  # a row a query

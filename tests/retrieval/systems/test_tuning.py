@@ -9,7 +9,7 @@ import pytest
 from tests.support.scorers import Given
 from text2image.base.arrays import Integers
 from text2image.retrieval.ranking import ranks
-from text2image.retrieval.systems.fusion import Fusion, Method
+from text2image.retrieval.systems.fusion import Fusion, Method, Weighting, measure_units
 from text2image.retrieval.systems.tuning import FOLDS, Tuning, grid, make_folds, reciprocal_ranks_at, tune
 
 
@@ -43,7 +43,7 @@ def chosen(tuning: Tuning) -> list[list[float]]:
     return tuning.of_folds.tolist()
 
 
-@pytest.mark.parametrize("method", ["zscores", "ranks"])
+@pytest.mark.parametrize("method", ["scores", "ranks"])
 def test_each_query_is_scored_with_the_best_weights_of_the_other_folds(method: Method) -> None:
     """A naive search over a fusion of its own for every weight, of the queries of the other folds alone."""
     parts, rows, columns = helpful(1, 40, 25)
@@ -58,15 +58,19 @@ def test_each_query_is_scored_with_the_best_weights_of_the_other_folds(method: M
         own = np.isin(rows, seen)
         places = np.searchsorted(seen, rows[own])
         quality = [
-            mrr(Fusion("ab", subset, np.tile(point, (len(seen), 1)), method), places, columns[own])
+            mrr(
+                Fusion("ab", subset, Weighting(np.tile(point, (len(seen), 1)), tuning.units), method),
+                places,
+                columns[own],
+            )
             for point in points
         ]
         best.append(points[int(np.argmax(np.round(quality, 12)))].tolist())
     assert chosen(tuning) == best
     np.testing.assert_array_equal(tuning.of_queries, tuning.of_folds[found])
-    fused = Fusion("ab", parts, tuning.of_queries, method)
+    fused = Fusion("ab", parts, tuning.weighting(), method)
     assert tuning.cross_fitted == pytest.approx(mrr(fused, rows, columns))
-    everything = Fusion("ab", parts, np.tile(tuning.weights, (40, 1)), method)
+    everything = Fusion("ab", parts, Weighting(np.tile(tuning.weights, (40, 1)), tuning.units), method)
     assert tuning.in_sample == pytest.approx(mrr(everything, rows, columns))
     assert tuning.in_sample == max(point.mrr for point in tuning.curve)
 
@@ -131,7 +135,7 @@ def test_the_curve_is_of_the_second_of_two_systems_and_of_each_of_more() -> None
     two = tune("ab", parts, ids(40), rows, columns, np.arange(40))
     assert [(point.part, point.weight) for point in two.curve] == [("b", step / 20) for step in range(21)]
     for point in two.curve:
-        fusion = Fusion("ab", parts, np.tile([1 - point.weight, point.weight], (40, 1)))
+        fusion = Fusion("ab", parts, Weighting(np.tile([1 - point.weight, point.weight], (40, 1)), two.units))
         assert point.mrr == pytest.approx(mrr(fusion, rows, columns))
     assert [point.weight for point in two.curve if point.chosen] == [two.weights[1]]
     three = tune("abc", [*parts, noise(0, 40, 25, 1)[0]], ids(40), rows, columns, np.arange(40))
@@ -163,29 +167,29 @@ def test_the_cross_fitted_figure_of_a_fusion_of_noise_is_at_chance_and_the_in_sa
 
 
 def test_a_system_that_is_right_only_of_one_cluster_is_caught() -> None:
-    """A leak: thirty variants of one query, for which the second system happens to rank the right image first.
+    """A leak: 45 variants of one query, for which the second system happens to rank the right image first.
 
-    Of the sixty other queries, it knows nothing and the first system much. Weights that saw other variants of the
+    Of the 45 other queries, it is wrong and the first system often right. Weights that saw other variants of the
     query give the second system enough weight, and all variants are found. With folds that keep the cluster together,
     nothing speaks for it but the queries that it would be measured on: they stay near chance.
     """
-    n_queries, n_images, n_variants, found = 90, 100, 30, []
+    n_queries, n_images, n_variants, found = 90, 100, 45, []
     for seed in range(8):
         rng = np.random.default_rng(seed)
         rows, columns = np.arange(n_queries), rng.integers(0, n_images, n_queries)
         columns[:n_variants] = 17
         knows, leaks = rng.normal(size=(2, n_queries, n_images))
-        knows[rows[n_variants:], columns[n_variants:]] += 3.0
-        leaks[:n_variants, 17] += 4.0
+        knows[rows[n_variants:], columns[n_variants:]] += 2.0
+        leaks[:n_variants, 17] += 6.0
+        leaks[rows[n_variants:], columns[n_variants:]] -= 3.0
         parts = [Given(knows), Given(leaks)]
         for clusters in (rows, np.maximum(rows - n_variants + 1, 0)):
             tuning = tune("ab", parts, ids(n_queries), rows, columns, clusters)
-            fused = Fusion("ab", parts, tuning.of_queries).scores(slice(0, n_variants))
+            fused = Fusion("ab", parts, tuning.weighting()).scores(slice(0, n_variants))
             found.append(float((1 / ranks(fused, rows[:n_variants], columns[:n_variants])).mean()))
     planted, caught = np.array(found).reshape(-1, 2).T
-    assert planted.mean() > 0.4, "folds that split the cluster show what the weights have seen"
-    assert caught.mean() < 0.15, "folds of whole clusters do not"
-    assert (caught < planted - 0.2).all()
+    assert planted.min() > 0.8, "folds that split the cluster show what the weights have seen"
+    assert caught.mean() < 1.5 * chance(n_images), "folds of whole clusters do not"
 
 
 def test_weights_as_free_as_a_query_find_images_among_noise_and_tuned_ones_do_not() -> None:
@@ -194,7 +198,7 @@ def test_weights_as_free_as_a_query_find_images_among_noise_and_tuned_ones_do_no
     for seed in range(12):
         parts = noise(seed, n_queries, n_images, 8)
         rows, columns = np.arange(n_queries), np.random.default_rng(seed).integers(0, n_images, n_queries)
-        quality = reciprocal_ranks_at(grid(8), parts, rows, columns)
+        quality = reciprocal_ranks_at(grid(8), parts, measure_units(parts, "scores"), rows, columns)
         tuned = tune("abcdefgh", parts, ids(n_queries), rows, columns, rows)
         found.append((quality.max(axis=1).mean(), tuned.cross_fitted))
     free, cross_fitted = np.mean(found, axis=0)

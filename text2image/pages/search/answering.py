@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.console import InputError
@@ -10,8 +11,8 @@ from text2image.formats.origins import Origins, circular_pairs, read_origins
 from text2image.params import Params
 from text2image.retrieval.systems.settings import OPENAI, Fusion, Rerank, System, Systems, Vision
 
-Weights = Mapping[str, Mapping[str, float]]
-"""``{fusion: {system: weight}}``"""
+Weights = Mapping[str, Mapping[str, Any]]
+"""What data/weights says of each fusion, by its name."""
 
 
 def circular_with(names: Sequence[str], params: Params) -> dict[tuple[str, str], str]:
@@ -34,7 +35,7 @@ def _origins(name: str, params: Params) -> Origins:
 
 
 def chosen_weights(name: str, params: Params) -> Weights:
-    """Return the weights of all fusions in a system that are tuned: those chosen on all queries of a source.
+    """Return how all fusions in a system are weighted, as data/weights has it for all queries of a source.
 
     The source is the first of ``label.sources`` that is a test of the system, not circular with it, and has weights; only
     where there is none, one that is circular.
@@ -42,24 +43,19 @@ def chosen_weights(name: str, params: Params) -> Weights:
     Raises:
         InputError: no source has weights.
     """
-    systems = params.used
-    tuned = [
-        part
-        for part in systems.needed(name)
-        if isinstance(fusion := systems[part], Fusion) and fusion.weights == "tuned"
-    ]
-    if not tuned:
+    fusions = [part for part in params.used.needed(name) if isinstance(params.used[part], Fusion)]
+    if not fusions:
         return {}
     circular = circular_with([name], params)
     sources = sorted(params.label.sources, key=lambda source: (name, source) in circular)
     for source in sources:
         path = ARTIFACTS.weights(name, source)
         about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        tunings = {name: about, **about.get("parts", {})}
-        if all("weights" in tunings.get(part, {}) for part in tuned):
-            return {part: tunings[part]["weights"] for part in tuned}
+        weightings = {name: about, **about.get("parts", {})}
+        if all("units" in weightings.get(part, {}) for part in fusions):
+            return {part: weightings[part] for part in fusions}
     raise InputError(
-        f"expected tuned weights in {ARTIFACTS.weights(name, sources[0])} or of another source, found none; run `dvc repro`"
+        f"expected weights in {ARTIFACTS.weights(name, sources[0])} or of another source, found none; run `dvc repro`"
     )
 
 
@@ -108,7 +104,7 @@ def _seeing(name: str, systems: Systems, weights: Weights, replaced: dict[str, S
     parts = {part: seen for part in system.of if (seen := _seeing(part, systems, weights, replaced))}
     if len(parts) < 2:
         return next(iter(parts.values()), None)
-    given = weights[name] if system.weights == "tuned" else system.weights
+    given = weights[name]["weights"]
     left = {seen: given.get(part, 0.0) for part, seen in parts.items()}
     if not any(left.values()):
         left = dict.fromkeys(left, 1.0)  # what cannot answer had all the weight

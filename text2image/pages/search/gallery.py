@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from text2image.artifacts import ARTIFACTS, existing
-from text2image.base.arrays import Floats, Vectors
+from text2image.base.arrays import Vectors
 from text2image.base.console import InputError, one_line
 from text2image.collection.images import identify
 from text2image.collection.locations import location
@@ -19,7 +19,7 @@ from text2image.formats.texts import normalise_text
 from text2image.lockfile.checks import check_current
 from text2image.pages.search.encoder import QueryEncoder
 from text2image.params import Params
-from text2image.retrieval.systems.fusion import same_weights
+from text2image.retrieval.systems.fusion import Weighting, measure_units, read_weighting, same_weights
 from text2image.retrieval.systems.scorer import Scorer
 from text2image.retrieval.systems.settings import Fusion
 from text2image.retrieval.systems.words.search import Match, WordIndex
@@ -120,15 +120,13 @@ class QueryInputs:
     Args:
         gallery: the images.
         query: a text; or the path of an image, which is encoded in a text's place.
-        weights: ``{fusion: {system: weight}}`` of the fusions whose weights are tuned.
+        weights: of :func:`text2image.pages.search.answering.chosen_weights`.
 
     Raises:
         InputError: the text is blank.
     """
 
-    def __init__(
-        self, gallery: Gallery, query: str | Path, weights: Mapping[str, Mapping[str, float]]
-    ) -> None:
+    def __init__(self, gallery: Gallery, query: str | Path, weights: Mapping[str, Mapping[str, Any]]) -> None:
         self.gallery, self.query, self.weights = gallery, query, weights
         self.queries = [normalise_text(query) if isinstance(query, str) else ""]
         self.image_ids = gallery.image_ids
@@ -166,6 +164,12 @@ class QueryInputs:
 
         return self.gallery.once(("words", *fields, match), make)
 
-    def tuned_weights(self, name: str, fusion: Fusion, parts: Sequence[Scorer]) -> Floats:
-        """Return the weights that were chosen before."""
-        return same_weights(self.weights[name], fusion.of, 1)
+    def weighting(self, name: str, fusion: Fusion, parts: Sequence[Scorer]) -> Weighting:
+        """Return the weights that were chosen before, and the units that scores of texts were measured in.
+
+        Pictures are nearer to pictures than texts are: the scores of one are measured in their own units.
+        """
+        if isinstance(self.query, str):
+            return read_weighting(self.weights[name], fusion.of, 1)
+        given = self.weights[name]["weights"] if fusion.weights == "tuned" else fusion.weights
+        return Weighting(same_weights(given, fusion.of, 1), measure_units(parts, fusion.method))

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from text2image.base.arrays import Floats, Integers, Vectors
+from text2image.base.arrays import Integers, Vectors
 from text2image.formats.fields import FieldText
 from text2image.retrieval.gallery import Ranking, rank_gallery
 from text2image.retrieval.systems import settings
-from text2image.retrieval.systems.fusion import Fusion, same_weights
+from text2image.retrieval.systems.fusion import Fusion, Weighting
 from text2image.retrieval.systems.ranks import rank_scores
 from text2image.retrieval.systems.scorer import Scorer
 from text2image.retrieval.systems.settings import Systems
@@ -38,8 +38,8 @@ class SystemInputs(Protocol):
     def word_index(self, fields: Sequence[str], match: Match) -> WordIndex:
         """Return the index of the images' texts in some fields; it depends on no query, so that a search keeps it."""
 
-    def tuned_weights(self, name: str, fusion: settings.Fusion, parts: Sequence[Scorer]) -> Floats:
-        """Return the weights of a fusion whose weights are tuned, ``(n_queries, n_systems)`` float64.
+    def weighting(self, name: str, fusion: settings.Fusion, parts: Sequence[Scorer]) -> Weighting:
+        """Return how the systems of a fusion are weighted.
 
         ``parts`` are its systems in the order of ``fusion.of``, built for the queries.
         """
@@ -63,12 +63,7 @@ def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
         return WordScorer(inputs.queries, inputs.word_index(system.fields, system.match))
     if isinstance(system, settings.Fusion):
         parts = [build(part, systems, inputs) for part in system.of]
-        weights = (
-            inputs.tuned_weights(name, system, parts)
-            if system.weights == "tuned"
-            else same_weights(system.weights, system.of, parts[0].n_queries)
-        )
-        return Fusion(system.of, parts, weights, system.method)
+        return Fusion(system.of, parts, inputs.weighting(name, system, parts), system.method)
     raise NotImplementedError(system.kind)
 
 

@@ -46,14 +46,14 @@ class Meaning(Section):
 class Fusion(Section):
     """Other systems together.
 
-    ``zscores``: the weighted sum of scores that are standardised for each query; ``ranks``: reciprocal rank fusion.
+    ``scores``: the weighted sum of scores that are standardised for each query; ``ranks``: reciprocal rank fusion.
     ``weights``: by system, or ``tuned`` on each source's queries, each query by weights that did not see its cluster.
     Only the ratios of weights matter.
     """
 
     kind: Literal["fusion"]
     of: Names
-    method: Literal["zscores", "ranks"] = "zscores"
+    method: Literal["scores", "ranks"] = "scores"
     weights: Literal["tuned"] | dict[str, Amount] = "tuned"
 
     @model_validator(mode="after")

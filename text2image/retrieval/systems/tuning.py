@@ -22,7 +22,7 @@ import numpy as np
 from text2image.base.arrays import Floats, Integers, Vectors
 from text2image.base.parallel import in_threads, thread_count
 from text2image.retrieval.ranking import BLOCK_SCORES, best_rank
-from text2image.retrieval.systems.fusion import SAYS, Method, fuse
+from text2image.retrieval.systems.fusion import SAYS, Method, Weighting, fuse, measure_units, weighting_json
 from text2image.retrieval.systems.scorer import Scorer
 
 FOLDS = 5
@@ -48,6 +48,7 @@ class Tuning(NamedTuple):
     Attributes:
         systems: names.
         weights: ``(n_systems,)`` float64 of sum 1, best on all queries.
+        units: ``(n_systems,)`` float64, of the systems' scores.
         of_queries: ``(n_queries, n_systems)`` float64, what each query is scored with.
         folds: ``(n_queries,)`` int64, the fold of each query; all 0 if nothing was chosen.
         of_folds: ``(n_folds, n_systems)`` float64, what the queries of each fold are scored with.
@@ -59,6 +60,7 @@ class Tuning(NamedTuple):
 
     systems: tuple[str, ...]
     weights: Floats
+    units: Floats
     of_queries: Floats
     folds: Integers
     of_folds: Floats
@@ -66,6 +68,10 @@ class Tuning(NamedTuple):
     in_sample: float
     cross_fitted: float
     why_equal: str
+
+    def weighting(self) -> Weighting:
+        """Return what the queries are scored with."""
+        return Weighting(self.of_queries, self.units)
 
     def as_json(self, clusters: Integers) -> dict[str, Any]:
         """Return what data/weights/SYSTEM/SOURCE.json says; ``clusters`` are the queries', ``(n_queries,)``."""
@@ -83,9 +89,8 @@ class Tuning(NamedTuple):
         ]
         ends = zip(self.systems, self.of_folds.min(axis=0), self.of_folds.max(axis=0), strict=True)
         return {
-            "systems": list(self.systems),
+            **weighting_json(self.systems, self.weights, self.units),
             "objective": OBJECTIVE,
-            "weights": named(self.weights),
             "why_equal": self.why_equal,
             "n_queries": len(self.folds),
             "n_clusters": len(np.unique(clusters)),
@@ -147,7 +152,7 @@ def tune(
     columns: Integers,
     clusters: Integers,
     *,
-    method: Method = "zscores",
+    method: Method = "scores",
     threads: int | None = None,
 ) -> Tuning:
     """Choose the weights of a fusion for some queries.
@@ -163,13 +168,14 @@ def tune(
     Raises:
         ValueError: a query has no relevant image, or lengths differ.
     """
-    points = grid(len(systems))
-    quality = reciprocal_ranks_at(points, parts, rows, columns, method=method, threads=threads)
+    points, units = grid(len(systems)), measure_units(parts, method, threads)
+    quality = reciprocal_ranks_at(points, parts, units, rows, columns, method=method, threads=threads)
     best, folds, of_folds, why_equal = _choose(quality, query_ids, clusters)
     of_queries = of_folds[folds]
     return Tuning(
         systems=tuple(systems),
         weights=points[best],
+        units=units,
         of_queries=points[of_queries],
         folds=folds,
         of_folds=points[of_folds],
@@ -206,10 +212,11 @@ def _choose(
 def reciprocal_ranks_at(
     points: Floats,
     parts: Sequence[Scorer],
+    units: Floats,
     rows: Integers,
     columns: Integers,
     *,
-    method: Method = "zscores",
+    method: Method = "scores",
     threads: int | None = None,
 ) -> Floats:
     """Return the reciprocal rank of each query's best relevant image, over the whole gallery, at each point.
@@ -218,6 +225,7 @@ def reciprocal_ranks_at(
 
     Args:
         points: ``(n_points, n_systems)`` float64, weights.
+        units: ``(n_systems,)`` float64, of the systems' scores.
         parts, rows, columns, method, threads: as in :func:`tune`.
 
     Returns:
@@ -236,20 +244,25 @@ def reciprocal_ranks_at(
     def of_block(start: int) -> Floats:
         block = slice(start, min(start + step, n_queries))
         relevant = [columns[ends[query] : ends[query + 1]] for query in range(block.start, block.stop)]
-        return _block_quality([part.scores(block) for part in parts], relevant, points, method)
+        given = [part.scores(block) for part in parts]
+        return _block_quality(given, units.tolist(), relevant, points, method)
 
     blocks = list(in_threads(of_block, range(0, n_queries, step), count))
     return np.concatenate(blocks) if blocks else np.empty((0, len(points)))
 
 
 def _block_quality(
-    given: Sequence[Vectors], relevant: Sequence[Integers], points: Floats, method: Method
+    given: Sequence[Vectors],
+    units: Sequence[float],
+    relevant: Sequence[Integers],
+    points: Floats,
+    method: Method,
 ) -> Floats:
     """Return the reciprocal ranks of some queries, from each system's scores of them and the relevant images."""
     quality = np.empty((len(relevant), len(points)))
     for query, columns in enumerate(relevant):
         scores = [one[query] for one in given]
-        said = [SAYS[method](one) for one in scores]
+        said = [SAYS[method](*one) for one in zip(scores, units, strict=True)]
         quality[query] = [1.0 / best_rank(fuse(scores, said, point), columns) for point in points]
     return quality
 
