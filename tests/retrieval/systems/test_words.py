@@ -72,7 +72,7 @@ def naive_ngrams(query: str, texts: Sequence[str]) -> list[float]:
         return {gram: weight / length for gram, weight in found.items()}
 
     asked = weigh(Counter(gram for word in words(query) for gram in naive_grams(word)))
-    images = [{gram: float(np.float32(weight)) for gram, weight in weigh(bag).items()} for bag in bags]
+    images = [weigh(bag) for bag in bags]
     return [
         math.fsum(weight * image[gram] for gram, weight in asked.items() if gram in image) for image in images
     ]
@@ -102,7 +102,7 @@ def naive_bm25(query: str, texts: Sequence[str]) -> list[float]:
             for word, like in alike.items():
                 if tf := bag[word]:
                     saturated = tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * bag.total() / average))
-                    scores[image] += idf * like * float(np.float32(saturated))
+                    scores[image] += idf * like * saturated
     return [score / whole if whole else 0.0 for score in scores]
 
 
@@ -172,6 +172,7 @@ def test_what_matches_nothing_scores_zero_and_images_with_the_same_words_tie(mat
     assert found[0, 0] == found[0, 3] > 0
     assert found[0, 1] == found[0, 2] == 0
     assert not found[1:].any()
+    assert scorer([], texts, match).scores(slice(0, 5)).shape == (0, 5)
 
 
 @pytest.mark.parametrize("match", MATCHES)

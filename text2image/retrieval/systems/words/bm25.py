@@ -33,10 +33,9 @@ class Bm25Search:
         average = n_words / max(1, self._n_texts)
         self._lists = inverted_lists(_saturate(block, average) for block in documents.blocks)
 
-    def scores(self, query: Sequence[str]) -> Floats:
-        """Return the scores of all images for the words of a query."""
-        terms, weights = self._vector(query)
-        return self._lists.sums(terms, weights)
+    def scores(self, queries: Sequence[Sequence[str]]) -> Floats:
+        """Return the scores of all images for queries, each given by its words: ``(n_queries, n_images)``."""
+        return np.stack([self._lists.sums(*self._vector(query)) for query in queries])
 
     def _vector(self, query: Sequence[str]) -> tuple[Integers, Floats]:
         """Return the words of images that count for a query, in increasing order, and the weight of each."""

@@ -4,12 +4,15 @@ They are the characters that follow each other in a word with a space before and
 its end count: of ``sale`` the pairs ``" s"``, ``sa``, ``al``, ``le``, ``"e "``, and so on for three and four.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
+
+from text2image.base.arrays import Integers
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import CountVectorizer
@@ -29,11 +32,16 @@ class Grams(NamedTuple):
     numbers: dict[str, int]
     counts: csr_array
 
-    def count(self, words: Sequence[str]) -> csr_array:
-        """Return how often other words hold each n-gram: ``(n, n_grams)`` int32; unknown n-grams are left out."""
-        if not words or not self.numbers:
-            return csr_array((len(words), len(self.numbers)), dtype=np.int32)
-        return csr_array(_vectorizer(self.numbers).transform(words))
+    def count_in(self, words: Sequence[str]) -> tuple[Integers, Integers]:
+        """Return the numbers, in increasing order, of the n-grams of some words, and how often they hold each.
+
+        N-grams without a number are left out.
+        """
+        found = Counter(
+            self.numbers[gram] for word in words for gram in _analyzer()(word) if gram in self.numbers
+        )
+        numbers = np.array(sorted(found), dtype=np.int64)
+        return numbers, np.array([found[number] for number in numbers], dtype=np.int64)
 
 
 def grams_of(words: Sequence[str]) -> Grams:
@@ -56,9 +64,7 @@ def _analyzer() -> Callable[[str], list[str]]:
     return analyzer
 
 
-def _vectorizer(numbers: dict[str, int] | None = None) -> "CountVectorizer":
+def _vectorizer() -> "CountVectorizer":
     from sklearn.feature_extraction.text import CountVectorizer
 
-    return CountVectorizer(
-        analyzer="char_wb", ngram_range=SIZES, lowercase=False, dtype=np.int32, vocabulary=numbers
-    )
+    return CountVectorizer(analyzer="char_wb", ngram_range=SIZES, lowercase=False, dtype=np.int32)

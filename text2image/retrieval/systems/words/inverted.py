@@ -8,15 +8,15 @@ from scipy.sparse import csr_array
 
 from text2image.base.arrays import Floats, Integers
 
-IMAGES = 1 << 17
-"""Images of a block: their sums (float64: 1 MiB) stay in the processor's cache while lists are added to them."""
+IMAGES = 1 << 16
+"""Images of a block: their sums (float64: 512 KiB) stay in the processor's cache while lists are added to them."""
 
 
 class Lists(NamedTuple):
     """Inverted lists of some images.
 
     Attributes:
-        blocks: ``(n_terms, n)`` float32 matrices, rows of which hold the images of a term, in the order of images.
+        blocks: ``(n_terms, n)`` float64 matrices, rows of which hold the images of a term, in the order of images.
         n_images: in all blocks together.
     """
 
@@ -52,5 +52,5 @@ def inverted_lists(rows: Iterable[csr_array]) -> Lists:
     Args:
         rows: ``(n, n_terms)`` matrices of weights, a row an image; none for no image.
     """
-    blocks = [csr_array(matrix.astype(np.float32).T.tocsr()) for matrix in rows]
+    blocks = [csr_array(matrix.astype(np.float64).T.tocsr()) for matrix in rows]
     return Lists(blocks, sum(block.shape[1] for block in blocks))

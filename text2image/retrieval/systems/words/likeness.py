@@ -56,11 +56,12 @@ class Vocabulary:
 
     def __init__(self, numbers: Mapping[str, int], grams: Grams) -> None:
         self._numbers, self._grams = numbers, grams
-        ones = np.ones(grams.counts.nnz, dtype=np.float32)
+        ones = np.ones(grams.counts.nnz)
         held = csr_array((ones, grams.counts.indices, grams.counts.indptr), shape=grams.counts.shape)
         self._holding = inverted_lists([held])
+        self.alike = lru_cache(1 << 16)(self._alike)
 
-    def alike(self, asked: str) -> tuple[Integers, Floats]:
+    def _alike(self, asked: str) -> tuple[Integers, Floats]:
         """Return the numbers, in increasing order, of the words that count as the one asked for, and how alike they are."""
         alike = np.zeros(len(self._numbers))
         if len(asked) >= EXACT_BELOW:
