@@ -19,6 +19,17 @@ def thread_count(workers: int | None) -> int:
     return max(1, os.cpu_count() or 1 if workers is None else workers)
 
 
+def one_opencv_thread() -> None:
+    """Have OpenCV work in the thread that calls it: there is one a core, or a process, already.
+
+    To be said before processes are forked. In one of them, OpenCV would wait for ever for the end of threads that it
+    had begun before.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
 def in_threads(
     function: Callable[[Task], Result],
     tasks: Iterable[Task],

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from text2image.base.arrays import Floats
+from text2image.base.parallel import one_opencv_thread
 
 VERIFICATION = 6
 """Version of how pairs are decided. Raise it with every change that can change a verdict."""
@@ -56,12 +57,10 @@ REACH, UNLIKE_SHARE, UNLIKE_LEVELS = 4, 0.002, 80.0
 all the same: heavily altered copies stayed below, but for one in a hundred."""
 
 EDGE, SAME_LEVELS, SAME_SHARE = 40.0, 12, 0.6
-"""What is an edge of a small thumbnail (length of the gradient), and which share of them must differ by at most so many
+"""What is an edge of a thumbnail (length of the gradient), and which share of them must differ by at most so many
 levels for two images to lie upon each other."""
 
-cv2.setNumThreads(1)
-# There is a process a core. It is said here, before processes are forked: in one of them, OpenCV would wait for ever
-# for the end of threads that it had begun before.
+one_opencv_thread()
 
 Pixels = npt.NDArray[np.uint8]
 Gray = npt.NDArray[np.float32]
@@ -133,7 +132,7 @@ def differ_clearly(first: Pixels, second: Pixels, levels: float) -> bool:
 
 
 def _lie_upon_each_other(first: Pixels, second: Pixels) -> bool:
-    """Say whether most of the edges of two small thumbnails are the same as they are: nothing was cropped or moved.
+    """Say whether most of the edges of two thumbnails are the same as they are: nothing was cropped or moved.
 
     So it is with most ads of one template, which then differ where they differ, however they might be aligned.
     """

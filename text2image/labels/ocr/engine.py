@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from text2image.base.parallel import in_threads
+from text2image.base.parallel import in_threads, one_opencv_thread
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.labels.ocr.models import Models
@@ -60,10 +60,9 @@ def recogniser(models: Models, max_side: int, workers: int | None) -> Ask:
 
 def load_engine(models: Models) -> Engine:
     """Return RapidOCR on one thread, silent, returning every line and leaving the image's size as it is."""
-    import cv2
     from rapidocr import RapidOCR
 
-    cv2.setNumThreads(1)
+    one_opencv_thread()
     engine: Engine = RapidOCR(
         params={
             "Global.log_level": "critical",
