@@ -6,10 +6,14 @@ exactly when one of these changed, and another weight, model or system leaves it
 """
 
 import json
+import math
 from pathlib import Path
+
+import numpy as np
 
 from stages import run
 from text2image.artifacts import ARTIFACTS
+from text2image.formats.fields import read_fields
 from text2image.formats.files import sha256, write_json
 from text2image.formats.origins import read_origins
 from text2image.params import Params
@@ -29,13 +33,26 @@ def files_of(systems: Systems, name: str, source: str) -> list[Path]:
     return files
 
 
+def kept_bytes(params: Params) -> dict[Path, float]:
+    """Return how many bytes an image has to be kept of it, by file: its vectors in float32, or its texts in UTF-8."""
+    vectors = {model: np.load(ARTIFACTS.image_vectors(model), mmap_mode="r") for model in params.embed.models}
+    n_images = max(1, len(next(iter(vectors.values()))))
+    kept = {ARTIFACTS.image_vectors(model): rows.nbytes / n_images for model, rows in vectors.items()}
+    for field in params.retrieve.fields:
+        texts = read_fields(ARTIFACTS.field(field))
+        kept[ARTIFACTS.field(field)] = sum(len(one.text.encode()) for one in texts) / n_images
+    return kept
+
+
 def main(params: Params) -> None:
     systems = params.used
     cards = {model: json.loads(ARTIFACTS.card(model).read_text("utf-8")) for model in params.embed.models}
     origins = {field: read_origins(ARTIFACTS.field_origins(field)) for field in params.retrieve.fields}
-    hashes: dict[Path, str] = {}
+    hashes, kept = dict[Path, str](), kept_bytes(params)
     for name in params.retrieve.systems:
         about = describe_system(name, systems, cards, origins)
+        files = [*map(ARTIFACTS.image_vectors, about["models"]), *map(ARTIFACTS.field, about["fields"])]
+        about["size"]["bytes_per_image"] = math.ceil(sum(kept[path] for path in files))
         write_json(ARTIFACTS.system(name), about)
         for source in params.label.sources:
             files = files_of(systems, name, source)

@@ -78,6 +78,7 @@ class Artifacts:
     readings = Each("data/readings/{}/{}.csv")  # by model and source: queries that are not read as they are
     reading_metrics = Each("metrics/readings/{}/{}.json")
     throughput = One("report/throughput.csv")  # measured speeds, on request; no stage knows them
+    query_times = One("report/queries.csv")  # how long queries take, likewise
     # fine-tuning, by run
     split = Each("data/splits/{}.csv")
     base_card = Each("data/splits/{}_base.json")  # the card of the model that the run starts from

@@ -18,6 +18,7 @@ from PIL import Image
 from text2image.base.settings import Runtime
 from text2image.collection.images import image_id
 from text2image.collection.manifest import ImageFile
+from text2image.formats.tables import Row, read_csv
 
 Item = TypeVar("Item")
 
@@ -64,6 +65,25 @@ class QueryTime(NamedTuple):
     median_ms: str
     high_ms: str
     million_ms: str
+
+
+def read_speeds(path: Path) -> list[Speed]:
+    """Read what was kept of speeds; nothing where nothing was, or in the form of an earlier version."""
+    return [Speed(*row.values()) for row in _rows(path, Speed._fields)]
+
+
+def read_query_times(path: Path) -> list[QueryTime]:
+    """Read what was kept of queries' times; nothing where nothing was."""
+    return [QueryTime(*row.values()) for row in _rows(path, QueryTime._fields)]
+
+
+def _rows(path: Path, columns: Sequence[str]) -> list[Row]:
+    rows = read_csv(path, []) if path.is_file() else []
+    return (
+        [{name: row[name] for name in columns} for row in rows]
+        if rows and set(columns) <= rows[0].keys()
+        else []
+    )
 
 
 def milliseconds(answer: Callable[[Item], object], queries: Sequence[Item]) -> list[float]:

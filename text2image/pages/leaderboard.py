@@ -29,7 +29,7 @@ HOW_IT_COSTS = (
 )
 COSTS = (
     "system", "parameters", "dimension", "prepare 1,000, s", "query, ms", "at a million, ms", "1,000 queries, USD",
-    "index here", "index per million", "licence",
+    "index here", "index per million",
 )  # fmt: skip
 SEES = ("system", "kind", "input, pixels", "resize", "views", "context, tokens")
 
@@ -57,18 +57,14 @@ def markdown(rows: Sequence[Row], licences: Mapping[str, str], absent: Mapping[s
 
 def cost_tables(rows: Sequence[Row], licences: Mapping[str, str]) -> list[str]:
     """Return what each system costs, and what it sees of images and queries, by size."""
-    systems = {row["system"]: row for row in reversed(rows)}.values()
-    by_size = sorted(systems, key=lambda row: float(row["parameters"] or "inf"))
     devices = " and ".join(sorted({row["device"] for row in rows} - {""}))
     return [
         f"## What it costs on this machine ({devices})" if devices else "## What it costs",
         HOW_IT_COSTS,
-        table(COSTS, [_costs(row, licences[row["system"]]) for row in by_size]),
+        table((*COSTS, "licence"), [(*costs_of(row), licences[row["system"]]) for row in by_size(rows)]),
         "## What it sees",
-        table(
-            SEES, [(row["system"], *(row[name] or "–" for name in ("kind", "image_size", "resize", "views", "context_length"))) for row in by_size],
-        ),
-    ]  # fmt: skip
+        table(SEES, list(map(sees_of, by_size(rows)))),
+    ]
 
 
 def _brief(reason: str) -> str:
@@ -104,7 +100,16 @@ def _mean(row: Row, name: str) -> str:
     return f"{float(mean):.2f}{interval}"
 
 
-def _costs(row: Row, licence: str) -> tuple[str, ...]:
+def by_size(rows: Sequence[Row]) -> list[Row]:
+    """Return a row for each system, those with the fewest parameters first, else in their order."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row["system"], row)
+    return sorted(first.values(), key=lambda row: float(row["parameters"] or "inf"))
+
+
+def costs_of(row: Row) -> tuple[str, ...]:
+    """Return the cells of the columns ``COSTS`` of a row of the leaderboard with times."""
     kept = float(row["bytes_per_image"]) if row["bytes_per_image"] else None
     high = f" [{_figure(row['query_ms_95'])}]" if row["query_ms_95"] else ""
     return (
@@ -117,7 +122,13 @@ def _costs(row: Row, licence: str) -> tuple[str, ...]:
         _money(row["usd_per_1000_queries"]),
         UNKNOWN if kept is None else f"{kept * int(row['n_images']) / 1e6:,.2f} MB",
         UNKNOWN if kept is None else f"{kept * 1e6 / 1e9:,.2f} GB",
-        licence,
+    )
+
+
+def sees_of(row: Row) -> tuple[str, ...]:
+    """Return the cells of the columns ``SEES``."""
+    return row["system"], *(
+        row[name] or "–" for name in ("kind", "image_size", "resize", "views", "context_length")
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from text2image.evaluation.measures import Measure, headline
+from text2image.evaluation.measures import headline
 from text2image.evaluation.statistics.comparison import Comparison
+from text2image.pages.report.best import best_sentences
 from text2image.pages.report.blocks import Block, Sentences, Table
 from text2image.pages.report.changes import (
     Change,
@@ -16,7 +17,7 @@ from text2image.pages.report.changes import (
     pair_all,
     tested_in_both,
 )
-from text2image.pages.report.figures import UNKNOWN, figure, items, known_measure, measured, percent
+from text2image.pages.report.figures import UNKNOWN, figure, headline_of, items, measured, percent
 from text2image.pages.report.revisions import Key, Revision
 
 WIDE = 0.4
@@ -32,6 +33,9 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
     blocks: list[Block] = _changed(*revisions) if many else []
     sentences = [sentence for key in last.keys if (sentence := performance_sentence(last, key))]
     where = f" ({last.name})" if many else ""
+    blocks.append(
+        Sentences(list(best_sentences(last)), f"What finds the right image, and what it costs{where}")
+    )
     blocks.append(Sentences(sentences, f"How well each system finds the right image{where}"))
     blocks.append(Sentences(_weaknesses(last), f"What these labels cannot test{where}"))
     for revision in revisions:
@@ -44,19 +48,13 @@ def conclusions(revisions: Sequence[Revision]) -> list[Block]:
     return [block for block in blocks if not isinstance(block, Sentences) or block.sentences]
 
 
-def _headline(row: Mapping[str, object]) -> Measure | None:
-    """Return the hit rate that the conclusions speak of, of those in a row of metrics.json; or none."""
-    ks = [one.k for one in map(known_measure, row) if one and one.name == "hit_rate" and one.k]
-    return headline(ks) if ks else None
-
-
 def performance_sentence(revision: Revision, key: Key) -> str:
     """Return one sentence on a system and source, with its interval, chance level and numbers.
 
     There is none where the measures are not there, and none of a circular pair, which is no test.
     """
     row = revision.row(key)
-    measure = _headline(row)
+    measure = headline_of(row)
     score = measured(row, str(measure))
     if measure is None or score is None or row.get("circular"):
         return ""
@@ -147,7 +145,7 @@ def _differing_inputs(first: Revision, second: Revision) -> list[str]:
 
 def _interval_sentence(first: Revision, second: Revision, key: Key) -> str:
     """Return what the intervals of two revisions say, where the rows of single queries are missing."""
-    measure = _headline(second.row(key))
+    measure = headline_of(second.row(key))
     scores = [measured(revision.row(key), str(measure)) for revision in (first, second)]
     ends = [end for score in scores if score for end in (score.low, score.high) if end is not None]
     if measure is None or len(ends) < 4:

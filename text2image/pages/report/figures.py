@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from text2image.evaluation.measures import Measure
+from text2image.evaluation.measures import Measure, headline
 from text2image.pages.report.blocks import Score
 
 UNKNOWN = "–"
@@ -41,6 +41,12 @@ def known_measure(text: str) -> Measure | None:
         return Measure.parse(text)
     except ValueError:
         return None
+
+
+def headline_of(row: Mapping[str, object]) -> Measure | None:
+    """Return the hit rate that the conclusions speak of, of those in a row of metrics.json; or none."""
+    ks = [one.k for one in map(known_measure, row) if one and one.name == "hit_rate" and one.k]
+    return headline(ks) if ks else None
 
 
 def measure_name(text: str) -> str:

@@ -12,6 +12,8 @@ import yaml
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, one_line
+from text2image.encoders.throughput import QueryTime, Speed, read_query_times, read_speeds
+from text2image.evaluation.leaderboard import COLUMNS
 from text2image.formats.tables import Row
 from text2image.pages.report.files import WORKSPACE, Files, open_files
 from text2image.params import NAME_PATTERN, PARAMS_FILE
@@ -42,6 +44,8 @@ class Revision:
         left_out_sources: ``{source: why nothing is asked of it}``; of revisions before there was such a file, none.
         readings: by ``(model, source)``, for the models of ``embed.models``, how many queries the model does not read as they are.
         without_label, left_out: for each source, ``{reason: images}`` and ``{reason: queries}``.
+        leaderboard: the rows of plots/leaderboard.csv; none of versions whose columns were others.
+        speeds, query_times: what was measured on this machine; of the working tree alone.
         remarks: for each source, sentences on what to know of its texts.
     """
 
@@ -62,6 +66,9 @@ class Revision:
     without_label: dict[str, dict[str, int]] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    leaderboard: list[Row] = field(default_factory=list)
+    speeds: list[Speed] = field(default_factory=list)
+    query_times: list[QueryTime] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     @property
@@ -185,6 +192,12 @@ def _read(revision: Revision, files: Files) -> Revision:
     columns = ["query_id", "text", "best_rank", "cluster"]
     for key in filter(_is_named, revision.keys):
         revision.results[key] = files.csv(ARTIFACTS.results(*key), columns)
+    revision.leaderboard = files.csv(ARTIFACTS.plot("leaderboard"), ["source"], optional=True)
+    if any(not set(COLUMNS) <= row.keys() for row in revision.leaderboard):
+        revision.leaderboard = []
+    if revision.name == WORKSPACE:
+        revision.speeds = read_speeds(ARTIFACTS.throughput)
+        revision.query_times = read_query_times(ARTIFACTS.query_times)
     sources = dict.fromkeys(key.source for key in revision.results)
     for pair in product(filter(_is_name, revision.listed("embed.models")), sources):
         revision.readings[pair] = files.json(ARTIFACTS.reading_metrics(*pair), optional=True)

@@ -8,6 +8,7 @@ from text2image.encoders.readings import reading_sentence
 from text2image.evaluation.statistics.intervals import MIN_CLUSTERS
 from text2image.pages.report.blocks import Chart, Report, Section, Sentences, SheetBlock, Table
 from text2image.pages.report.conclusions import conclusions
+from text2image.pages.report.costs import cost_table
 from text2image.pages.report.figures import figure, number, percent
 from text2image.pages.report.parameters import parameter_sections
 from text2image.pages.report.revisions import Revision
@@ -38,6 +39,7 @@ def build(revisions: Sequence[Revision], charts: Sequence[Chart], sheets: Sequen
         Section("What was run", [_overview(revisions)]),
         Section("Conclusions", conclusions(revisions)),
         Section("Measures", measures, HOW_TO_READ if measures else ""),
+        Section("Costs", cost_table(revisions[-1])),
         Section("Charts", charts),
         Section("Labels", [*_remarks(revisions), *label_tables(revisions)]),
         _judgements(revisions),
