@@ -27,6 +27,7 @@ from text2image.evaluation.labels.sources import label_pairs
 from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.tables import read_csv
 from text2image.formats.trec import read_queries
+from text2image.formats.views import ImageVectors, read_image_vectors
 from text2image.params import load_params
 
 SHARE, SEEDS = 0.1, 10
@@ -61,7 +62,12 @@ def read_project(source: str) -> tuple[Project, pd.DataFrame]:
     project = Project(
         image_ids,
         np.array([near[image] for image in image_ids]),
-        {model: np.load(ARTIFACTS.image_vectors(model)) for model in models},
+        {
+            model: read_image_vectors(
+                ARTIFACTS.image_vectors(model), ARTIFACTS.views(model), image_ids
+            ).first()
+            for model in models
+        },
         {model: np.load(ARTIFACTS.query_vectors(model, source)) for model in models},
         list(read_queries(ARTIFACTS.queries(source))),
     )
@@ -104,7 +110,12 @@ def measure(project: Project, pairs: pd.DataFrame, near: bool) -> list[float]:
     for seed in range(SEEDS):
         planted, bad = plant(pairs, project, near, seed)
         signs = [
-            find_signs(planted, project.images[model], project.texts[model], ranks(planted, project, model))
+            find_signs(
+                planted,
+                ImageVectors(project.images[model]),
+                project.texts[model],
+                ranks(planted, project, model),
+            )
             for model in project.images
         ]
         table, wrong = audit(planted, signs, len(project.image_ids)), np.zeros(len(planted), dtype=bool)

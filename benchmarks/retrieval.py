@@ -27,6 +27,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.table import Row, against, at_most, interleaved, reference, report, require, seconds
+from text2image.formats.views import ImageVectors
 from text2image.retrieval.gallery import IMAGE_BLOCK, QUERY_BLOCK, Ranking, rank_gallery
 from text2image.retrieval.index import Index, recalls
 from text2image.retrieval.ranking import score_blocks, top_k
@@ -151,11 +152,11 @@ def indexes(images: np.ndarray) -> Iterator[Row]:
         start = time.perf_counter()
         index = Index.build(kind, images)
         took = time.perf_counter() - start
-        columns, _ = index.search(queries, images, DEPTH)
+        columns, _ = index.search(queries, ImageVectors(images), DEPTH)
         shares = recalls(columns, ranking, [1, 10, DEPTH]).mean(axis=0)
         recall = ", ".join(f"recall@{k} {value:.3f}" for k, value in zip((1, 10, DEPTH), shares, strict=True))
 
-        each = one_by_one(lambda query: index.search(query, images, DEPTH), queries[:200])  # noqa: B023
+        each = one_by_one(lambda query: index.search(query, ImageVectors(images), DEPTH), queries[:200])  # noqa: B023
         yield against(base, f"{kind}: {recall}", each)
         yield against(base, f"{kind}: building it, once a model", took)
 

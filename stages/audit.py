@@ -25,15 +25,10 @@ from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.searched import read_searched
 from text2image.formats.tables import read_csv
 from text2image.formats.trec import read_qrels, read_queries
+from text2image.formats.views import ImageVectors, read_image_vectors
 from text2image.params import Params
 from text2image.retrieval.gallery import rank_gallery
-from text2image.retrieval.runs import (
-    RankRow,
-    asked_queries,
-    rank_queries,
-    relevant_pairs,
-    searched_vectors,
-)
+from text2image.retrieval.runs import RankRow, asked_queries, rank_queries, relevant_pairs
 
 
 def read_source(name: str, models: Sequence[str], image_ids: Sequence[str]) -> Source:
@@ -46,7 +41,7 @@ def read_source(name: str, models: Sequence[str], image_ids: Sequence[str]) -> S
     )
 
 
-def asked_ranks(source: str, texts: Vectors, images: Vectors) -> pd.DataFrame:
+def asked_ranks(source: str, texts: Vectors, images: ImageVectors) -> pd.DataFrame:
     """Return how one model ranks the images that are searched for the queries of a source that are asked.
 
     The rows are those of data/ranks, as :func:`text2image.evaluation.results.read_ranks` reads them.
@@ -56,8 +51,8 @@ def asked_ranks(source: str, texts: Vectors, images: Vectors) -> pd.DataFrame:
     rows: list[RankRow] = []
     if asked:
         pairs = relevant_pairs(asked, searched.image_ids, qrels)
-        gallery = searched_vectors(images, searched)
-        rankings = rank_gallery(vectors, gallery, pairs.rows, pairs.columns, 1)
+        there = images.select(searched.rows)
+        rankings = rank_gallery(vectors, there.vectors, pairs.rows, pairs.columns, 1, starts=there.starts)
         blocks = rank_queries(source, asked, searched.image_ids, pairs, rankings)
         rows = [row for _, of_block in blocks for row in of_block]
     return pd.DataFrame(rows, columns=list(RankRow._fields)).astype({"score": "float64"})
@@ -66,9 +61,12 @@ def asked_ranks(source: str, texts: Vectors, images: Vectors) -> pd.DataFrame:
 def main(params: Params) -> None:
     models = params.embed.models
     image_ids = list(dict.fromkeys(entry.image_id for entry in read_manifest(ARTIFACTS.manifest)))
-    images = {model: np.load(ARTIFACTS.image_vectors(model), mmap_mode="r") for model in models}
+    images = {
+        model: read_image_vectors(ARTIFACTS.image_vectors(model), ARTIFACTS.views(model), image_ids)
+        for model in models
+    }
     sources = {name: read_source(name, models, image_ids) for name in params.label.sources}
-    figures = compare_sources(sources, images)
+    figures = compare_sources(sources, {model: views.first() for model, views in images.items()})
     write_json(ARTIFACTS.metrics("labels"), figures)
     for name, table in chart_tables(figures, sources).items():
         write_table(ARTIFACTS.plot(name), table)

@@ -44,7 +44,10 @@ def main(params: Params) -> None:
 
     write_csv(ARTIFACTS.catalog, (*COLUMNS, "near_group"), catalog_rows(entries, groups))
     write_csv(ARTIFACTS.rejects, Reject._fields, rejects)
-    manifest = sorted(ManifestEntry(entry.image_id, entry.path, entry.rendering) for entry in entries)
+    manifest = sorted(
+        ManifestEntry(entry.image_id, entry.path, entry.rendering, entry.width, entry.height)
+        for entry in entries
+    )
     write_csv(ARTIFACTS.manifest, ManifestEntry._fields, manifest)
     sizes = [(entry.width, entry.height, chart_text(entry.folder), entry.format) for entry in entries]
     write_csv(ARTIFACTS.plot("image_sizes"), ("width", "height", "folder", "format"), sizes)

@@ -7,8 +7,6 @@ that all are measured on the same. No later stage decides it again.
 
 from collections import Counter
 
-import numpy as np
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
@@ -16,6 +14,7 @@ from text2image.collection.manifest import read_groups
 from text2image.formats.searched import write_searched
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.trec import write_qrels
+from text2image.formats.views import read_image_vectors
 from text2image.params import Params
 from text2image.queries.asked import (
     ClusterRow,
@@ -41,8 +40,8 @@ def similar_groups(settings: Queries, group_of: dict[str, int]) -> dict[str, int
     model = settings.cosine.model
     if model is None or settings.relevance == "strict":
         return group_of
-    vectors = np.load(ARTIFACTS.image_vectors(model), mmap_mode="r")
-    return join_groups(group_of, alike_pairs(vectors, settings.cosine.threshold))
+    vectors = read_image_vectors(ARTIFACTS.image_vectors(model), ARTIFACTS.views(model), sorted(group_of))
+    return join_groups(group_of, alike_pairs(vectors.first(), settings.cosine.threshold))
 
 
 def reasons_without_label(source: str) -> Counter[str]:

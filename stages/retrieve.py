@@ -19,6 +19,7 @@ from text2image.formats.files import atomic_write, write_json
 from text2image.formats.searched import read_searched
 from text2image.formats.tables import write_csv
 from text2image.formats.trec import read_qrels, read_queries
+from text2image.formats.views import ImageVectors, read_image_vectors
 from text2image.params import Params
 from text2image.queries.asked import read_clusters
 from text2image.retrieval.gallery import Ranking
@@ -28,7 +29,6 @@ from text2image.retrieval.runs import (
     explained_images,
     rank_queries,
     relevant_pairs,
-    searched_vectors,
 )
 from text2image.retrieval.systems.build import build, rank_system
 from text2image.retrieval.systems.fusion import Weighting, measure_units, same_weights, weighting_json
@@ -54,9 +54,10 @@ class SourceInputs:
         """Return the vectors of the queries that are asked."""
         return asked_queries(self._all, self.qrels, np.load(ARTIFACTS.query_vectors(model, self.source)))[1]
 
-    def image_vectors(self, model: str) -> Vectors:
+    def image_vectors(self, model: str) -> ImageVectors:
         """Return the vectors of the images that are searched."""
-        return searched_vectors(np.load(ARTIFACTS.image_vectors(model), mmap_mode="r"), self.searched)
+        gallery = read_image_vectors(ARTIFACTS.image_vectors(model), ARTIFACTS.views(model))
+        return gallery.select(self.searched.rows)
 
     def texts(self, field: str) -> list[list[FieldText]]:
         """Return the texts of the images that are searched."""

@@ -25,7 +25,8 @@ def files_of(systems: Systems, name: str, source: str) -> list[Path]:
     """Return the files that a system reads to answer the queries of a source."""
     files = []
     for model in systems.models(name):
-        files += [ARTIFACTS.image_vectors(model), ARTIFACTS.query_vectors(model, source)]
+        files += [ARTIFACTS.image_vectors(model), ARTIFACTS.views(model)]
+        files.append(ARTIFACTS.query_vectors(model, source))
     files += [ARTIFACTS.field(field) for field in systems.fields(name)]
     needed = map(systems.__getitem__, systems.needed(name))
     if any(isinstance(system, Fusion) and system.weights == "tuned" for system in needed):

@@ -74,6 +74,7 @@ class Artifacts:
     builtin_model = One("data/models/builtin")
     card = Each("data/models/{}.json")  # what the model consists of: its files' hashes, its size
     image_vectors = Each("data/embeddings/{}/images.npy")
+    views = Each("data/embeddings/{}/views.csv")  # the image and the view of every row of it
     query_vectors = Each("data/embeddings/{}/{}.npy")  # by model and source
     readings = Each("data/readings/{}/{}.csv")  # by model and source: queries that are not read as they are
     reading_metrics = Each("metrics/readings/{}/{}.json")

@@ -15,6 +15,7 @@ from text2image.evaluation.labels.audit import (
 )
 from text2image.evaluation.labels.sources import label_pairs
 from text2image.formats.texts import query_id
+from text2image.formats.views import ImageVectors
 
 
 def unit(matrix: np.ndarray) -> np.ndarray:
@@ -92,7 +93,7 @@ def test_a_wrong_label_is_explained() -> None:
     assert pairs["text"].tolist() == ["east", "West", "north", "west"], "sorted by image and row"
     rows = [(query_id("east"), 1, 1, 1.0), (query_id("west"), 1, 1, 1.0), (query_id("west"), 0, 2, 0.0)]
     ranks = pd.DataFrame(rows, columns=["query_id", "relevance", "rank", "score"])
-    signs = find_signs(pairs, images, images, ranks)
+    signs = find_signs(pairs, ImageVectors(images), images, ranks)
     assert signs["image_rank"].tolist() == [1, 3, 1, 1]
     assert signs["text_alike"].tolist()[:2] == [-1.0, -1.0]
     assert np.isnan(signs["text_alike"]).tolist() == [False, False, True, True]

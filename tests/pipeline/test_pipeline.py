@@ -92,7 +92,7 @@ def test_an_index_is_a_stage_of_its_own_and_changes_no_ranking(project: Project)
     project.set(index__kind="ivf")
     refused = project.run("t2i", "search", "a text", check=False)
     assert re.fullmatch(
-        r"error: expected an index of 10 images \(params key index.kind: ivf\) .* found IndexHNSWFlat of 10; .*\n",
+        r"error: expected an index of 10 vectors \(params key index.kind: ivf\) .* found IndexHNSWFlat of 10; .*\n",
         refused,
     )
     project.set(index__kind="ivfpq")

@@ -18,6 +18,7 @@ from text2image.formats.files import write_array, write_json
 from text2image.formats.origins import text_origins
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.trec import read_qrels, read_queries, write_queries
+from text2image.formats.views import ViewRow, write_views
 from text2image.labels.protocol.labelling import summarise
 from text2image.labels.protocol.source import Label, NoLabel
 from text2image.pages.search.annotations import Annotations
@@ -78,6 +79,7 @@ def images(tmp_path: Path, own_cache: None, monkeypatch: pytest.MonkeyPatch) -> 
     write_csv(ARTIFACTS.judgements, JudgementRow._fields, [])
     write_json(ARTIFACTS.card(MODEL), CARD)
     write_array(ARTIFACTS.image_vectors(MODEL), np.eye(4, 8, dtype=np.float32))
+    write_views(ARTIFACTS.views(MODEL), [ViewRow(one, "whole") for one in ids])
     write_labels("human", [Label(ids[0], "red shoe", None), Label(ids[1], "hat", None)], [], ids)
     write_array(ARTIFACTS.query_vectors(MODEL, "human"), np.eye(2, 8, dtype=np.float32))
     write_labels("imagenet", [], [NoLabel(one, BELOW) for one in ids], ids)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from text2image.base.console import InputError
+from text2image.formats.views import ImageVectors
 from text2image.retrieval.gallery import rank_gallery
 from text2image.retrieval.index import Index, in_order, list_count, recall_of_index, recalls
 from text2image.retrieval.scores import exact_scores
@@ -45,10 +46,10 @@ def test_recall_is_what_a_naive_count_says(
     index = Index.read(kind, tmp_path / "index.faiss", len(images))
     for other, number in {("ivf" if kind == "hnsw" else "hnsw", len(images)), (kind, len(images) - 1)}:
         with pytest.raises(
-            InputError, match=rf"expected an index of {number} images .*: {other}\) .* of {n_images}; run"
+            InputError, match=rf"expected an index of {number} vectors .*: {other}\) .* of {n_images}; run"
         ):
             Index.read(other, tmp_path / "index.faiss", number)
-    found, scores = index.search(queries, images, 20, threads=2)
+    found, scores = index.search(queries, ImageVectors(images), 20, threads=2)
     exact = np.concatenate([part.columns for part in rank_gallery(queries, images, NONE, NONE, 20)])
     measured = recalls(found, exact, [1, 5, 20]).mean(axis=0)
     for value, k in zip(measured, [1, 5, 20], strict=True):
@@ -78,19 +79,19 @@ def test_images_that_are_not_searched_are_not_found(
     images = images[:3000]
     kept = np.flatnonzero(np.arange(len(images)) % 3)
     index = Index.build(kind, images, 2)
-    found, scores = index.search(queries, images[kept], 20, kept, threads=2)
+    found, scores = index.search(queries, ImageVectors(images[kept]), 20, kept, threads=2)
     exact = np.concatenate([part.columns for part in rank_gallery(queries, images[kept], NONE, NONE, 20)])
     assert recalls(found, exact, [20]).mean() > 0.9, "columns count the images that are kept"
-    whole = index.search(queries, images, 20, threads=2)
+    whole = index.search(queries, ImageVectors(images), 20, threads=2)
     assert not np.array_equal(scores, whole[1])
-    everything = index.search(queries, images, 20, np.arange(len(images)), threads=2)
+    everything = index.search(queries, ImageVectors(images), 20, np.arange(len(images)), threads=2)
     assert np.array_equal(everything[0], whole[0])
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivf"])
 def test_a_tiny_gallery_is_found_whole(kind: str, images: np.ndarray, queries: np.ndarray) -> None:
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
-    found, _ = Index.build(kind, images[:7], 1).search(queries, images[:7], 20, threads=1)
+    found, _ = Index.build(kind, images[:7], 1).search(queries, ImageVectors(images[:7]), 20, threads=1)
     assert np.sort(found, axis=1).tolist() == [list(range(7))] * len(queries)
 
 
@@ -103,10 +104,10 @@ def test_a_missing_index_is_one_sentence(tmp_path: Path) -> None:
 def test_candidates_are_put_in_order_by_hand() -> None:
     queries = np.array([[1.0, 0.0]], dtype=np.float32)
     images = np.array([[0.5, 0], [1, 0], [0.5, 1], [-1, 0]], dtype=np.float32)
-    found, scores = in_order(queries, images, np.array([[2, -1, 3, 0, 1]]), 4)
+    found, scores = in_order(queries, ImageVectors(images), np.array([[2, -1, 3, 0, 1]]), 4)
     assert found.tolist() == [[1, 0, 2, 3]]
     assert scores.tolist() == [[1, 0.5, 0.5, -1]]
-    found, _ = in_order(queries, images, np.array([[-1, 3, -1]]), 3)
+    found, _ = in_order(queries, ImageVectors(images), np.array([[-1, 3, -1]]), 3)
     assert found.tolist() == [[3, -1, -1]]
     assert recalls(found, np.array([[3, 1, 0]]), [1, 3]).tolist() == [[1.0, 1 / 3]]
     assert recall_of_index(found, np.array([[3, 1, 0]]), 3) == {"recall@1": 1.0, "recall@3": 1 / 3}
@@ -126,3 +127,21 @@ def test_what_cannot_be_built_is_one_sentence(images: np.ndarray, monkeypatch: p
     pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
     with pytest.raises(InputError, match=r"at least 9984 images for index.kind: ivfpq .* found 100"):
         Index.build("ivfpq", images[:100])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_index_finds_images_by_their_best_view(seed: int) -> None:
+    """So small a gallery is searched whole, so that what is found is what an exact ranking finds."""
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[index]'")
+    generator = np.random.default_rng(seed)
+    counts = generator.integers(1, 6, 60)
+    vectors = generator.normal(size=(counts.sum(), 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    gallery = ImageVectors(vectors, np.cumsum(counts) - counts)
+    index, queries = Index.build("hnsw", vectors, 1), vectors[::9]
+    for columns in (np.arange(60), np.arange(0, 60, 2)):
+        there, (rows, _) = gallery.select(columns), gallery.rows(columns)
+        found, scores = index.search(queries, there, 12, rows, threads=1)
+        exact = list(rank_gallery(queries, there.vectors, NONE, NONE, 12, starts=there.starts))
+        assert found.tolist() == np.concatenate([part.columns for part in exact]).tolist()
+        assert scores.tolist() == np.concatenate([part.scores for part in exact]).tolist()

@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import groupby
 from typing import Any, TypeVar
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -203,6 +204,8 @@ def read_image_bytes(image: ImageFile) -> bytes:
 def open_image(image: ImageFile) -> Image.Image:
     """Return the upright RGB pixels of an image of the manifest, made of the bytes that the catalog saw.
 
+    Of an image with a box, the part in it.
+
     Raises:
         InputError: the file changed or vanished since, does not decode here, or another version of this
             program made the manifest and other pixels of this image.
@@ -222,7 +225,12 @@ def open_image(image: ImageFile) -> Image.Image:
             f"expected {_as_listed(image)} to be rendered as '{image.rendering}', found "
             f"'{rendered.rendering}': another version of this program made the catalog; run `dvc repro`"
         )
-    return rendered.image
+    return part_of(rendered.image, image)
+
+
+def part_of(picture: Image.Image, image: ImageFile) -> Image.Image:
+    """Return the part of a whole picture that an image's box names; without one, the picture itself."""
+    return picture if image.box is None else picture.crop(image.box)
 
 
 def open_each(
@@ -230,14 +238,17 @@ def open_each(
 ) -> tuple[list[tuple[ImageFile, Made]], InputError | None]:
     """Open images and make something of each, so that one that changed spoils nothing for the others of its batch.
 
+    Parts of one image that follow each other are cut from a picture that is decoded once.
+
     Returns:
         The images that could be opened with what was made of them, and the error of the first that could not.
     """
     made: list[tuple[ImageFile, Made]] = []
     first: InputError | None = None
-    for image in images:
+    for whole, parts in groupby(images, lambda image: image._replace(box=None)):
         try:
-            made.append((image, make(open_image(image))))
+            picture = open_image(whole)
+            made.extend([(image, make(part_of(picture, image))) for image in parts])
         except InputError as error:
             first = first or error
     return made, first

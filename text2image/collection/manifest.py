@@ -14,25 +14,37 @@ COLOURS = "icc"
 class ManifestEntry(NamedTuple):
     """A usable file, its path relative to data.images; files with the same bytes share the image.
 
-    ``rendering`` says how its bytes become pixels, "" for most (:class:`text2image.collection.rendering.Rendered`).
+    ``rendering`` says how its bytes become pixels, "" for most (:class:`text2image.collection.rendering.Rendered`);
+    ``width`` and ``height`` are those of the upright picture, in pixels, 0 in a manifest of an earlier version.
     """
 
     image_id: str
     path: str
     rendering: str = ""
+    width: int = 0
+    height: int = 0
+
+
+Box = tuple[int, int, int, int]
+"""A part of an upright picture in its pixels: left, top, right, bottom, the latter two not included."""
 
 
 class ImageFile(NamedTuple):
-    """An image of the gallery, one file that holds it, and how its bytes become pixels ("" for most)."""
+    """An image of the gallery, one file that holds it, and how its bytes become pixels ("" for most).
+
+    ``box``: the part of the picture that is meant; None for the whole.
+    """
 
     image_id: str
     path: Location
     rendering: str = ""
+    box: Box | None = None
 
     @property
     def key(self) -> str:
-        """Return the key in the store of what is computed of the image's pixels: its id, if they are plain."""
-        return f"{self.image_id}+{self.rendering}" if self.rendering else self.image_id
+        """Return the key in the store of what is computed of the image's pixels: its id, if they are plain and all."""
+        key = f"{self.image_id}+{self.rendering}" if self.rendering else self.image_id
+        return key if self.box is None else f"{key}@{','.join(map(str, self.box))}"
 
     @property
     def paid_key(self) -> str:
@@ -48,10 +60,16 @@ class ImageFile(NamedTuple):
 def read_manifest(path: Path) -> list[ManifestEntry]:
     """Read the manifest, sorted by image_id and path.
 
-    In one that was written before there was a column ``rendering``, all images count as plain.
+    In one that was written before there was a column ``rendering``, all images count as plain; before there were
+    ``width`` and ``height``, these are 0.
     """
-    rows = read_csv(path, ["image_id", "path"])
-    return sorted(ManifestEntry(row["image_id"], row["path"], row.get("rendering", "")) for row in rows)
+    return sorted(
+        ManifestEntry(
+            row["image_id"], row["path"], row.get("rendering", ""),
+            int(row.get("width", 0)), int(row.get("height", 0)),
+        )
+        for row in read_csv(path, ["image_id", "path"])
+    )  # fmt: skip
 
 
 def read_groups(path: Path) -> dict[str, int]:

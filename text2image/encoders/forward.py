@@ -4,12 +4,13 @@ On a CPU every worker thread takes batches all the way through, each with one to
 faster than all cores on one batch, overlaps decoding with arithmetic, and makes an image's result the same
 to the last bit whatever is computed beside it. On an accelerator threads prepare batches in pinned memory
 ahead of the network. Batches always have the same shape, filled up with repeats, because kernels may round
-differently for another shape.
+differently for another shape. Views of one image stay together, so that it is decoded once: several batches of them are
+prepared as one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
 from typing import NamedTuple
 
 import torch
@@ -24,6 +25,9 @@ from text2image.encoders.preprocessing import Transform
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 CPU_BATCH, ACCELERATOR_BATCH = 1, 128
+TOGETHER = (
+    64  # views prepared as one, or two batches if that is more: few enough for memory, enough to fill batches
+)
 
 
 def forward_images(
@@ -41,16 +45,17 @@ def forward_images(
     Args:
         transform: an RGB image to ``(3, height, width)`` float32.
         network: ``(batch_size, 3, height, width)`` of ``dtype`` on ``device`` to ``(batch_size, …)``.
+        images: those with a box are views; if they follow each other, their picture is decoded once.
         batch_size: images a batch; None for 1 on a CPU and 128 on an accelerator.
         workers: threads; None for one a core.
         dtype: what the network computes in.
 
     Raises:
-        InputError: a file changed since the catalog was made, or the memory does not suffice for one image. Of a
-            batch in which a file changed, the others have been yielded.
+        InputError: a file changed since the catalog was made (the others of its batch have been yielded), or the memory
+            does not suffice for one image.
     """
     size = batch_size or (CPU_BATCH if device.type == "cpu" else ACCELERATOR_BATCH)
-    batches = [images[start : start + size] for start in range(0, len(images), size)]
+    batches = list(cut_batches(images, size))
     prepare = partial(_prepare, transform=transform, size=size, dtype=dtype, pinned=device.type == "cuda")
     compute = partial(_compute, network=Halving(network, size), device=device)
     if device.type == "cpu":
@@ -67,12 +72,33 @@ def forward_images(
             raise part.error
 
 
+def cut_batches(images: Sequence[ImageFile], size: int) -> Iterator[Sequence[ImageFile]]:
+    """Yield images ``size`` at a time; where views of one image would come apart, several batches as one.
+
+    Such a piece ends where its batches are full, or else before the first image with which it would have more than
+    ``TOGETHER`` views, or two batches if that is more.
+    """
+    most, piece = max(TOGETHER, 2 * size), list[ImageFile]()
+    for _, views in groupby(images, lambda image: image.image_id):
+        some = list(views)
+        if piece and len(piece) + len(some) > most:
+            yield piece
+            piece = []
+        piece += some
+        if len(piece) % size == 0:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
 class Prepared(NamedTuple):
-    """The images of a batch that could be opened, and why others could not.
+    """The images of some batches that could be opened, and why others could not.
 
     Attributes:
         images: the images.
-        pixels: ``(batch_size, 3, height, width)``, filled up with repeats; None without an image, or once used.
+        pixels: ``(n, 3, height, width)``, filled up with repeats to a multiple of the batch size; None without an
+            image, or once used.
         error: of the first image that could not be opened; None if all could.
     """
 
@@ -84,12 +110,12 @@ class Prepared(NamedTuple):
 def _prepare(
     batch: Sequence[ImageFile], *, transform: Transform, size: int, dtype: torch.dtype, pinned: bool
 ) -> Prepared:
-    """Return the pixels of a batch, filled up with the last image to ``size``; pinned memory for a GPU."""
+    """Return the pixels of some images, filled up with the last one to a multiple of ``size``; pinned for a GPU."""
     opened, error = open_each(batch, transform)
     if not opened:
         return Prepared([], None, error)
     pixels = [tensor for _, tensor in opened]
-    stacked = torch.stack(pixels + [pixels[-1]] * (size - len(pixels)))
+    stacked = torch.stack(pixels + [pixels[-1]] * (-len(pixels) % size))
     stacked = stacked.to(dtype).contiguous(memory_format=torch.channels_last)
     return Prepared([image for image, _ in opened], stacked.pin_memory() if pinned else stacked, error)
 

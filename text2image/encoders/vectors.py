@@ -43,11 +43,14 @@ def load_card(path: Path) -> Card:
 def image_determinants(card: Card, precision: str) -> dict[str, Any]:
     """Return all that determines an image's vector besides its key (:attr:`ImageFile.key`).
 
-    Name, tag and files decide the size, crop and normalisation of a model's input, too.
+    Name, tag and files decide the size, crop and normalisation of a model's input, too; ``resize``, if another than the
+    model's own is asked for. Which part of the image it is stands in the key.
     """
     about = {key: card[key] for key in ("name", "pretrained", "files")}
+    resize = card.get("resize", "model")
+    resized = {} if resize == "model" else {"resize": resize}  # vectors of stores from before stay known
     versions = {"preprocessing": PREPROCESSING, **decoding_determinants(), **_vectors_version()}
-    return {"kind": "image", **about, "precision": precision, **versions}
+    return {"kind": "image", **about, **resized, "precision": precision, **versions}
 
 
 def text_determinants(card: Card, precision: str) -> dict[str, Any]:

@@ -10,7 +10,8 @@ def alike_pairs(images: Vectors, threshold: float) -> Integers:
     """Return the pairs of images that are at least so alike.
 
     Args:
-        images: ``(n_images, dim)`` float32 unit rows.
+        images: ``(n_images, dim)`` float32 unit rows, of the whole images: that parts of two are alike, as a logo in a
+            corner is, does not make them near-duplicates.
         threshold: cosine similarity in [-1, 1].
 
     Returns:

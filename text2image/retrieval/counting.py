@@ -9,7 +9,8 @@ border: :class:`Best`, the best images of each query; :class:`RankCounter`, how 
 import numpy as np
 
 from text2image.base.arrays import Booleans, Integers, Vectors
-from text2image.retrieval.scores import LAST, exact_scores, from_keys, sort_keys
+from text2image.formats.views import ImageVectors
+from text2image.retrieval.scores import LAST, from_keys, gallery_scores, sort_keys
 
 MANY = 256  # pairs a query from which its whole rows are scored exactly: no more work for more pairs
 EMPTY = sort_keys(np.full(1, -np.inf, dtype=np.float32), np.full(1, LAST))[0]
@@ -22,7 +23,7 @@ class Best:
     once they are scored exactly, which waits for the end unless they are too many.
     """
 
-    def __init__(self, queries: Vectors, images: Vectors, k: int, bound: float) -> None:
+    def __init__(self, queries: Vectors, images: ImageVectors, k: int, bound: float) -> None:
         self._queries, self._images, self._k, self._bound = queries, images, k, bound
         self._keys = np.full((len(queries), k), EMPTY)
         self._floor = np.full(len(queries), -np.inf, dtype=np.float32)  # no product below is among the best
@@ -64,7 +65,7 @@ class Best:
         keys = self._keys[rows]
         which, places = np.nonzero(keys > EMPTY)
         columns = from_keys(keys[which, places])[1]
-        exact = exact_scores(self._queries, self._images, rows[which], columns)
+        exact = gallery_scores(self._queries, self._images, rows[which], columns)
         keys[which, places] = sort_keys(exact, columns)
         keys.sort(axis=1)
         keys[:, : -self._k] = EMPTY
@@ -75,9 +76,9 @@ class RankCounter:
     """How many images so far rank before each pair of a query and an image of the gallery."""
 
     def __init__(
-        self, queries: Vectors, images: Vectors, rows: Integers, columns: Integers, bound: float
+        self, queries: Vectors, images: ImageVectors, rows: Integers, columns: Integers, bound: float
     ) -> None:
-        self.scores = exact_scores(queries, images, rows, columns)
+        self.scores = gallery_scores(queries, images, rows, columns)
         self.keys = sort_keys(self.scores, columns)
         self.counts = np.zeros(len(rows), dtype=np.int64)
         self._queries, self._images, self._rows = queries, images, rows
@@ -91,7 +92,7 @@ class RankCounter:
             self._count(self._other_pairs[first : first + len(products)], products, start)
         columns = np.arange(start, start + products.shape[1])
         for row in self._crowded_queries:
-            exact = exact_scores(self._queries, self._images, np.full_like(columns, row), columns)
+            exact = gallery_scores(self._queries, self._images, np.full_like(columns, row), columns)
             keys = np.sort(sort_keys(exact, columns))
             pairs = slice(*np.searchsorted(self._rows, [row, row + 1]))
             self.counts[pairs] += len(keys) - np.searchsorted(keys, self.keys[pairs], side="right")
@@ -104,7 +105,7 @@ class RankCounter:
         self.counts[pairs] += count_true(above)
         uncertain = lines > self._low[pairs, None]
         which, columns = where_true(np.greater(uncertain, above, out=uncertain))
-        exact = exact_scores(self._queries, self._images, rows[which], start + columns)
+        exact = gallery_scores(self._queries, self._images, rows[which], start + columns)
         before = which[sort_keys(exact, start + columns) > self.keys[pairs[which]]]
         self.counts[pairs] += np.bincount(before, minlength=len(pairs))
 
@@ -117,7 +118,7 @@ class BestIrrelevant:
     """
 
     def __init__(
-        self, queries: Vectors, images: Vectors, rows: Integers, columns: Integers, k: int, bound: float
+        self, queries: Vectors, images: ImageVectors, rows: Integers, columns: Integers, k: int, bound: float
     ) -> None:
         self._rows, self._columns = rows, columns
         self._crowded_queries = np.flatnonzero(np.bincount(rows, minlength=len(queries)) >= k)

@@ -4,7 +4,7 @@ Ranks follow the rule of :mod:`text2image.retrieval.ranking`, scores that of :mo
 sizes of blocks nor the number of threads nor the machine's BLAS can change a result. The gallery is
 multiplied block by block in float32. Each block is looked at while it is in the processor's cache, and then
 forgotten: what :mod:`text2image.retrieval.counting` cannot decide by the products is scored exactly. Each thread
-has queries of its own.
+has queries of its own. Of an image with several vectors the highest product stands for all.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from text2image.base.arrays import Integers, Vectors
 from text2image.base.parallel import in_threads, thread_count
+from text2image.formats.views import ImageVectors
 from text2image.retrieval.counting import EMPTY, Best, BestIrrelevant, RankCounter
 from text2image.retrieval.ranking import check_shapes
 from text2image.retrieval.scores import error_bound, from_keys
@@ -50,36 +51,37 @@ def rank_gallery(
     columns: Integers,
     k: int,
     *,
+    starts: Integers | None = None,
     threads: int | None = None,
     query_block: int = QUERY_BLOCK,
     image_block: int = IMAGE_BLOCK,
 ) -> Iterator[Ranking]:
     """Yield, query by query in order, the best images and the exact rank of each pair.
 
-    ``rank = 1 + |{j : s_j > s}| + |{j < column : s_j = s}|`` over the whole gallery.
+    ``rank = 1 + |{j : s_j > s}| + |{j < column : s_j = s}|`` over the whole gallery, whatever the blocks and threads.
 
     Args:
-        queries: ``(n_queries, dim)`` float32, unit rows.
-        images: ``(n_images, dim)`` float32, unit rows; may be memory-mapped.
+        queries, images: ``(n, dim)`` float32, unit rows; ``images`` may be memory-mapped.
         rows, columns: ``(n_pairs,)`` int64, ``rows`` in increasing order; a query may have none.
-        k: how many images to return, at least 1; more than ``n_images`` gives them all.
-        threads: besides those of the BLAS; None for one a core.
-        query_block, image_block: rows and columns of a product. They change no result.
+        k: how many images to return, at least 1; at most all are.
+        starts: where each image's rows begin, if it has several, the best of which counts (:class:`ImageVectors`).
+        threads, query_block, image_block: besides those of the BLAS, None for one a core; rows and columns of a product.
 
     Raises:
-        ValueError: the dimensions differ, the gallery is empty, or a value is not finite.
+        ValueError: dimensions differ, the gallery is empty, or a value is not finite.
     """
     check_shapes(queries, images)
-    images, bound, k = np.asarray(images), error_bound(queries, images), min(k, len(images))
-    threads, image_block = thread_count(threads), max(image_block, 2 * k)
+    gallery, bound = ImageVectors(np.asarray(images), starts), error_bound(queries, images)
+    threads, k = thread_count(threads), min(k, gallery.n_images)
+    image_block = max(image_block, 2 * k)
     query_block = max(1, min(query_block, -(-len(queries) // threads), 2**30 // (128 * image_block)))
 
     def rank_block(start: int) -> Ranking:
         block = slice(start, min(start + query_block, len(queries)))
         pairs = slice(*map(int, np.searchsorted(rows, [block.start, block.stop])))
-        own = rows[pairs] - start, columns[pairs]
-        ranking = _rank_block(queries[block], images, *own, k, bound, image_block)
-        return ranking._replace(queries=block, pairs=pairs)
+        own = rows[pairs] - start, columns[pairs], k, bound, image_block
+        found = _rank_block(queries[block], gallery, *own)
+        return found._replace(queries=block, pairs=pairs)
 
     with threadpool_limits(1 if query_block < len(queries) else None, "blas"):  # threads multiply alone
         yield from in_threads(rank_block, range(0, len(queries), query_block), threads)
@@ -87,7 +89,7 @@ def rank_gallery(
 
 def _rank_block(
     queries: Vectors,
-    images: Vectors,
+    images: ImageVectors,
     rows: Integers,
     columns: Integers,
     k: int,
@@ -97,11 +99,12 @@ def _rank_block(
     """Return what a few queries find; ``queries`` and ``pairs`` of the result count from them on."""
     best, counter = Best(queries, images, k, bound), RankCounter(queries, images, rows, columns, bound)
     irrelevant = BestIrrelevant(queries, images, rows, columns, k, bound)
-    buffer = np.empty(len(queries) * min(image_block, len(images)), dtype=np.float32)
-    for start in range(0, len(images), image_block):
-        block = images[start : start + image_block]
+    buffer = np.empty(len(queries) * images.longest(image_block), dtype=np.float32)
+    for start, block, begins in images.blocks(image_block):
         products = buffer[: len(queries) * len(block)].reshape(len(queries), len(block))
         np.matmul(queries, block.T, out=products)
+        if begins is not None:
+            products = np.maximum.reduceat(products, begins, axis=1)
         for part in (best, counter, irrelevant):
             part.update(products, start)
     best_keys = best.keys()

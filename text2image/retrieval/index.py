@@ -1,4 +1,4 @@
-"""Approximate indexes of a gallery, by faiss: building, writing, reading and searching them.
+"""Approximate indexes of a gallery's vectors, by faiss: building, writing, reading and searching them.
 
 A search by an index is faster than an exact one and may miss images; what it returns is in the order of the exact
 scores. All sizes follow from the gallery's, by rules that the literature and faiss's own guidelines give:
@@ -20,7 +20,8 @@ import numpy as np
 from text2image.base.arrays import Floats, Integers, Vectors
 from text2image.base.console import InputError
 from text2image.base.parallel import thread_count
-from text2image.retrieval.scores import exact_scores, from_keys, sort_keys
+from text2image.formats.views import ImageVectors
+from text2image.retrieval.scores import from_keys, gallery_scores, sort_keys
 
 NEIGHBOURS, EFFORT, CANDIDATES = 32, 80, 256
 PER_LIST, LISTS_READ = 39, 16
@@ -32,14 +33,17 @@ NO_IMAGE = np.iinfo(np.int64).min  # the sort key of an empty place
 
 
 class Index:
-    """An approximate index of a gallery, made by :meth:`build` or :meth:`read`: row i of it is the i-th image."""
+    """An approximate index of a gallery, made by :meth:`build` or :meth:`read`: row i of it is the i-th vector.
+
+    That is the i-th image, unless a model sees several views of an image: views.csv then says whose vector it is.
+    """
 
     def __init__(self, kind: str, faiss_index: Any) -> None:
         self._kind, self._index = kind, faiss_index
 
     @classmethod
     def build(cls, kind: str, images: Vectors, threads: int | None = None) -> Self:
-        """Return the index ``kind`` (hnsw, ivf or ivfpq) of ``images``, ``(n_images, dim)`` unit rows.
+        """Return the index ``kind`` (hnsw, ivf or ivfpq) of ``images``, ``(n_vectors, dim)`` unit rows.
 
         Raises:
             InputError: faiss is not installed, or the gallery is too small for ``ivfpq``.
@@ -56,8 +60,8 @@ class Index:
         return cls(kind, index)
 
     @classmethod
-    def read(cls, kind: str, path: Path, n_images: int) -> Self:
-        """Read the index ``kind`` of ``n_images`` images that :meth:`write` wrote.
+    def read(cls, kind: str, path: Path, n_vectors: int) -> Self:
+        """Read the index ``kind`` of ``n_vectors`` vectors that :meth:`write` wrote.
 
         Raises:
             InputError: faiss is not installed, or there is another file, or none.
@@ -65,11 +69,11 @@ class Index:
         faiss, there = load_faiss(kind), "no such file"
         if path.is_file():
             index = faiss.read_index(str(path))
-            if type(index).__name__ == CLASSES[kind] and index.ntotal == n_images:
+            if type(index).__name__ == CLASSES[kind] and index.ntotal == n_vectors:
                 return cls(kind, index)
             there = f"{type(index).__name__} of {index.ntotal}"
         raise InputError(
-            f"expected an index of {n_images} images (params key index.kind: {kind}) in {path}, found {there}; "
+            f"expected an index of {n_vectors} vectors (params key index.kind: {kind}) in {path}, found {there}; "
             "run `dvc repro`"
         )
 
@@ -80,7 +84,7 @@ class Index:
     def search(
         self,
         queries: Vectors,
-        images: Vectors,
+        images: ImageVectors,
         k: int,
         kept: Integers | None = None,
         threads: int | None = None,
@@ -89,19 +93,21 @@ class Index:
 
         Args:
             queries: ``(n_queries, dim)`` float32, unit rows.
-            images: the vectors searched, ``(n_images, dim)``: of ``kept`` alone where that is given.
-            k: how many images at most.
-            kept: the only rows of the index to be found, in increasing order; None for all.
+            images: those that are searched.
+            k: how many images at most; as many vectors are looked for as so many images can have.
+            kept: the only rows of the index to be found, which are those of ``images``, in increasing order; None for all.
             threads: None for one a core.
 
         Returns:
-            Rows of ``images``, -1 where there are no more, and scores: ``(n_queries, at most k)`` each.
+            Images, counted from 0, -1 where there are no more, and scores: ``(n_queries, at most k)`` each.
         """
         kept = None if kept is None or len(kept) == self._index.ntotal else kept
-        columns = self._candidates(queries, k, kept, threads)
+        rows = self._candidates(queries, k * images.most(), kept, threads)
         if kept is not None:
-            columns = np.where(columns < 0, -1, np.searchsorted(kept, columns))
-        return in_order(queries, images, columns, k)
+            rows = np.where(rows < 0, -1, np.searchsorted(kept, rows))
+        if images.starts is not None:
+            rows = once_a_row(np.where(rows < 0, -1, images.images_of(rows)))
+        return in_order(queries, images, rows, k)
 
     def _candidates(self, queries: Vectors, k: int, kept: Integers | None, threads: int | None) -> Integers:
         """Return rows of the index for each query, ``(n_queries, n)``; -1 for none; more than ``k`` if need be."""
@@ -157,11 +163,22 @@ def list_count(n_images: int) -> int:
     return int(2 ** int(np.log2(max(1.0, min(4 * n_images**0.5, n_images / PER_LIST)))))
 
 
-def in_order(queries: Vectors, images: Vectors, candidates: Integers, k: int) -> tuple[Integers, Vectors]:
+def once_a_row(columns: Integers) -> Integers:
+    """Return ``columns``, ``(n_queries, n)``, sorted in each row and with -1 for all but the first of equals."""
+    columns = np.sort(columns, axis=1)
+    repeated = columns[:, 1:] == columns[:, :-1]
+    columns[:, 1:][repeated] = -1
+    return columns
+
+
+def in_order(
+    queries: Vectors, images: ImageVectors, candidates: Integers, k: int
+) -> tuple[Integers, Vectors]:
     """Score candidates exactly and return the ``k`` best of each query, by the project's tie rule.
 
     Args:
-        queries, images: ``(n_queries, dim)`` and ``(n_images, dim)`` float32, unit rows.
+        queries: ``(n_queries, dim)`` float32, unit rows.
+        images: the gallery.
         candidates: ``(n_queries, n)`` columns of the gallery, each at most once a row; -1 for none.
         k: how many.
 
@@ -171,7 +188,7 @@ def in_order(queries: Vectors, images: Vectors, candidates: Integers, k: int) ->
     rows, places = np.nonzero(candidates >= 0)
     columns = candidates[rows, places]
     keys = np.full(candidates.shape, NO_IMAGE)
-    keys[rows, places] = sort_keys(exact_scores(queries, images, rows, columns), columns)
+    keys[rows, places] = sort_keys(gallery_scores(queries, images, rows, columns), columns)
     keys = np.sort(keys, axis=1)[:, ::-1][:, :k]
     scores, best = from_keys(keys)
     return np.where(keys > NO_IMAGE, best, -1), scores

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from text2image.base.arrays import Integers, Vectors
+from text2image.formats.views import ImageVectors
 from text2image.retrieval.scores import from_keys, sort_keys
 
 BLOCK_SCORES = 32 * 1024 * 1024
@@ -33,7 +34,9 @@ def check_shapes(queries: Vectors, images: Vectors) -> None:
         raise ValueError("expected at least one image in the gallery, found none")
 
 
-def score_blocks(queries: Vectors, images: Vectors) -> Iterator[tuple[slice, Vectors]]:
+def score_blocks(
+    queries: Vectors, images: Vectors, starts: Integers | None = None
+) -> Iterator[tuple[slice, Vectors]]:
     """Yield ``(rows, scores)``: cosine similarities of a block of queries with the whole gallery.
 
     Sums are made in float64 and rounded to float32. A sum in float32 depends in its last bits on the shape of
@@ -44,6 +47,8 @@ def score_blocks(queries: Vectors, images: Vectors) -> Iterator[tuple[slice, Vec
     Args:
         queries: ``(n_queries, dim)`` float32, unit rows.
         images: ``(n_images, dim)`` float32, unit rows; may be memory-mapped.
+        starts: ``(n_images,)``, the row of each image's first vector where ``images`` holds several of an image, one
+            after the other; the highest of their scores is the image's. None: each row is an image.
 
     Yields:
         ``rows``: the slice of queries; ``scores``: ``(len(rows), n_images)`` float32 in [-1, 1].
@@ -53,16 +58,19 @@ def score_blocks(queries: Vectors, images: Vectors) -> Iterator[tuple[slice, Vec
         ValueError: the dimensions differ, or the gallery is empty.
     """
     check_shapes(queries, images)
-    step = max(1, BLOCK_SCORES // len(images))
+    gallery = ImageVectors(images, starts)
+    step = max(1, BLOCK_SCORES // gallery.n_images)
     width = max(1, BLOCK_VALUES // images.shape[1])
-    buffer = np.empty((min(step, len(queries)), len(images)), dtype=np.float32)
+    buffer = np.empty((min(step, len(queries)), gallery.n_images), dtype=np.float32)
     for start in range(0, len(queries), step):
         rows = slice(start, min(start + step, len(queries)))
         scores = buffer[: rows.stop - rows.start]
         some = queries[rows].astype(np.float64)
-        for first in range(0, len(images), width):
-            columns = slice(first, min(first + width, len(images)))
-            scores[:, columns] = some @ images[columns].astype(np.float64).T
+        for first, block, begins in gallery.blocks(width):
+            products = some @ block.astype(np.float64).T
+            if begins is not None:
+                products = np.maximum.reduceat(products, begins, axis=1)
+            scores[:, first : first + products.shape[1]] = products
         yield rows, scores
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError
-from text2image.formats.searched import Searched
 from text2image.formats.trec import Qrels, Run, run_lines
 from text2image.retrieval.gallery import Ranking
 
@@ -36,11 +35,6 @@ class RankRow(NamedTuple):
     relevance: int
     rank: int
     score: str
-
-
-def searched_vectors(images: Vectors, searched: Searched) -> Vectors:
-    """Return the rows of the images that are searched; where that is all of ``images``, it is not copied."""
-    return images if len(searched.rows) == len(images) else images[searched.rows]
 
 
 def asked_queries(

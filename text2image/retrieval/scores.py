@@ -6,11 +6,15 @@ float32 product by the BLAS are not: with OpenBLAS on processors without AVX-512
 the last bit with the size of the product, the number of threads and the place in it. But such a
 product is a hundred times faster, and off by no more than :func:`error_bound`: enough to tell what is
 clearly better or worse than something, so that only the rest need be scored exactly.
+
+An image with several vectors, one for each of its views, has the highest of their scores; the highest of products is off
+by no more than one of them.
 """
 
 import numpy as np
 
 from text2image.base.arrays import Integers, Vectors
+from text2image.formats.views import ImageVectors
 
 PAIRS = 128  # scored at a time: their float64 rows stay in the processor's cache
 LAST = 0xFFFFFFFF  # the largest column that a key can hold
@@ -33,6 +37,37 @@ def exact_scores(queries: Vectors, images: Vectors, rows: Integers, columns: Int
         left, right = queries[rows[some]].astype(np.float64), images[columns[some]].astype(np.float64)
         scores[some] = np.einsum("ij,ij->i", left, right)
     return scores
+
+
+def best_view_scores(
+    queries: Vectors, images: ImageVectors, rows: Integers, columns: Integers
+) -> tuple[Vectors, Integers]:
+    """Return the score of each pair of a query and an image of several vectors: the highest of their exact scores.
+
+    Args:
+        queries: ``(n, dim)`` float32, unit rows.
+        images: ``m`` images.
+        rows, columns: ``(n_pairs,)`` integers, the latter of images.
+
+    Returns:
+        The scores, ``(n_pairs,)`` float32 in [-1, 1], and which vector of the image has it, ``(n_pairs,)`` from 0: the
+        first of equals.
+    """
+    places, begins = images.rows(columns)
+    counts = np.diff(np.append(begins, len(places)))
+    every = exact_scores(queries, images.vectors, np.repeat(rows, counts), places)
+    if not len(rows):
+        return every, begins
+    best: Vectors = np.maximum.reduceat(every, begins)
+    first = np.where(every == np.repeat(best, counts), np.arange(len(every)), len(every))
+    return best, np.minimum.reduceat(first, begins) - begins
+
+
+def gallery_scores(queries: Vectors, images: ImageVectors, rows: Integers, columns: Integers) -> Vectors:
+    """Return the score of each pair of a query and an image, which is that of its best vector: ``(n_pairs,)`` float32."""
+    if images.starts is None:
+        return exact_scores(queries, images.vectors, rows, columns)
+    return best_view_scores(queries, images, rows, columns)[0]
 
 
 def error_bound(queries: Vectors, images: Vectors) -> float:

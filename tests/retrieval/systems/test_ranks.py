@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.scorers import Given
 from text2image.formats.fields import FieldText
+from text2image.formats.views import ImageVectors
 from text2image.retrieval.gallery import rank_gallery
 from text2image.retrieval.systems import ranks
 from text2image.retrieval.systems.ranks import rank_scores
@@ -55,7 +56,7 @@ def test_a_model_alone_ranks_as_its_rows_do() -> None:
     generator = np.random.default_rng(3)
     queries, images = (generator.integers(-2, 3, (n, 8)).astype(np.float32) for n in (9, 40))
     rows, columns = some_pairs(generator, 9, 40)
-    slow = list(rank_scores(VisionScorer(queries, images), rows, columns, 7))
+    slow = list(rank_scores(VisionScorer(queries, ImageVectors(images)), rows, columns, 7))
     fast = list(rank_gallery(queries, images, rows, columns, 7))
     for name in ("columns", "scores", "pair_ranks", "pair_scores", "irrelevant_columns", "irrelevant_scores"):
         one, other = (np.concatenate([getattr(part, name) for part in parts]) for parts in (slow, fast))

@@ -5,6 +5,7 @@ cannot be had is known before any work is done. The card also names the weights 
 is not measured on texts that the same weights wrote.
 """
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from huggingface_hub import hf_hub_download
 
 from text2image.base.console import InputError, one_line
 from text2image.encoders.models.local_dir import CONFIG, load_local_tokenizer
-from text2image.encoders.models.size import measure_size
+from text2image.encoders.models.size import measure
 from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
 from text2image.formats.files import sha256
 from text2image.formats.origins import ORIGINS, read_origins, weight_origins
@@ -24,12 +25,13 @@ UNKNOWN = "unknown"
 
 
 def describe(name: str, model: Model) -> dict[str, Any]:
-    """Return a model's card: its entry in params.yaml, the SHA-256 of every file it consists of, origins and size.
+    """Return a model's card: its entry in params.yaml, the SHA-256 of every file it consists of, origins, size and input.
 
     Embeddings are keyed by the former two. The ``origins`` are its weights and, of a checkpoint directory, those that
     its origins.json says it was made of (:mod:`text2image.formats.origins`). Registry and hub models are downloaded
     here, unless they are in the local cache already; nothing else in the pipeline needs the network for weights. Where
-    the architecture cannot be built, the size is that of the largest file, which holds the weights.
+    the architecture cannot be built, the size is that of the largest file, which holds the weights, and the ``input``
+    (:class:`text2image.encoders.models.size.Input`) is empty.
 
     Raises:
         InputError: the model cannot be had, its origins.json cannot be read, or a checkpoint directory's tokenizer
@@ -39,16 +41,25 @@ def describe(name: str, model: Model) -> dict[str, Any]:
     files = _files_of_directory(name, directory) if directory else [_download(name, model)]
     if directory:  # to refuse it here: the stages that need it come after hours of embedding images
         load_local_tokenizer(directory, model.context_length)
-    size, hashes = measure_size(model), {path.name: sha256(path) for path in files}
+    measured, hashes = measure(model), {path.name: sha256(path) for path in files}
     made_of = read_origins(directory / ORIGINS) if directory else {}
     return {
         "name": model.name,
         "pretrained": model.pretrained,
         "context_length": model.context_length,
+        "resize": model.resize,
+        "views": model.views,
+        "combine": model.combine,
         "files": hashes,
         "origins": made_of | weight_origins(hashes, name),
-        "size": size._asdict() if size else {"weight_bytes": max(path.stat().st_size for path in files)},
+        "size": measured[0]._asdict() if measured else {"weight_bytes": largest(files)},
+        "input": measured[1]._asdict() if measured else {},
     }
+
+
+def largest(files: Iterable[Path]) -> int:
+    """Return the bytes of the largest file."""
+    return max(path.stat().st_size for path in files)
 
 
 def _files_of_directory(name: str, directory: Path) -> list[Path]:

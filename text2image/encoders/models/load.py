@@ -14,7 +14,7 @@ from text2image.encoders.linear import use_onednn
 from text2image.encoders.models.size import require_memory
 from text2image.encoders.models.tokenizers import check_tokenizer
 from text2image.encoders.preprocessing import Transform
-from text2image.encoders.settings import checkpoint_directory
+from text2image.encoders.settings import RESIZE_MODES, checkpoint_directory
 from text2image.encoders.vectors import Card, image_determinants
 
 Tokenize = Callable[[Sequence[str]], torch.Tensor]
@@ -71,11 +71,13 @@ def _load(name: str, card: Card, device: torch.device) -> tuple[torch.nn.Module,
 
     from text2image.encoders.models.local_dir import load_local_dir
 
+    mode = RESIZE_MODES.get(card.get("resize", "model"))
     if directory := checkpoint_directory(card["name"]):
-        return load_local_dir(directory, context_length=card["context_length"], device=device)
+        length = card["context_length"]
+        return load_local_dir(directory, context_length=length, device=device, resize_mode=mode)
     try:
         network, transform = open_clip.create_model_from_pretrained(  # others go on with random weights
-            card["name"], pretrained=card["pretrained"], device=device
+            card["name"], pretrained=card["pretrained"], device=device, image_resize_mode=mode
         )
     except Exception as error:
         raise _unusable(name, card, error) from None

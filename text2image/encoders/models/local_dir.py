@@ -29,7 +29,11 @@ Tokenizer = Callable[[Sequence[str]], Tensor]
 
 
 def load_local_dir(
-    directory: Path, *, context_length: int | None = None, device: str | torch.device = "cpu"
+    directory: Path,
+    *,
+    context_length: int | None = None,
+    device: str | torch.device = "cpu",
+    resize_mode: str | None = None,
 ) -> tuple[nn.Module, Callable[[Any], Tensor], Tokenizer]:
     """Load model (float32, eval mode), preprocessing (of a PIL image) and tokenizer, made when first used.
 
@@ -37,6 +41,8 @@ def load_local_dir(
         directory: holds ``open_clip_config.json``, the weights and, for a Hugging Face text tower,
             its ``config.json`` and tokenizer files.
         context_length: the number of tokens after which a text is cut off; None: the model's own.
+        resize_mode: open_clip's ``image_resize_mode``: squash, longest (padded) or shortest (cropped); None: the
+            model's own.
 
     Raises:
         InputError: it is not such a directory, or the model cannot read that many tokens.
@@ -44,7 +50,11 @@ def load_local_dir(
     name = f"local-dir:{directory}"
     try:
         model, _, preprocess = open_clip.create_model_and_transforms(
-            name, device=device, require_pretrained=True, **text_tower_here(directory)
+            name,
+            device=device,
+            require_pretrained=True,
+            image_resize_mode=resize_mode,
+            **text_tower_here(directory),
         )
     except UNUSABLE as error:
         raise _unusable(directory, error) from error

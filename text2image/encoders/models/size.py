@@ -11,7 +11,7 @@ import psutil
 import torch
 
 from text2image.base.console import InputError
-from text2image.encoders.settings import Model, checkpoint_directory
+from text2image.encoders.settings import RESIZE_MODES, Model, checkpoint_directory
 
 CGROUP = Path("/sys/fs/cgroup")
 TEMPORARY = 3  # what one image takes, in multiples of its largest module's input and output: measured
@@ -33,8 +33,28 @@ class Size(NamedTuple):
     image_bytes: int
 
 
+class Input(NamedTuple):
+    """What a model reads.
+
+    Attributes:
+        image_size: height and width of its pictures, in pixels.
+        resize: how pictures become so large: squash, pad or crop.
+        context_length: tokens of a text.
+    """
+
+    image_size: tuple[int, int]
+    resize: str
+    context_length: int
+
+
 def measure_size(model: Model) -> Size | None:
-    """Return the size of a model, or None where its architecture is not known on this machine.
+    """Return the size of a model, or None where its architecture is not known on this machine."""
+    found = measure(model)
+    return found and found[0]
+
+
+def measure(model: Model) -> tuple[Size, Input] | None:
+    """Return the size of a model and what it reads, or None where its architecture is not known on this machine.
 
     The network is built on PyTorch's meta device, whose tensors have shapes but no memory, and an
     image without pixels is sent through it. Hub models have to be downloaded for it.
@@ -52,9 +72,30 @@ def measure_size(model: Model) -> Size | None:
             network = open_clip.create_model(
                 model.name, load_weights=False, pretrained_text=False, device="meta", **overrides
             )
-            return _measure(network.eval())
+            return _measure(network.eval()), _input(network, model)
     except Exception:  # whatever an architecture of others may raise: it is then tried without
         return None
+
+
+def _input(network: torch.nn.Module, model: Model) -> Input:
+    """Return what a model of the registry, the hub or a directory reads; a registry's tag may resize in its own way."""
+    import open_clip
+
+    tag = open_clip.get_pretrained_cfg(model.name, model.pretrained or "") or {}
+    own = tag.get("resize_mode") or network.visual.preprocess_cfg["resize_mode"]
+    names = {mode: name for name, mode in RESIZE_MODES.items()}
+    return Input(
+        image_side(network),
+        names[own] if model.resize == "model" else model.resize,
+        model.context_length or network.context_length,
+    )
+
+
+def image_side(network: torch.nn.Module) -> tuple[int, int]:
+    """Return the height and width of a network's pictures."""
+    side = network.visual.image_size
+    height, width = (side, side) if isinstance(side, int) else side
+    return height, width
 
 
 def _measure(network: torch.nn.Module) -> Size:
@@ -66,10 +107,8 @@ def _measure(network: torch.nn.Module) -> Size:
 
     for module in network.modules():
         module.register_forward_hook(watch)
-    side = network.visual.image_size
-    height, width = (side, side) if isinstance(side, int) else side
     with torch.inference_mode():
-        features = network.encode_image(torch.empty(1, 3, height, width))
+        features = network.encode_image(torch.empty(1, 3, *image_side(network)))
     parameters = list(network.parameters())
     weights = sum(tensor.nbytes for tensor in (*parameters, *network.buffers()))
     return Size(sum(item.numel() for item in parameters), features.shape[-1], weights, most)

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from text2image.base.arrays import Floats, Integers, Vectors
+from text2image.formats.views import ImageVectors
 from text2image.retrieval.gallery import rank_gallery
 
 FOUND = 10
@@ -57,19 +58,23 @@ def witnesses(
     return partial, f"{names} {goes} back to what wrote these labels, and so {finds} few of their errors"
 
 
-def find_signs(pairs: pd.DataFrame, images: Vectors, texts: Vectors, ranks: pd.DataFrame) -> pd.DataFrame:
+def find_signs(
+    pairs: pd.DataFrame, images: ImageVectors, texts: Vectors, ranks: pd.DataFrame
+) -> pd.DataFrame:
     """Return what one model says of each label of one source.
 
     Args:
         pairs: the labels, from :func:`text2image.evaluation.labels.sources.label_pairs`.
-        images, texts: unit rows of the gallery and of the source's query file.
+        images: the gallery; where the model sees several views of an image, the best counts for the image's rank, as in
+            ``ranks``, and the whole for the other signs.
+        texts: unit rows of the source's query file.
         ranks: of the model on the source (:func:`text2image.evaluation.results.read_ranks`).
 
     Returns:
         A row a label: the columns ``SIGNS``, NaN where there is no such sign, and ``finding`` from :func:`findings`.
     """
     rows, columns = pairs["row"].to_numpy(), pairs["column"].to_numpy()
-    image_rank = pair_ranks(texts, images, rows, columns)
+    image_rank, whole = pair_ranks(texts, images.vectors, rows, columns, images.starts), images.first()
     first = ranks[(ranks["relevance"] > 0) & (ranks["rank"] == 1)]["score"]
     irrelevant = ranks[ranks["relevance"] == 0].set_index("query_id")["score"]
     best_irrelevant = irrelevant.reindex(pairs["query_id"]).fillna(-1.0).to_numpy()
@@ -77,9 +82,9 @@ def find_signs(pairs: pd.DataFrame, images: Vectors, texts: Vectors, ranks: pd.D
     return pd.DataFrame(
         {
             "image_rank": image_rank,
-            "text_rank": pair_ranks(images, texts, columns, rows),
+            "text_rank": pair_ranks(whole, texts, columns, rows),
             "text_alike": best_alike(texts, rows, columns),
-            "image_alike": best_alike(images, columns, rows),
+            "image_alike": best_alike(whole, columns, rows),
             "finding": findings(image_rank, best_irrelevant, typical),
         }
     )
@@ -109,12 +114,15 @@ def suspicious(signs: pd.DataFrame) -> list[pd.Series]:
     return [*ranks, -signs["text_alike"], -signs["image_alike"]]
 
 
-def pair_ranks(left: Vectors, right: Vectors, rows: Integers, columns: Integers) -> Integers:
+def pair_ranks(
+    left: Vectors, right: Vectors, rows: Integers, columns: Integers, starts: Integers | None = None
+) -> Integers:
     """Return the rank of ``right[columns[i]]`` among all of ``right`` for ``left[rows[i]]``.
 
     Args:
         left, right: ``(n, dim)`` and ``(m, dim)`` float32 unit rows.
         rows, columns: ``(n_pairs,)`` integers.
+        starts: where the rows of each item of ``right`` begin, if it has several.
 
     Returns:
         ``(n_pairs,)`` int64 in [1, m], by the tie rule of :func:`text2image.retrieval.ranking.ranks`.
@@ -123,7 +131,7 @@ def pair_ranks(left: Vectors, right: Vectors, rows: Integers, columns: Integers)
         return np.empty(0, dtype=np.int64)
     order = np.lexsort((columns, rows))
     asked, places = np.unique(rows[order], return_inverse=True)
-    parts = rank_gallery(left[asked], right, places, columns[order], 1)
+    parts = rank_gallery(left[asked], right, places, columns[order], 1, starts=starts)
     ranks = np.empty(len(rows), dtype=np.int64)
     ranks[order] = np.concatenate([ranks[:0], *(part.pair_ranks for part in parts)])
     return ranks

@@ -3,11 +3,16 @@
 import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from text2image.base.arrays import Vectors
 from text2image.base.console import say
 from text2image.base.store import Store
+from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
+from text2image.encoders.settings import WHOLE
 from text2image.encoders.vectors import gather, image_determinants, text_determinants, text_key
+from text2image.encoders.views import mean_views, views_of
 from text2image.params import Params
 
 if TYPE_CHECKING:
@@ -38,11 +43,18 @@ class QueryEncoder:
     def encode_picture(self, image: ImageFile) -> Vectors:
         """Return the row of a usable picture, ``(1, dim)``, from :func:`text2image.collection.images.identify`.
 
+        It is that of the whole picture, or the mean of its views where the gallery's vectors are such means.
+
         Raises:
             InputError: its file has changed meanwhile.
         """
         determinants = image_determinants(self.card, self.params.embed.precision)
-        return self._stored(determinants, image.key, image)
+        views = self.card.get("views", [WHOLE])  # cards of earlier versions have none
+        if len(views) == 1 or self.card["combine"] == "max":
+            return self._stored(determinants, image.key, image)
+        parts = [image._replace(box=view.box) for view in views_of(*open_image(image).size, views)]
+        rows = np.concatenate([self._stored(determinants, part.key, part) for part in parts])
+        return mean_views(rows, np.zeros(1, dtype=np.int64))
 
     def _stored(self, determinants: dict[str, Any], key: str, query: str | ImageFile) -> Vectors:
         with Store("embeddings", determinants) as store:

@@ -9,13 +9,14 @@ import numpy as np
 
 from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.arrays import Vectors
-from text2image.base.console import InputError, one_line
+from text2image.base.console import InputError
 from text2image.collection.images import identify
 from text2image.collection.locations import location
 from text2image.collection.manifest import ImageFile, ManifestEntry, read_manifest
 from text2image.encoders.vectors import load_card
 from text2image.formats.fields import FieldText, read_fields, texts_of_images
 from text2image.formats.texts import normalise_text
+from text2image.formats.views import ImageVectors, read_image_vectors
 from text2image.lockfile.checks import check_current
 from text2image.pages.search.encoder import QueryEncoder
 from text2image.params import Params
@@ -76,13 +77,19 @@ class Gallery:
             lambda: QueryEncoder(model, load_card(existing(ARTIFACTS.card(model))), self.params),
         )
 
-    def image_vectors(self, model: str) -> Vectors:
-        """Return the images' vectors of one of ``embed.models``, memory-mapped.
+    def image_vectors(self, model: str) -> ImageVectors:
+        """Return the vectors of the images and their views of one of ``embed.models``, memory-mapped.
 
         Raises:
             InputError: the pipeline has not embedded the present gallery with it.
         """
-        return self.once(("vectors", model), lambda: self._read_vectors(ARTIFACTS.image_vectors(model)))
+
+        def read() -> ImageVectors:
+            path = existing(ARTIFACTS.image_vectors(model))
+            check_current(ARTIFACTS.manifest, path)
+            return read_image_vectors(path, ARTIFACTS.views(model), self.image_ids)
+
+        return self.once(("vectors", model), read)
 
     def texts(self, field: str) -> list[list[FieldText]]:
         """Return the texts of each image in a field.
@@ -97,21 +104,6 @@ class Gallery:
             return texts_of_images(read_fields(path), self.image_ids)
 
         return self.once(("texts", field), read)
-
-    def _read_vectors(self, path: Path) -> Vectors:
-        check_current(ARTIFACTS.manifest, existing(path))
-        try:
-            images: Vectors = np.load(path, mmap_mode="r")
-        except (ValueError, EOFError) as error:
-            raise InputError(
-                f"expected a matrix in {path}, found: {one_line(error)}; run `dvc repro`"
-            ) from None
-        if images.ndim != 2 or len(images) != len(self.image_ids):
-            raise InputError(
-                f"expected {len(self.image_ids)} rows in {path}, one an image of {ARTIFACTS.manifest}, "
-                f"found the shape {images.shape}; run `dvc repro`"
-            )
-        return images
 
 
 class QueryInputs:
@@ -136,6 +128,8 @@ class QueryInputs:
     def query_vectors(self, model: str) -> Vectors:
         """Return the query's row, ``(1, dim)``: the gallery's if the image is there, else as the model encodes it.
 
+        Of an image with a vector for each of several views it is that of the whole.
+
         Raises:
             InputError: the file is not a usable image.
         """
@@ -144,12 +138,12 @@ class QueryInputs:
             return encoder.encode_text(self.queries[0])
         image = identify(self.query, self.gallery.params.catalog.max_pixels)
         if image.image_id in self.gallery:
-            row = self.image_ids.index(image.image_id)
-            return self.image_vectors(model)[row : row + 1]
+            column = self.image_ids.index(image.image_id)
+            return self.image_vectors(model).select(np.array([column])).first()
         return encoder.encode_picture(image)
 
-    def image_vectors(self, model: str) -> Vectors:
-        """Return the images' vectors of one of ``embed.models``."""
+    def image_vectors(self, model: str) -> ImageVectors:
+        """Return the vectors of the images and their views of one of ``embed.models``."""
         return self.gallery.image_vectors(model)
 
     def texts(self, field: str) -> list[list[FieldText]]:

@@ -21,6 +21,7 @@ from text2image.retrieval.ranking import top_k
 from text2image.retrieval.systems.build import build
 from text2image.retrieval.systems.scorer import Scorer, Why
 from text2image.retrieval.systems.settings import Fusion, Vision
+from text2image.retrieval.systems.vision import VisionScorer
 
 
 class RankedImage(NamedTuple):
@@ -111,17 +112,15 @@ class Searcher:
             return self.ask(asked).best(k)
         if self._index is None:
             path = ARTIFACTS.index(self.name)
-            self._index = Index.read(self.params.index.kind, path, len(self.image_ids))
+            n_vectors = len(self.gallery.image_vectors(self.name).vectors)
+            self._index = Index.read(self.params.index.kind, path, n_vectors)
         wanted = max(k, self.params.retrieve.depth)  # as many as in data/runs, for a graph finds more then
         inputs = QueryInputs(self.gallery, asked, self._weights)
-        columns, scores = self._index.search(
-            inputs.query_vectors(self.name),
-            inputs.image_vectors(self.name),
-            wanted,
-            threads=self.params.runtime.workers,
-        )
-        results = ranked(columns[0][columns[0] >= 0][:k], scores[0], self.image_ids)
-        return Found(results, [Why()] * len(results))
+        scorer = VisionScorer(inputs.query_vectors(self.name), inputs.image_vectors(self.name))
+        threads = self.params.runtime.workers
+        columns, scores = self._index.search(scorer.queries, scorer.images, wanted, threads=threads)
+        found = columns[0][columns[0] >= 0][:k]
+        return Found(ranked(found, scores[0], self.image_ids), scorer.explain(0, found.tolist()))
 
     def ask(self, query: str | Path) -> Answer:
         """Return how the system answers a text, or the image at a path.

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from text2image.base.arrays import Integers, Vectors
 from text2image.formats.fields import FieldText
+from text2image.formats.views import ImageVectors
 from text2image.retrieval.gallery import Ranking, rank_gallery
 from text2image.retrieval.systems import settings
 from text2image.retrieval.systems.fusion import Fusion, Weighting
@@ -29,8 +30,8 @@ class SystemInputs(Protocol):
     def query_vectors(self, model: str) -> Vectors:
         """Return the queries' vectors of one of ``embed.models``: ``(n_queries, dim)`` float32, unit rows."""
 
-    def image_vectors(self, model: str) -> Vectors:
-        """Return the images' vectors: ``(n_images, dim)`` float32, unit rows; perhaps memory-mapped."""
+    def image_vectors(self, model: str) -> ImageVectors:
+        """Return the vectors of the images and their views, perhaps memory-mapped."""
 
     def texts(self, field: str) -> list[list[FieldText]]:
         """Return the texts of each image in a field; none of some."""
@@ -75,5 +76,6 @@ def rank_system(
     The arguments are those of :func:`text2image.retrieval.systems.ranks.rank_scores`; a model alone is ranked faster.
     """
     if isinstance(scorer, VisionScorer):
-        return rank_gallery(scorer.queries, scorer.images, rows, columns, k, threads=threads)
+        images, starts = scorer.images.vectors, scorer.images.starts
+        return rank_gallery(scorer.queries, images, rows, columns, k, starts=starts, threads=threads)
     return rank_scores(scorer, rows, columns, k, threads=threads)
