@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import retrieval
+from benchmarks import retrieval, words
 from benchmarks.table import (
     Row,
     against,
@@ -87,10 +87,19 @@ def test_exact_ranking_is_measured_beside_its_products(capsys: pytest.CaptureFix
     assert "quartiles of the ranks: " in capsys.readouterr().out
 
 
+def test_searches_by_words_are_asked_the_same_queries() -> None:
+    own, sqlite = (next(name for name in words.CONTESTANTS if end in name) for end in ("`both`", "SQLite"))
+    ours, theirs = (words.cost(name, n_images=400, n_queries=30) for name in (own, sqlite))
+    assert ours.asked == theirs.asked == len(ours.ranks) == len(theirs.ranks) == 30
+    assert sum(rank == 1 for rank in ours.ranks) >= 28
+    assert sum(rank == 1 for rank in theirs.ranks) >= 28
+    assert ours.gib > 0
+
+
 def test_an_unknown_part_is_one_sentence() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "retrieval", "speed"],
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "expected parts of embedding, retrieval, metrics, scale, found speed" in done.stderr
+    assert "expected parts of embedding, retrieval, words, metrics, scale, found speed" in done.stderr
