@@ -23,6 +23,7 @@ from text2image.evaluation.examples import (
     labelled_images,
     with_reasons,
 )
+from text2image.evaluation.fusion_weights import fusion_weights
 from text2image.evaluation.judged import judged_at, judgement_figures
 from text2image.evaluation.leaderboard import cost_of
 from text2image.evaluation.outputs import make_outputs
@@ -122,6 +123,8 @@ def main(params: Params) -> None:
     metrics, comparison, plots, said = outputs
     write_json(ARTIFACTS.metrics("metrics"), metrics)
     write_json(ARTIFACTS.metrics("comparison"), comparison)
+    weights = {(name, source): read_json(ARTIFACTS.weights(name, source)) for name, source in results}
+    plots["fusion_weights"] = fusion_weights(weights, circular)
     for name, table in plots.items():
         tables.write_table(ARTIFACTS.plot(name), table)
     about_sources, more = judge_sources(results, left_out, origins, circular, how)

@@ -64,6 +64,27 @@ def test_the_leaderboards_axis_is_in_millions_and_fits_one_model_as_well_as_many
     assert {"0", "1"} <= leaderboard(("words", 0, 0.4, 1))
 
 
+def test_the_weights_of_a_fusion_are_drawn_with_the_choice_and_those_of_the_folds() -> None:
+    rows = [
+        {
+            "rev": "workspace", "system": system, "source": "human", "part": part, "weight": f"{step / 4}",
+            "mrr": "0.5", "chosen": int(step == 2), "n_folds": {2: 4, 3: 1}.get(step, 0), "circular": circular,
+        }
+        for system, part, circular in (("both", "words", 0), ("both", "builtin", 0), ("leaky", "ocr", 1))
+        for step in range(5)
+    ]  # fmt: skip
+    text = json.dumps(TEMPLATES["fusion_weights"]())
+    for anchor, value in {"X": "weight", "Y": "mrr", "X_LABEL": "x", "Y_LABEL": "y", "TITLE": "t"}.items():
+        text = text.replace(f'"<DVC_METRIC_{anchor}>"', json.dumps(value))
+    svg = draw(json.loads(text.replace('"<DVC_METRIC_DATA>"', json.dumps(rows))), "fusion_weights")
+    texts = set(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+    assert {"both", "leaky (circular)", "words", "builtin", "ocr"} <= texts
+    assert len(re.findall(r'aria-roledescription="point"', svg)) == 3 * (2 + 1), (
+        "two weights of folds, one chosen"
+    )
+    assert len(re.findall(r'aria-roledescription="line mark"', svg)) == 3, "one line a part"
+
+
 @pytest.mark.parametrize(
     ("template", "x", "y", "row", "marks"),
     [

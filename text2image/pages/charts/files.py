@@ -21,6 +21,7 @@ OPTION = "plots.html_template"
 TEMPLATES: dict[str, Callable[[], Spec]] = {
     "agreement": data.agreement,
     "coverage": data.coverage,
+    "fusion_weights": systems.fusion_weights,
     "hit_rate": queries.hit_rate,
     "image_sizes": data.image_sizes,
     "intervals": systems.intervals,

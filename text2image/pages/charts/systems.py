@@ -18,6 +18,10 @@ from text2image.pages.theme import PAPER, QUIET
 
 MEASURES = ("mrr", "mrr_low", "mrr_high", "mrr_chance", "hit_rate")
 COSTS = ("bytes_per_image", "usd_per_1000_queries")
+MARK_CIRCULAR = {
+    "calculate": "datum.circular == 1 ? datum.system + ' (circular)' : datum.system",
+    "as": "system",
+}
 
 
 def intervals() -> Spec:
@@ -87,7 +91,7 @@ def leaderboard() -> Spec:
         {"calculate": "datum.parameters / 1e6", "as": "millions"},
         {"calculate": "datum.millions / 2", "as": "half"},
         {"calculate": "datum.millions == 0 ? 1 : datum.millions * 2", "as": "double"},
-        {"calculate": "datum.circular == 1 ? datum.system + ' (circular)' : datum.system", "as": "system"},
+        MARK_CIRCULAR,
     ]
     numbers = [*MEASURES, "parameters", *COSTS, "circular", "on_front"]
     return template(spec, numbers, BY_SOURCE, transform=transform)
@@ -147,3 +151,43 @@ def wise_ft() -> Spec:
     ]
     parse = ["weight", "loss", *names.values()]
     return template(spec, parse, rows, transform=transform, resolve={"scale": {"y": "independent"}})
+
+
+def fusion_weights() -> Spec:
+    """Return the MRR against the weight of a part of a fusion; ringed, the weight for searching, filled, those of folds."""
+    tooltip = [{"field": name} for name in ("system", "source", "part")]
+    tooltip += [number("weight", ".2f"), number("mrr"), number("n_folds", "d", "folds that chose it")]
+    measured = quantity(Y, Y_LABEL, scale={"zero": False, "nice": True})
+    legend = {"symbolType": "stroke", "symbolSize": 400, "symbolFillColor": "transparent"}
+    part = {"field": "part", "type": "nominal", "title": "weight of", "legend": legend}
+    line = {
+        "mark": {"type": "line", "strokeWidth": 2.5},
+        "encoding": {"y": measured, "strokeDash": part, "tooltip": tooltip},
+    }
+    of_folds = {
+        "transform": [{"filter": "datum.n_folds > 0"}],
+        "mark": {"type": "point", "filled": True, "opacity": 1},
+        "encoding": {
+            "y": measured,
+            "size": quantity("n_folds", scale={"domain": [0, 5], "range": [0, 160]}, legend=None),
+            "tooltip": tooltip,
+        },
+    }
+    chosen = {
+        "transform": [{"filter": "datum.chosen == 1"}],
+        "mark": {"type": "point", "shape": "circle", "size": 260, "strokeWidth": 2.5, "filled": False},
+        "encoding": {"y": measured, "tooltip": tooltip},
+    }
+    spec = {
+        "width": 360,
+        "height": 170,
+        "encoding": {
+            "x": quantity(X, X_LABEL, scale=FROM_0_TO_1),
+            "color": SYSTEM,
+        },
+        "layer": [line, of_folds, chosen],
+    }
+    numbers = ["weight", "mrr", "chosen", "n_folds", "circular"]
+    return template(
+        spec, numbers, BY_SOURCE, transform=[MARK_CIRCULAR], resolve={"scale": {"y": "independent"}}
+    )
