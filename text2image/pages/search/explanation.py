@@ -11,7 +11,7 @@ from text2image.formats.tables import Row
 from text2image.formats.texts import normalise_text, query_id
 from text2image.pages.search.annotations import Annotations, ImageLabel, SourceQuery
 from text2image.pages.search.searcher import Found, RankedImage
-from text2image.pages.search.why import Bar, bars, longest_share, marks
+from text2image.pages.search.why import Bar, bars, longest_share, marks, places
 from text2image.pages.sheets.marks import Mark
 from text2image.queries.judgements import JudgementRow
 from text2image.retrieval.ranking import ranks_by_keys
@@ -67,6 +67,7 @@ class SystemResults(NamedTuple):
         expected: where the images stand that the query should find.
         untested: why the query is no test of the system, a sentence for each source that is circular with it.
         note: what else is to be known of how it answered; "" for nothing.
+        places: how many decimal places of its scores are shown.
     """
 
     system: str
@@ -74,6 +75,7 @@ class SystemResults(NamedTuple):
     expected: RankedGroup
     untested: list[str]
     note: str = ""
+    places: int = 3
 
 
 def rank_group(images: Iterable[str], keys: Integers, image_ids: Sequence[str]) -> RankedGroup:
@@ -130,7 +132,8 @@ class Explainer(NamedTuple):
             self._explain_image(system, one, why, longest)
             for one, why in zip(found.results, found.reasons, strict=True)
         ]
-        return SystemResults(system, explained, group, untested, found.note)
+        scores = [one.score for one in found.results]
+        return SystemResults(system, explained, group, untested, found.note, places(scores))
 
     def _explain_image(self, system: str, ranked: RankedImage, why: Why, longest: float) -> ExplainedImage:
         image = ranked.image_id

@@ -13,6 +13,7 @@ from text2image.retrieval.systems.scorer import Match, Why
 TEXT = 160  # characters of a text that are shown
 BEFORE = 40  # of them before the first word that matched
 LISTED = 8  # texts that are shown
+SMALL = 0.1  # numbers below are shown with more places: those of reciprocal rank fusion, for one
 IN_SHORT = 60  # characters of the console's column
 
 
@@ -24,11 +25,21 @@ class Piece(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """What a system adds to a score; ``width`` in per cent of the longest bar."""
+    """What a system adds to a score, as a number to be read; ``width`` in per cent of the longest bar."""
 
     system: str
     share: float
+    shown: str
     width: float
+
+
+def places(numbers: Iterable[float], usual: int = 3) -> int:
+    """Return how many decimal places numbers that stand together need: two more where all are small.
+
+    >>> places([0.41, -0.03]), places([0.0164, 0.0161])
+    (3, 5)
+    """
+    return usual + 2 * (max(map(abs, numbers), default=1.0) < SMALL)
 
 
 def marks(why: Why) -> list[Mark]:
@@ -59,7 +70,11 @@ def pieces(match: Match) -> list[Piece]:
 
 def bars(why: Why, longest: float) -> list[Bar]:
     """Return the shares of a fused score; ``longest``: the largest absolute share that is shown beside it."""
-    return [Bar(part.system, part.share, 100 * abs(part.share) / (longest or 1.0)) for part in why.parts]
+    decimals = places([longest], 2)
+    return [
+        Bar(part.system, part.share, f"{part.share:+.{decimals}f}", 100 * abs(part.share) / (longest or 1.0))
+        for part in why.parts
+    ]
 
 
 def longest_share(reasons: Iterable[Why]) -> float:
@@ -77,7 +92,7 @@ def in_short(why: Why) -> str:
     'SUMMER SALE | m -0.50 w +2.25 | tile 2 of 8'
     """
     words = (one_line(text[slice(*place)]) for text, place in _places(why))
-    shares = " ".join(f"{one_line(part.system)} {part.share:+.2f}" for part in why.parts)
+    shares = " ".join(f"{one_line(bar.system)} {bar.shown}" for bar in bars(why, longest_share([why])))
     grade = f"grade {one_line(why.grade)}" if why.grade else ""
     told = [", ".join(dict.fromkeys(words)), shares, one_line(why.view), grade, one_line(why.reason)]
     return one_line(" | ".join(filter(None, told)), IN_SHORT)
