@@ -8,6 +8,7 @@ from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.console import InputError
 from text2image.encoders.vectors import load_card
 from text2image.formats.origins import Origins, circular_pairs, read_origins
+from text2image.lockfile.checks import check_current
 from text2image.params import Params
 from text2image.retrieval.systems.settings import OPENAI, Fusion, Rerank, System, Systems, Vision
 
@@ -41,7 +42,7 @@ def chosen_weights(name: str, params: Params) -> Weights:
     where there is none, one that is circular.
 
     Raises:
-        InputError: no source has weights.
+        InputError: no source has weights, or they are out of date.
     """
     fusions = [part for part in params.used.needed(name) if isinstance(params.used[part], Fusion)]
     if not fusions:
@@ -53,6 +54,7 @@ def chosen_weights(name: str, params: Params) -> Weights:
         about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         weightings = {name: about, **about.get("parts", {})}
         if all("units" in weightings.get(part, {}) for part in fusions):
+            check_current(path, apart_from=[ARTIFACTS.judgements])
             return {part: weightings[part] for part in fusions}
     raise InputError(
         f"expected weights in {ARTIFACTS.weights(name, sources[0])} or of another source, found none; run `dvc repro`"
