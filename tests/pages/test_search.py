@@ -261,7 +261,7 @@ def shown_card(annotations: Annotations, *reasons: Why) -> list[str]:
 
 def test_a_card_shows_words_shares_view_and_reason(annotations: Annotations) -> None:
     why = Why(
-        (matched("SUMMER SALE", "SALE"),), (Part("m", -0.5), Part("words", 2.0)), "tile 2 of 8", "3", "a sale"
+        (matched("SUMMER SALE", "SALE"),), (Part("m", -0.5), Part("words", 2.0)), "tile 2 of 2", "3", "a sale"
     )
     card, other = shown_card(annotations, why, Why(parts=(Part("m", 1.0), Part("words", 0.0))))
     assert 'viewBox="0 0 8 6"' in card, "marks are in pixels of the catalog's image"
@@ -270,7 +270,8 @@ def test_a_card_shows_words_shares_view_and_reason(annotations: Annotations) -> 
     assert re.findall(r"width:([\d.]+)%", card)[:2] == ["25.0", "100.0"]
     assert re.findall(r"width:([\d.]+)%", other)[:2] == ["50.0", "0.0"], "bars compare with those beside them"
     assert "<b>−0.50</b>" in card and "<b>+2.00</b>" in card
-    assert "tile 2 of 8" in card and "<b>3</b> <bdi>a sale</bdi>" in card
+    assert "tile 2 of 2" in card and '<rect class="seen" x="2" y="0" width="6" height="6"/>' in card
+    assert "<b>3</b> <bdi>a sale</bdi>" in card
     assert "<svg" not in other and "<mark>" not in other
     [plain] = shown_card(annotations, Why(view="whole"))
     assert 'class="view"' not in plain, "the whole image is no news"

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from text2image.base.arrays import Integers
+from text2image.collection.manifest import Box
 from text2image.formats.tables import Row
 from text2image.formats.texts import normalise_text, query_id
 from text2image.pages.search.annotations import Annotations, ImageLabel, SourceQuery
 from text2image.pages.search.searcher import Found, RankedImage
-from text2image.pages.search.why import Bar, bars, longest_share, marks, places
+from text2image.pages.search.why import Bar, bars, longest_share, marks, places, view_box
 from text2image.pages.sheets.marks import Mark
 from text2image.queries.judgements import JudgementRow
 from text2image.retrieval.ranking import ranks_by_keys
@@ -36,6 +37,7 @@ class ExplainedImage(NamedTuple):
         why: what the system says of that.
         marks: the words that matched, on the picture.
         bars: the shares of a fused score.
+        view_box: where on the picture the view lies that counts; None for all of it.
         other_ranks: ``{system: rank}`` under the other system.
         file: the catalog's row of its first file.
         is_relevant: whether any source counts it as relevant.
@@ -49,6 +51,7 @@ class ExplainedImage(NamedTuple):
     why: Why
     marks: Sequence[Mark]
     bars: Sequence[Bar]
+    view_box: Box | None
     other_ranks: dict[str, int]
     file: Row
     is_relevant: bool
@@ -143,15 +146,16 @@ class Explainer(NamedTuple):
             if other != system
         }
         asked = {(query.source, query_id(query.text)) for query in self.queries}
-        labels = self.annotations.labels.get(image, ())
+        file, labels = self.annotations.files[image], self.annotations.labels.get(image, ())
         near = self.annotations.near_duplicates(image)
         return ExplainedImage(
             ranked,
             why,
             marks(why),
             bars(why, longest),
+            view_box(why.view, int(file["width"]), int(file["height"])),
             other_ranks,
-            self.annotations.files[image],
+            file,
             any(image in query.grades for query in self.queries),
             [self._relevance(image, query) for query in self.queries],
             [(label, (label.source, query_id(normalise_text(label.text))) in asked) for label in labels],

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from text2image.base.console import one_line
+from text2image.collection.manifest import Box
+from text2image.encoders.settings import CORNERS, TILES
+from text2image.encoders.views import views_of
 from text2image.pages.sheets.marks import Mark, marks_of, spans
 from text2image.retrieval.systems.scorer import Match, Why
 
@@ -50,6 +53,15 @@ def marks(why: Why) -> list[Mark]:
         for mark in marks_of(match.text, match.words)
     )
     return list({mark.corners: mark for mark in found}.values())
+
+
+def view_box(view: str, width: int, height: int) -> Box | None:
+    """Return where on a picture the view lies that counts, ``(left, top, right, bottom)`` in pixels; None for all of it.
+
+    >>> view_box("tile 2 of 2", 20, 10)
+    (10, 0, 20, 10)
+    """
+    return next((one.box for one in views_of(width, height, [TILES, CORNERS]) if one.name == view), None)
 
 
 def pieces(match: Match) -> list[Piece]:
