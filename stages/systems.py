@@ -9,13 +9,12 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
-
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.formats.fields import read_fields
 from text2image.formats.files import sha256, write_json
 from text2image.formats.origins import read_origins
+from text2image.formats.views import read_image_vectors
 from text2image.params import Params
 from text2image.retrieval.systems.describe import describe_system
 from text2image.retrieval.systems.settings import Fusion, Systems
@@ -36,9 +35,14 @@ def files_of(systems: Systems, name: str, source: str) -> list[Path]:
 
 def kept_bytes(params: Params) -> dict[Path, float]:
     """Return how many bytes an image has to be kept of it, by file: its vectors in float32, or its texts in UTF-8."""
-    vectors = {model: np.load(ARTIFACTS.image_vectors(model), mmap_mode="r") for model in params.embed.models}
-    n_images = max(1, len(next(iter(vectors.values()))))
-    kept = {ARTIFACTS.image_vectors(model): rows.nbytes / n_images for model, rows in vectors.items()}
+    vectors = {
+        model: read_image_vectors(ARTIFACTS.image_vectors(model), ARTIFACTS.views(model))
+        for model in params.embed.models
+    }
+    n_images = max(1, next(iter(vectors.values())).n_images)
+    kept = {
+        ARTIFACTS.image_vectors(model): images.vectors.nbytes / n_images for model, images in vectors.items()
+    }
     for field in params.retrieve.fields:
         texts = read_fields(ARTIFACTS.field(field))
         kept[ARTIFACTS.field(field)] = sum(len(one.text.encode()) for one in texts) / n_images

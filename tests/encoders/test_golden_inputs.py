@@ -110,6 +110,16 @@ def test_what_was_stored_before_stays_valid() -> None:
     }
 
 
+def test_another_resize_is_another_key_for_images_alone() -> None:
+    own, squash = (
+        CARD | {"resize": mode, "views": ["whole", "tiles"], "combine": "mean"}
+        for mode in ("model", "squash")
+    )
+    assert image_determinants(own, "fp32") == image_determinants(CARD, "fp32"), "neither do views change it"
+    assert image_determinants(squash, "fp32") == image_determinants(CARD, "fp32") | {"resize": "squash"}
+    assert text_determinants(squash, "fp32") == text_determinants(CARD, "fp32")
+
+
 def test_another_decoding_is_another_key_for_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     before = [image_determinants(CARD, "fp32"), text_determinants(CARD, "fp32")]
     monkeypatch.setattr("text2image.collection.images.DECODING", 2)

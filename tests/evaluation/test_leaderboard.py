@@ -10,11 +10,18 @@ from text2image.evaluation.measures import Measure
 
 HIT_RATE = Measure("hit_rate", 5)
 CARDS: dict[str, dict[str, Any]] = {
-    "square": {"image_size": [224, 224], "resize": "squash", "views": ["whole"], "context_length": 64},
+    "square": {
+        "input": {"image_size": [224, 224], "resize": "squash", "context_length": 64},
+        "resize": "model",
+        "views": ["whole"],
+        "combine": "max",
+        "context_length": None,
+    },
     "wide": {
-        "image_size": [384, 384],
+        "input": {"image_size": [384, 384], "resize": "squash"},
         "resize": "squash",
         "views": ["whole", "tiles"],
+        "combine": "mean",
         "context_length": None,
     },
 }
@@ -36,7 +43,7 @@ def test_what_a_system_costs() -> None:
     alone = {"kind": "vision", "models": ["square"], "fields": [], "size": size}
     assert cost_of(alone, CARDS) == Cost("vision", 10, 4, 16, "0", "224", "squash", "whole", "64")
     both = alone | {"kind": "fusion", "models": ["square", "wide"]}
-    assert cost_of(both, CARDS)[5:] == ("224 + 384", "squash", "whole + whole, tiles", "64")
+    assert cost_of(both, CARDS)[5:] == ("224 + 384", "squash", "whole + mean of whole, tiles", "64")
     words = {"kind": "words", "models": [], "fields": ["ocr"], "size": {"parameters": 0, "dimension": 0}}
     assert cost_of(words, {}) == Cost("words", 0, 0, "", "0")
     assert cost_of(words, {}, None).usd_per_1000_queries == "", "not known"

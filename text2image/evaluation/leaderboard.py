@@ -76,13 +76,27 @@ def cost_of(
     """
     size, models = about["size"], [cards[model] for model in about["models"]]
 
+    seen = [card.get("input", {}) | _views(card) for card in models]  # cards of earlier versions say less
+
     def setting(key: str) -> str:
-        return " + ".join(dict.fromkeys(_written(card[key]) for card in models if card.get(key) is not None))
+        return " + ".join(dict.fromkeys(_written(one[key]) for one in seen if key in one))
 
     known = {key: size.get(key, "") for key in ("parameters", "dimension", "bytes_per_image")}
     settings = {key: setting(key) for key in ("image_size", "resize", "views", "context_length")}
     money = "" if usd_per_1000_queries is None else f"{usd_per_1000_queries:.4g}"
     return Cost(about["kind"], usd_per_1000_queries=money, **known, **settings)
+
+
+def _views(card: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the views of an image that a model sees; ``mean of`` before them where they have one vector.
+
+    >>> _views({"views": ["whole", "tiles"], "combine": "mean"})
+    {'views': ['mean of whole', 'tiles']}
+    """
+    if not (views := card.get("views")):
+        return {}
+    mean = card["combine"] == "mean" and len(views) > 1
+    return {"views": [f"mean of {views[0]}", *views[1:]] if mean else views}
 
 
 def _written(value: object) -> str:
