@@ -84,7 +84,7 @@ def naive_likeness(asked: str, word: str) -> float:
         return 1.0
     own = set(naive_grams(asked))
     share = len(own & set(naive_grams(word))) / len(own)
-    return share if share >= 0.5 and len(asked) > 2 else 0.0
+    return share if share >= (0.5 if len(asked) > 4 else 0.55) and len(asked) > 2 else 0.0
 
 
 def naive_bm25(query: str, texts: Sequence[str]) -> list[float]:
@@ -280,6 +280,7 @@ def test_matching_words_are_shown_as_they_stand_the_best_text_first() -> None:
 
 def test_short_words_are_shown_only_where_they_are_the_same() -> None:
     assert explained("to be", "tomato to beat", "a bee") == [("tomato to beat", ("to",))]
+    assert explained("one more", "one in store", "once") == [("one in store", ("one",))]
 
 
 def test_faint_matches_are_left_out() -> None:

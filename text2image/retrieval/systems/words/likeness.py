@@ -2,13 +2,15 @@
 
 ``likeness(asked, word) = |A ∩ B| / |A|``, where A and B are the distinct n-grams (:mod:`.grams`) of the word asked for
 and of the other one: the share of the one that is found in the other. ``SUMNER`` is ``summer`` by 0.5, ``SUMMERSALE`` is
-``summer`` by 0.83 and ``sale`` by 0.75. A word that is less alike than ``LEAST`` does not count; words of fewer than
+``summer`` by 0.83 and ``sale`` by 0.75. A word that is less alike than ``LEAST`` does not count, nor, for a word asked for
+of fewer than five letters, one that is less alike than ``LEAST_OF_SHORT``, or ``store`` would be ``more``; words of fewer than
 ``EXACT_BELOW`` letters count only if they are the same.
 
-Both were chosen on 377 photographs of groceries, searched by 66 products' names in what OCR read on them, and on phrases
-of their descriptions with letters misread, left out, put in and spaces lost, at rates of 0, 5 and 12 % (two seeds), by the
-mean reciprocal rank of BM25: 0.24, 0.80, 0.68 and 0.56 without likeness, 0.25, 0.84, 0.80 and 0.72 with it. Cosines of
-n-grams were level on the photographs and worse by 0.03 and more on phrases; a ``LEAST`` of 0.55 was worse by 0.01 on average.
+The measure and the bounds were chosen on 377 photographs of groceries, searched by 66 products' names in what OCR
+read on them, and on phrases of their descriptions with letters misread, left out, put in and spaces lost, at rates of
+0, 5 and 12 % (two seeds), by the mean reciprocal rank of BM25: 0.24, 0.80, 0.68 and 0.56 without likeness, 0.25,
+0.84, 0.80 and 0.71 with it. Cosines of n-grams were level on the photographs and worse by 0.03 and more on phrases; a
+``LEAST`` of 0.55 was worse by 0.01 on average.
 """
 
 from collections.abc import Mapping
@@ -23,6 +25,8 @@ from text2image.retrieval.systems.words.grams import Grams, distinct_grams
 from text2image.retrieval.systems.words.inverted import inverted_lists
 
 LEAST = 0.5
+LEAST_OF_SHORT = 0.55
+SHORT = 5  # letters from which a word is not short
 EXACT_BELOW = 3
 
 
@@ -38,7 +42,11 @@ def likeness(asked: str, word: str) -> float:
         return 0.0
     own = _grams(asked)
     share = len(own & _grams(word)) / len(own)
-    return share if share >= LEAST else 0.0
+    return share if share >= _least(asked) else 0.0
+
+
+def _least(asked: str) -> float:
+    return LEAST if len(asked) >= SHORT else LEAST_OF_SHORT
 
 
 def _is_part(asked: str, word: str) -> bool:
@@ -72,5 +80,5 @@ class Vocabulary:
             alike[[number for word, number in self._numbers.items() if asked in word]] = 1.0
         if asked in self._numbers:
             alike[self._numbers[asked]] = 1.0
-        numbers = np.flatnonzero(alike >= LEAST)
+        numbers = np.flatnonzero(alike >= _least(asked))
         return numbers, alike[numbers]
