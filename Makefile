@@ -49,8 +49,8 @@ zoo: install ## Compare the models of zoo.models in params.yaml, as the experime
 	dvc repro --quiet builtin_model
 	t2i zoo
 
-throughput: install ## Measure how fast the models of embed.models embed on this machine (MODELS="builtin siglip" for some)
-	t2i throughput $(MODELS)
+throughput: install ## Measure how fast systems are on this machine (SYSTEMS="builtin words" for some)
+	t2i throughput $(SYSTEMS)
 
 test: install $(VENV)/.installed-test ## Run all tests, examples in docstrings included
 	pytest $(PYTEST_ARGS)

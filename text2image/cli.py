@@ -15,7 +15,7 @@ COMMANDS = {
     "app": "open a page to search on, see why, and grade what was found",
     "judge": "grade what was found for a source's queries, on a page or in the terminal",
     "report": "write what a run found as one HTML file and as Markdown",
-    "throughput": "measure how fast models embed on this machine",
+    "throughput": "measure how fast systems are on this machine",
     "zoo": "compare many models on the same queries",
     "catalog": "verify what is remembered of the images, or pin images behind a URL",
     "label": "say what labelling by a source would cost (`--estimate`)",

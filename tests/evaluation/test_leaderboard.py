@@ -12,17 +12,13 @@ HIT_RATE = Measure("hit_rate", 5)
 CARDS: dict[str, dict[str, Any]] = {
     "square": {
         "input": {"image_size": [224, 224], "resize": "squash", "context_length": 64},
-        "resize": "model",
         "views": ["whole"],
         "combine": "max",
-        "context_length": None,
     },
     "wide": {
-        "input": {"image_size": [384, 384], "resize": "squash"},
-        "resize": "squash",
+        "input": {"image_size": [384, 512], "resize": "squash", "context_length": 77},
         "views": ["whole", "tiles"],
         "combine": "mean",
-        "context_length": None,
     },
 }
 
@@ -43,7 +39,7 @@ def test_what_a_system_costs() -> None:
     alone = {"kind": "vision", "models": ["square"], "fields": [], "size": size}
     assert cost_of(alone, CARDS) == Cost("vision", 10, 4, 16, "0", "224", "squash", "whole", "64")
     both = alone | {"kind": "fusion", "models": ["square", "wide"]}
-    assert cost_of(both, CARDS)[5:] == ("224 + 384", "squash", "whole + mean of whole, tiles", "64")
+    assert cost_of(both, CARDS)[5:] == ("224 + 384 × 512", "squash", "whole + whole, tiles (mean)", "64 + 77")
     words = {"kind": "words", "models": [], "fields": ["ocr"], "size": {"parameters": 0, "dimension": 0}}
     assert cost_of(words, {}) == Cost("words", 0, 0, "", "0")
     assert cost_of(words, {}, None).usd_per_1000_queries == "", "not known"

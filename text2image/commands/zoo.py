@@ -18,7 +18,7 @@ from text2image.base.console import InputError, Parser, one_line, say
 from text2image.commands.experiment import NAME, experiment, git, reference
 from text2image.encoders.device import pick_device
 from text2image.encoders.models.card import describe, licence_of
-from text2image.encoders.models.load import copies_of_weights
+from text2image.encoders.models.load import copies_of_weights, load_model
 from text2image.encoders.models.size import measure_size, require_memory
 from text2image.encoders.throughput import Speed, measure_speeds
 from text2image.evaluation.leaderboard import COLUMNS, MACHINE_COLUMNS, add_times
@@ -85,7 +85,8 @@ def write_leaderboard(cards: dict[str, dict[str, Any]], absent: dict[str, str], 
     for name in dict.fromkeys(row["system"] for row in rows):
         say(f"zoo: measuring how fast {name} embeds")
         try:
-            speeds += measure_speeds(name, cards[name], params.embed.precision, params.runtime)
+            model = load_model(name, cards[name], params.runtime.device, params.embed.precision)
+            speeds += measure_speeds(name, model, params.runtime)
         except InputError as error:
             say(f"zoo: the speed of {name} is not known: {error}")
     made_of = {row["system"]: [row["system"]] for row in rows}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -19,6 +19,9 @@ from text2image.base.settings import Runtime
 from text2image.collection.images import image_id
 from text2image.collection.manifest import ImageFile
 from text2image.formats.tables import Row, read_csv
+
+if TYPE_CHECKING:
+    from text2image.encoders.models.load import EmbeddingModel
 
 Item = TypeVar("Item")
 
@@ -118,16 +121,10 @@ def query_time(
     return QueryTime(system, str(n), device, *(f"{ms:.3g}" for ms in figures))
 
 
-def measure_speeds(name: str, card: dict[str, Any], precision: str, runtime: Runtime) -> list[Speed]:
-    """Return how fast the model of a card embeds images and texts, end to end as the pipeline does it.
-
-    Raises:
-        InputError: the model cannot be loaded.
-    """
+def measure_speeds(name: str, model: "EmbeddingModel", runtime: Runtime) -> list[Speed]:
+    """Return how fast a loaded model embeds images and texts, end to end as the pipeline does it."""
     from text2image.encoders.embedding import embed_images, embed_texts
-    from text2image.encoders.models.load import load_model
 
-    model = load_model(name, card, runtime.device, precision)
     with tempfile.TemporaryDirectory() as folder:
         files = write_images(Path(folder))
         rates = {

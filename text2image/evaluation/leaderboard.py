@@ -74,39 +74,31 @@ def cost_of(
         cards: what its models consist of, by name.
         usd_per_1000_queries: None where it is not known.
     """
-    size, models = about["size"], [cards[model] for model in about["models"]]
-
-    seen = [card.get("input", {}) | _views(card) for card in models]  # cards of earlier versions say less
-
-    def setting(key: str) -> str:
-        return " + ".join(dict.fromkeys(_written(one[key]) for one in seen if key in one))
-
+    size, inputs = about["size"], [_input_of(cards[model]) for model in about["models"]]
     known = {key: size.get(key, "") for key in ("parameters", "dimension", "bytes_per_image")}
-    settings = {key: setting(key) for key in ("image_size", "resize", "views", "context_length")}
+    settings = {
+        key: " + ".join(dict.fromkeys(filter(None, (one[key] for one in inputs))))
+        for key in ("image_size", "resize", "views", "context_length")
+    }
     money = "" if usd_per_1000_queries is None else f"{usd_per_1000_queries:.4g}"
     return Cost(about["kind"], usd_per_1000_queries=money, **known, **settings)
 
 
-def _views(card: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the views of an image that a model sees; ``mean of`` before them where they have one vector.
+def _input_of(card: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a model reads, as people write it; "" for what its card does not say.
 
-    >>> _views({"views": ["whole", "tiles"], "combine": "mean"})
-    {'views': ['mean of whole', 'tiles']}
+    >>> size = {"image_size": [224, 224], "resize": "squash", "context_length": 64}
+    >>> _input_of({"input": size, "views": ["whole", "tiles"], "combine": "max"})["views"]
+    'whole, tiles (max)'
     """
-    if not (views := card.get("views")):
-        return {}
-    mean = card["combine"] == "mean" and len(views) > 1
-    return {"views": [f"mean of {views[0]}", *views[1:]] if mean else views}
-
-
-def _written(value: object) -> str:
-    """Return a model's setting as people write it.
-
-    >>> _written([224, 224]), _written(["whole", "tiles"]), _written(64)
-    ('224', 'whole, tiles', '64')
-    """
-    parts = value if isinstance(value, list) else [value]
-    return ", ".join(dict.fromkeys(map(str, parts)))
+    reads, views = card.get("input", {}), card.get("views", [])
+    combined = f" ({card.get('combine', '')})" if len(views) > 1 else ""
+    return {
+        "image_size": " × ".join(dict.fromkeys(map(str, reads.get("image_size", [])))),
+        "resize": str(reads.get("resize", "")),
+        "views": ", ".join(views) + combined,
+        "context_length": str(reads.get("context_length", "")),
+    }
 
 
 def leaderboard(
