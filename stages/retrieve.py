@@ -5,7 +5,8 @@ with the exact rank of every relevant image and of the best irrelevant one, from
 first images are where they are, and how the systems of a fusion are weighted.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.arrays import Vectors
 from text2image.base.console import progress, say
+from text2image.collection.manifest import ImageFile, read_gallery
 from text2image.formats.fields import FieldText, read_fields, texts_of_images
 from text2image.formats.files import atomic_write, write_json
 from text2image.formats.searched import read_searched
@@ -32,17 +34,20 @@ from text2image.retrieval.runs import (
 )
 from text2image.retrieval.systems.build import build, rank_system
 from text2image.retrieval.systems.fusion import Weighting, measure_units, same_weights, weighting_json
+from text2image.retrieval.systems.meaning import MeaningIndex
+from text2image.retrieval.systems.readers import Readers
+from text2image.retrieval.systems.rerank import Grade, Pairs
 from text2image.retrieval.systems.scorer import Scorer, Why, WhyRow, why_json
-from text2image.retrieval.systems.settings import Fusion
+from text2image.retrieval.systems.settings import Fusion, Meaning, Rerank
 from text2image.retrieval.systems.tuning import tune
 from text2image.retrieval.systems.words.search import Match, WordIndex
 
 
 class SourceInputs:
-    """What systems read to answer the queries of one source that are asked."""
+    """What a system reads to answer the queries of one source that are asked."""
 
-    def __init__(self, params: Params, source: str) -> None:
-        self.params, self.source = params, source
+    def __init__(self, params: Params, system: str, source: str) -> None:
+        self.params, self.system, self.source = params, system, source
         self.qrels, self.searched = read_qrels(ARTIFACTS.qrels(source)), read_searched(ARTIFACTS.searched)
         self._all = read_queries(ARTIFACTS.queries(source))
         self.asked = {query_id: text for query_id, text in self._all.items() if query_id in self.qrels}
@@ -86,6 +91,34 @@ class SourceInputs:
             say(f"retrieve {name} {self.source}: {tuning.why_equal}")
         return tuning.weighting()
 
+    def query_meanings(self, name: str, system: Meaning) -> Vectors:
+        """Return the vectors of the queries by a system's text encoder."""
+        return self._readers().encode(name, system, self.queries, "query")
+
+    def meaning_index(self, name: str, system: Meaning) -> MeaningIndex:
+        """Return the vectors of the images' texts by the same encoder."""
+        return self._readers().meaning_index(name, system, self.texts)
+
+    def second_look(self, name: str, system: Rerank) -> Callable[[Pairs], Sequence[Grade]]:
+        """Return what grades pairs of the queries that are asked and the images that are searched."""
+        title = f"rerank {name} {self.source}"
+        return self._readers().second_look(name, system, title, self.queries, self._images, self.texts)
+
+    def _readers(self) -> Readers:
+        params = self.params
+        about = json.loads(ARTIFACTS.system_inputs(self.system, self.source).read_text("utf-8"))
+        return Readers(
+            about["system"]["text_models"],
+            params.embed.precision,
+            params.runtime,
+            params.label.openai,
+            params.judge.prompt,
+        )
+
+    def _images(self) -> list[ImageFile]:
+        files = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, self.params.data.images)}
+        return [files[image_id] for image_id in self.image_ids]
+
 
 def explain(scorer: Scorer, inputs: SourceInputs, ranking: Ranking) -> Iterator[WhyRow]:
     """Yield why images are where they are for a block of queries, where the system can say it."""
@@ -98,7 +131,7 @@ def explain(scorer: Scorer, inputs: SourceInputs, ranking: Ranking) -> Iterator[
 
 
 def main(params: Params, system: str, source: str) -> None:
-    inputs = SourceInputs(params, source)
+    inputs = SourceInputs(params, system, source)
     ranks: list[RankRow] = []
     reasons: list[WhyRow] = []
     with (

@@ -7,10 +7,14 @@ exactly when one of these changed, and another weight, model or system leaves it
 
 import json
 import math
+from collections.abc import Container, Iterable
 from pathlib import Path
+from typing import Any
 
 from stages import run
 from text2image.artifacts import ARTIFACTS
+from text2image.encoders.sentences.card import describe_sentence_model
+from text2image.encoders.vectors import Card
 from text2image.formats.fields import read_fields
 from text2image.formats.files import sha256, write_json
 from text2image.formats.origins import read_origins
@@ -49,13 +53,36 @@ def kept_bytes(params: Params) -> dict[Path, float]:
     return kept
 
 
+def describe_text_models(
+    systems: Systems, names: Iterable[str], embedding: Container[str]
+) -> dict[str, Card]:
+    """Return the cards of the sentence-transformers models that systems have read texts; downloads what is not here."""
+    keys = {model: key for name in names for model, key in systems.text_models(name).items()}
+    return {
+        model: describe_sentence_model(model, key) for model, key in keys.items() if model not in embedding
+    }
+
+
+def describe_services(params: Params) -> dict[str, dict[str, Any]]:
+    """Return for each system that asks the paid vision model what determines its grades, and what they go back to."""
+    paid = {part: one for name in params.retrieve.systems for part, one in params.used.paid(name).items()}
+    if not paid:
+        return {}
+    from text2image.retrieval.systems.vision_grades import describe_service
+
+    openai, prompt = params.label.openai, params.judge.prompt
+    return {part: describe_service(openai, part, system, prompt) for part, system in paid.items()}
+
+
 def main(params: Params) -> None:
     systems = params.used
     cards = {model: json.loads(ARTIFACTS.card(model).read_text("utf-8")) for model in params.embed.models}
+    cards |= describe_text_models(systems, params.retrieve.systems, cards)
+    services = describe_services(params)
     origins = {field: read_origins(ARTIFACTS.field_origins(field)) for field in params.retrieve.fields}
     hashes, kept = dict[Path, str](), kept_bytes(params)
     for name in params.retrieve.systems:
-        about = describe_system(name, systems, cards, origins)
+        about = describe_system(name, systems, cards, origins, services)
         files = [*map(ARTIFACTS.image_vectors, about["models"]), *map(ARTIFACTS.field, about["fields"])]
         about["size"]["bytes_per_image"] = math.ceil(sum(kept[path] for path in files))
         write_json(ARTIFACTS.system(name), about)

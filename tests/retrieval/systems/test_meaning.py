@@ -18,7 +18,7 @@ from text2image.formats.fields import FieldText
 from text2image.params import load_params
 from text2image.retrieval.ranking import top_k
 from text2image.retrieval.systems.cross_grades import CrossGrader
-from text2image.retrieval.systems.meaning import Meaning
+from text2image.retrieval.systems.meaning import Meaning, MeaningIndex
 from text2image.retrieval.systems.rerank import Rerank
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -70,7 +70,7 @@ def test_scores_equal_a_naive_maximum_over_texts() -> None:
     texts, encoder = {"ocr": some(), "caption": some()}, Encoder()
     texts["ocr"][7], texts["caption"][7] = [], ["  "]
     queries = unit(random.normal(size=(20, 8)).astype(np.float32))
-    system = Meaning(queries, fields_of(texts), encoder)
+    system = Meaning(queries, MeaningIndex(fields_of(texts), encoder))
     scores = system.scores(slice(0, 20))
     assert (system.n_queries, system.n_images) == scores.shape == (20, 50) and scores.dtype == np.float32
     without = []
@@ -93,7 +93,9 @@ def test_without_any_text_nothing_is_said_and_nothing_encoded() -> None:
     def refuse(texts: Sequence[str]) -> Vectors:
         raise AssertionError(texts)
 
-    system = Meaning(np.ones((2, 8), dtype=np.float32), fields_of({"ocr": [[], [" "], []]}), refuse)
+    system = Meaning(
+        np.ones((2, 8), dtype=np.float32), MeaningIndex(fields_of({"ocr": [[], [" "], []]}), refuse)
+    )
     assert not system.scores(slice(0, 2)).any() and system.scores(slice(0, 2)).shape == (2, 3)
     assert system.scores(slice(2, 2)).shape == (0, 3)
     assert [why.matches for why in system.explain(0, [0, 1])] == [(), ()]
@@ -102,7 +104,7 @@ def test_without_any_text_nothing_is_said_and_nothing_encoded() -> None:
 def test_the_best_texts_of_an_image_explain_it() -> None:
     encoder = Encoder()
     texts = {"ocr": [["red shoe", "sale", "hat ", "blue"], []], "caption": [["a dog"], []]}
-    system = Meaning(unit(np.ones((1, 8), dtype=np.float32)), fields_of(texts), encoder)
+    system = Meaning(unit(np.ones((1, 8), dtype=np.float32)), MeaningIndex(fields_of(texts), encoder))
     first, none = system.explain(0, [0, 1])
     assert none.matches == () and len(first.matches) == 3
     query = unit(np.ones((1, 8), dtype=np.float32))[0]
@@ -132,7 +134,7 @@ def test_a_real_text_encoder_finds_a_text_as_it_stands(tmp_path: Path, runtime: 
 
     queries = ["two dogs in the summer", "cat", "red shoe summer sale", "red"]
     vectors = sentence_vectors(card, queries, "query", "systems.meant.model", runtime)
-    system = Meaning(vectors, fields_of({"ocr": TEXTS}), encode)
+    system = Meaning(vectors, MeaningIndex(fields_of({"ocr": TEXTS}), encode))
     assert top_k(system.scores(slice(0, 4)), 1)[:, 0].tolist() == [3, 5, 0, 4]
 
 

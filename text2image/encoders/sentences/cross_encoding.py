@@ -55,7 +55,7 @@ def cross_scores(
             from text2image.encoders.sentences.forward import forward_texts, load_sentence_model
 
             model = load_sentence_model("CrossEncoder", card, key, runtime)
-            prompt = model.prompts.get(model.default_prompt_name)
+            prompt = model.network.prompts.get(model.network.default_prompt_name)
             todo = [by_key[one] for one in missing]
             done = len(by_key) - len(missing)
             with progress(total=len(by_key), done=done, unit="pair", title=title) as bar:

@@ -55,8 +55,9 @@ def _encode(card: Card, role: Role, key: str, runtime: Runtime, texts: Sequence[
     from text2image.encoders.sentences.forward import forward_texts, load_sentence_model
 
     model = load_sentence_model("SentenceTransformer", card, key, runtime)
-    named = next((name for name in PROMPTS[role] if name in model.prompts), model.default_prompt_name)
-    prompt = model.prompts.get(named)
+    prompts = model.network.prompts
+    named = next((name for name in PROMPTS[role] if name in prompts), model.network.default_prompt_name)
+    prompt = prompts.get(named)
     for batch, rows in forward_texts(
         model, texts, "sentence_embedding", runtime, prompt=prompt or None, task=role
     ):

@@ -8,7 +8,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ import torch
 from text2image.base.console import InputError, one_line
 from text2image.base.parallel import in_threads
 from text2image.base.settings import Runtime
+from text2image.base.store import fingerprint
 from text2image.encoders.device import one_torch_thread, pick_device
 from text2image.encoders.sentences.card import check_unchanged, find_folder
 from text2image.encoders.vectors import Card
@@ -28,8 +30,15 @@ Kind = Literal["SentenceTransformer", "CrossEncoder"]
 Item = TypeVar("Item", str, tuple[str, str])
 
 
-def load_sentence_model(kind: Kind, card: Card, key: str, runtime: Runtime) -> Any:
-    """Load the model of a card in the precision that it was saved in, without the network and without foreign code.
+class SentenceModel(NamedTuple):
+    """A loaded model, and the lock of its tokenizer, which no two threads can use at once."""
+
+    network: Any
+    lock: threading.Lock
+
+
+def load_sentence_model(kind: Kind, card: Card, key: str, runtime: Runtime) -> SentenceModel:
+    """Load the model of a card once, in the precision that it was saved in, without the network and without foreign code.
 
     Args:
         kind: the class of sentence-transformers.
@@ -41,9 +50,20 @@ def load_sentence_model(kind: Kind, card: Card, key: str, runtime: Runtime) -> A
         InputError: the package is missing, the model is not what the card says any more, cannot be loaded or lacks
             weights, or a cross-encoder gives not one score a pair.
     """
-    make, device = _class(kind, key), str(pick_device(runtime.device))
-    folder, _ = find_folder(card["name"], key, revision=card["revision"])
-    check_unchanged(folder, card, key)
+    device, files = str(pick_device(runtime.device)), fingerprint(card["files"])
+    if (kind, files, device) not in _LOADED:
+        folder, _ = find_folder(card["name"], key, revision=card["revision"])
+        check_unchanged(folder, card, key)
+        _LOADED.clear()  # one at a time is kept: large ones fill the memory
+        _LOADED[kind, files, device] = SentenceModel(_load(kind, folder, device, card, key), threading.Lock())
+    return _LOADED[kind, files, device]
+
+
+_LOADED: dict[tuple[Kind, str, str], SentenceModel] = {}
+
+
+def _load(kind: Kind, folder: Path, device: str, card: Card, key: str) -> Any:
+    make = _class(kind, key)
     load = partial(make, str(folder), device=device, local_files_only=True, trust_remote_code=False)
     expected = (
         f"expected a {kind} of sentence-transformers for {key} in params.yaml, found that '{card['name']}'"
@@ -101,38 +121,38 @@ def _output(model: Any) -> Any:
 
 
 def forward_texts(
-    model: Any, items: Sequence[Item], output: str, runtime: Runtime, **options: Any
+    model: SentenceModel, items: Sequence[Item], output: str, runtime: Runtime, **options: Any
 ) -> Iterator[tuple[list[Item], torch.Tensor]]:
     """Yield ``(items, rows)`` batch by batch, those of one token length together: ``(len(items), …)`` of ``output``.
 
     Args:
-        model: a ``SentenceTransformer`` or a ``CrossEncoder``.
+        model: by :func:`load_sentence_model`.
         items: texts, or pairs of texts.
         output: which of the network's outputs, as its modules call them.
         runtime: whose ``workers`` threads compute on a CPU.
         options: of ``preprocess``: a ``prompt``, and the ``task`` of a network with several ways.
     """
     network_options = {name: value for name, value in options.items() if name == "task"}
-    one_at_a_time = threading.Lock()  # tokenizers cannot be used by two threads at once
+    network, lock = model
 
     def compute(batch: list[Item]) -> torch.Tensor:
-        with one_at_a_time:
-            features = model.preprocess(batch + batch[-1:] * (BATCH - len(batch)), **options)
+        with lock:
+            features = network.preprocess(batch + batch[-1:] * (BATCH - len(batch)), **options)
         moved = {
-            name: value.to(model.device) if isinstance(value, torch.Tensor) else value
+            name: value.to(network.device) if isinstance(value, torch.Tensor) else value
             for name, value in features.items()
         }
         with torch.inference_mode():
-            rows: torch.Tensor = model(moved, **network_options)[output]
+            rows: torch.Tensor = network(moved, **network_options)[output]
         return rows
 
     batches = _batches(model, items, options)
-    workers = runtime.workers if model.device.type == "cpu" else 1
+    workers = runtime.workers if network.device.type == "cpu" else 1
     for batch, rows in zip(batches, in_threads(compute, batches, workers, one_torch_thread), strict=True):
         yield batch, rows[: len(batch)]
 
 
-def _batches(model: Any, items: Sequence[Item], options: dict[str, Any]) -> list[list[Item]]:
+def _batches(model: SentenceModel, items: Sequence[Item], options: dict[str, Any]) -> list[list[Item]]:
     """Return items of one token length together, at most ``BATCH`` of them, in an order of their own.
 
     Models that mask no tokens pad none: to them, all are of one length.
@@ -140,7 +160,8 @@ def _batches(model: Any, items: Sequence[Item], options: dict[str, Any]) -> list
     by_length: dict[int, list[Item]] = defaultdict(list)
     for start in range(0, len(items), COUNTED):
         some = list(items[start : start + COUNTED])
-        mask = model.preprocess(some, **options).get("attention_mask")
+        with model.lock:
+            mask = model.network.preprocess(some, **options).get("attention_mask")
         lengths = [0] * len(some) if mask is None else mask.sum(dim=1).tolist()
         for item, length in zip(some, lengths, strict=True):
             by_length[length].append(item)

@@ -21,8 +21,11 @@ from text2image.lockfile.checks import check_current
 from text2image.pages.search.encoder import QueryEncoder
 from text2image.params import Params
 from text2image.retrieval.systems.fusion import Weighting, measure_units, read_weighting, same_weights
+from text2image.retrieval.systems.meaning import MeaningIndex
+from text2image.retrieval.systems.readers import Readers
+from text2image.retrieval.systems.rerank import Grade, Pairs
 from text2image.retrieval.systems.scorer import Scorer
-from text2image.retrieval.systems.settings import Fusion
+from text2image.retrieval.systems.settings import Fusion, Meaning, Rerank
 from text2image.retrieval.systems.words.search import Match, WordIndex
 
 Made = TypeVar("Made")
@@ -105,6 +108,19 @@ class Gallery:
 
         return self.once(("texts", field), read)
 
+    def readers(self, name: str) -> Readers:
+        """Return the models that a part of a system in use has read texts and look at pictures.
+
+        Raises:
+            InputError: the pipeline has not said what the system is made of.
+        """
+        params = self.params
+        using = next(one for one in params.retrieve.systems if name in params.used.needed(one))
+        cards = load_card(existing(ARTIFACTS.system(using)))["text_models"]
+        return Readers(
+            cards, params.embed.precision, params.runtime, params.label.openai, params.judge.prompt
+        )
+
 
 class QueryInputs:
     """What systems read to answer one query in the gallery (:class:`text2image.retrieval.systems.build.SystemInputs`).
@@ -167,3 +183,26 @@ class QueryInputs:
             return read_weighting(self.weights[name], fusion.of, 1)
         given = self.weights[name]["weights"] if fusion.weights == "tuned" else fusion.weights
         return Weighting(same_weights(given, fusion.of, 1), measure_units(parts, fusion.method))
+
+    def query_meanings(self, name: str, system: Meaning) -> Vectors:
+        """Return the query's vector by a system's text encoder."""
+        if system.model in self.gallery.params.embed.models:
+            return self.gallery.encoder(system.model).encode_text(self.queries[0])
+        return self.gallery.readers(name).encode(name, system, self.queries, "query")
+
+    def meaning_index(self, name: str, system: Meaning) -> MeaningIndex:
+        """Return the vectors of the gallery's texts, which are looked up once."""
+        return self.gallery.once(
+            ("meaning", *system.fields, system.model),
+            lambda: self.gallery.readers(name).meaning_index(name, system, self.texts),
+        )
+
+    def second_look(self, name: str, system: Rerank) -> Callable[[Pairs], Sequence[Grade]]:
+        """Return what grades images for the query."""
+
+        def images() -> list[ImageFile]:
+            return [self.gallery.image(image_id) for image_id in self.image_ids]
+
+        return self.gallery.readers(name).second_look(
+            name, system, f"rerank {name}", self.queries, images, self.texts
+        )

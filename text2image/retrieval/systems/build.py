@@ -1,6 +1,6 @@
 """A system of params.yaml made ready to score: its parts built, and given what they read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from text2image.base.arrays import Integers, Vectors
@@ -9,7 +9,9 @@ from text2image.formats.views import ImageVectors
 from text2image.retrieval.gallery import Ranking, rank_gallery
 from text2image.retrieval.systems import settings
 from text2image.retrieval.systems.fusion import Fusion, Weighting
+from text2image.retrieval.systems.meaning import Meaning, MeaningIndex
 from text2image.retrieval.systems.ranks import rank_scores
+from text2image.retrieval.systems.rerank import Grade, Pairs, Rerank
 from text2image.retrieval.systems.scorer import Scorer
 from text2image.retrieval.systems.settings import Systems
 from text2image.retrieval.systems.vision import VisionScorer
@@ -45,6 +47,15 @@ class SystemInputs(Protocol):
         ``parts`` are its systems in the order of ``fusion.of``, built for the queries.
         """
 
+    def query_meanings(self, name: str, system: settings.Meaning) -> Vectors:
+        """Return the queries' vectors by a system's text encoder, ``(n_queries, dim)`` float32, unit rows or zero."""
+
+    def meaning_index(self, name: str, system: settings.Meaning) -> MeaningIndex:
+        """Return the vectors of the images' texts by the same encoder, which depend on no query."""
+
+    def second_look(self, name: str, system: settings.Rerank) -> Callable[[Pairs], Sequence[Grade]]:
+        """Return what grades pairs of queries and images for a system that reranks."""
+
 
 def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
     """Return a system, built with all that it is made of.
@@ -65,7 +76,9 @@ def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
     if isinstance(system, settings.Fusion):
         parts = [build(part, systems, inputs) for part in system.of]
         return Fusion(system.of, parts, inputs.weighting(name, system, parts), system.method)
-    raise NotImplementedError(system.kind)
+    if isinstance(system, settings.Meaning):
+        return Meaning(inputs.query_meanings(name, system), inputs.meaning_index(name, system))
+    return Rerank(build(system.of, systems, inputs), system.depth, inputs.second_look(name, system))
 
 
 def rank_system(

@@ -22,30 +22,41 @@ Fields = Mapping[str, Sequence[Sequence[FieldText]]]
 """By the name of the field, the texts of each image."""
 
 
-class Meaning:
-    """A system of the kind ``meaning``; a :class:`text2image.retrieval.systems.scorer.Scorer`."""
+class MeaningIndex:
+    """The vectors of all texts that are known of the images; the same for any query."""
 
-    def __init__(self, queries: Vectors, fields: Fields, encode: Callable[[Sequence[str]], Vectors]) -> None:
-        """Take the vectors of all texts that are known of the images.
+    def __init__(self, fields: Fields, encode: Callable[[Sequence[str]], Vectors]) -> None:
+        """Have the texts encoded.
 
         Args:
-            queries: ``(n_queries, dim)`` float32, unit rows.
             fields: at least one, all of the same images.
             encode: returns the vectors of distinct texts, ``(n_texts, dim)`` float32, unit rows or zero.
         """
         images = list(zip(*fields.values(), strict=True))
-        self.queries, self._n_images = queries, len(images)
+        self.n_images = len(images)
         self.texts = [
             [(field, one) for field, some in zip(fields, own, strict=True) for one in some] for own in images
         ]
         spoken = [_spoken(one.text for _, one in own) for own in self.texts]
-        row_of = {text: row for row, text in enumerate(dict.fromkeys(text for own in spoken for text in own))}
-        self.vectors = encode(list(row_of)) if row_of else np.empty((0, queries.shape[1]), dtype=np.float32)
-        self.rows = row_of
-        self._with_text: Integers = np.flatnonzero([bool(own) for own in spoken])
-        self._columns: Integers = np.array([row_of[text] for own in spoken for text in own], dtype=np.int64)
+        distinct = dict.fromkeys(text for own in spoken for text in own)
+        self.row_of = {text: row for row, text in enumerate(distinct)}
+        self.vectors = encode(list(distinct)) if distinct else np.empty((0, 0), dtype=np.float32)
+        self.with_text: Integers = np.flatnonzero([bool(own) for own in spoken])
+        self.rows: Integers = np.array([self.row_of[text] for own in spoken for text in own], dtype=np.int64)
         lengths = [len(own) for own in spoken if own]
-        self._starts: Integers = np.cumsum([0, *lengths])[:-1].astype(np.int64)
+        self.starts: Integers = np.cumsum([0, *lengths])[:-1].astype(np.int64)
+
+
+class Meaning:
+    """A system of the kind ``meaning``; a :class:`text2image.retrieval.systems.scorer.Scorer`.
+
+    Args:
+        queries: ``(n_queries, dim)`` float32, unit rows or zero, by the encoder of the texts.
+        index: of the images that are searched.
+    """
+
+    def __init__(self, queries: Vectors, index: MeaningIndex) -> None:
+        self.queries, self.index = queries, index
 
     @property
     def n_queries(self) -> int:
@@ -55,18 +66,18 @@ class Meaning:
     @property
     def n_images(self) -> int:
         """How many images are searched."""
-        return self._n_images
+        return self.index.n_images
 
     def scores(self, queries: slice) -> Vectors:
         """Return scores, ``(n, n_images)`` float32 in [-1, 1]; see the head of this module."""
-        some = self.queries[queries]
-        result = np.zeros((len(some), self._n_images), dtype=np.float32)
-        if not len(self._with_text) or not len(some):
+        some, index = self.queries[queries], self.index
+        result = np.zeros((len(some), index.n_images), dtype=np.float32)
+        if not len(index.with_text) or not len(some):
             return result
-        for rows, cosines in score_blocks(some, self.vectors):
-            best = np.maximum.reduceat(cosines[:, self._columns], self._starts, axis=1)
+        for rows, cosines in score_blocks(some, index.vectors):
+            best = np.maximum.reduceat(cosines[:, index.rows], index.starts, axis=1)
             result[rows] = best.min(axis=1, keepdims=True)
-            result[rows, self._with_text] = best
+            result[rows, index.with_text] = best
         return result
 
     def explain(self, query: int, columns: Sequence[int]) -> list[Why]:
@@ -74,17 +85,13 @@ class Meaning:
         return [Why(matches=self._matches(query, column)) for column in columns]
 
     def _matches(self, query: int, column: int) -> tuple[Match, ...]:
-        own = self.texts[column]
-        if not any(one.text.strip() for _, one in own):
+        own = [(field, one) for field, one in self.index.texts[column] if one.text.strip()]
+        if not own:
             return ()
-        rows = [self.rows.get(one.text.strip()) for _, one in own]
-        vectors = self.vectors[[row for row in rows if row is not None]].astype(np.float64)
-        cosines = iter(vectors @ self.queries[query].astype(np.float64))
-        scored = [(next(cosines), place) for place, row in enumerate(rows) if row is not None]
-        best = sorted(scored, key=lambda item: (-item[0], item[1]))[:SHOWN]
-        return tuple(
-            Match(own[place][0], own[place][1], tuple(own[place][1].text.split())) for _, place in best
-        )
+        vectors = self.index.vectors[[self.index.row_of[one.text.strip()] for _, one in own]]
+        cosines = vectors.astype(np.float64) @ self.queries[query].astype(np.float64)
+        best = np.argsort(-cosines, kind="stable")[:SHOWN]
+        return tuple(Match(own[place][0], own[place][1], tuple(own[place][1].text.split())) for place in best)
 
 
 def _spoken(texts: Iterable[str]) -> list[str]:

@@ -149,3 +149,21 @@ class Systems:
         systems = map(self.__getitem__, self.needed(name))
         reading = (one.fields for one in systems if isinstance(one, Words | Meaning | Rerank))
         return list(dict.fromkeys(field for fields in reading for field in fields))
+
+    def text_models(self, name: str) -> dict[str, str]:
+        """Return ``{model: params key}`` of the models that read texts for a system: text and cross-encoders."""
+        keys = {}
+        for needed in self.needed(name):
+            system = self[needed]
+            if isinstance(system, Meaning):
+                keys[system.model] = f"systems.{needed}.model"
+            elif isinstance(system, Rerank) and system.by != OPENAI:
+                keys[system.by] = f"systems.{needed}.by"
+        return keys
+
+    def paid(self, name: str) -> dict[str, Rerank]:
+        """Return what asks the paid vision model in a system, by name."""
+        systems = {needed: self[needed] for needed in self.needed(name)}
+        return {
+            needed: one for needed, one in systems.items() if isinstance(one, Rerank) and one.by == OPENAI
+        }

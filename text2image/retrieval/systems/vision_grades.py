@@ -5,7 +5,7 @@ store under the same keys: what ``t2i judge`` has paid for is not bought again, 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from text2image.base.console import InputError, say
 from text2image.base.settings import OpenaiRuntime
@@ -18,6 +18,7 @@ from text2image.queries.judging.model import (
     Asking,
     estimate_pairs,
     grade_pairs,
+    judge_determinants,
     judge_settings,
 )
 from text2image.retrieval.systems.rerank import Grade, Pairs
@@ -106,6 +107,18 @@ def grader_settings(openai: Settings, name: str, system: RerankSettings, judge_p
     """
     key = f"systems.{name}.budget_usd"
     return judge_settings(openai, system.prompt or judge_prompt, system.budget_usd, key)
+
+
+def describe_service(
+    openai: Settings, name: str, system: RerankSettings, judge_prompt: str
+) -> dict[str, Any]:
+    """Return ``determinants`` of the grades that a system asks for, and the service's model as their ``origins``.
+
+    The arguments are those of :func:`grader_settings`.
+    """
+    settings = grader_settings(openai, name, system, judge_prompt)
+    asked = judge_determinants(settings) | {"retry_failures": settings.retry_failures}
+    return {"determinants": asked, "origins": settings.origins()}
 
 
 def read_grade(answer: Answer) -> Grade:

@@ -1,0 +1,210 @@
+"""The stages `systems` and `retrieve` for what reads and looks: meaning, cross-encoders and a paid vision model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stages.retrieve
+import stages.systems
+import text2image.commands.rerank
+from tests.support.chat_server import ChatServer
+from tests.support.reranking import count_pairs
+from tests.support.tiny_sentence_models import save_cross_encoder, save_text_encoder
+from tests.support.workplace import Workplace, picture_id
+from text2image.artifacts import ARTIFACTS
+from text2image.base.console import InputError
+from text2image.formats.fields import FieldText, write_fields
+from text2image.formats.files import write_array, write_json
+from text2image.formats.origins import circular
+from text2image.formats.searched import write_searched
+from text2image.formats.tables import read_csv
+from text2image.formats.texts import Query, query_id
+from text2image.formats.trec import read_run, write_qrels, write_queries
+from text2image.formats.views import ViewRow, write_views
+from text2image.labels.openai.source import Source as OpenaiSource
+from text2image.params import load_params
+from text2image.retrieval.systems.scorer import parse_why
+
+QUERIES = ["red shoe", "blue hat", "summer sale"]
+IMAGES = 8
+TEXTS = ["summer sale", "red shoe", "", "hat : blue hat", "dogs", "red", "winter sale", "the blue shoes"]
+SYSTEMS: dict[str, Any] = {
+    "meant": {"kind": "meaning", "fields": ["ocr"], "model": "set below"},
+    "second": {"kind": "rerank", "of": "builtin", "depth": 3},
+    "third": {"kind": "rerank", "of": "meant", "by": "set below", "fields": ["ocr"], "depth": 4},
+    "all": {"kind": "fusion", "of": ["second", "third"], "weights": {"second": 1.0, "third": 0.5}},
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Folders of a text encoder and of a cross-encoder."""
+    root = tmp_path_factory.mktemp("models")
+    return {
+        "encoder": str(save_text_encoder(root / "encoder")),
+        "cross": str(save_cross_encoder(root / "cross")),
+    }
+
+
+@pytest.fixture
+def place(workplace: Workplace, server: ChatServer, models: dict[str, str]) -> Workplace:
+    """A folder as the pipeline leaves it before its stage `systems`."""
+    count_pairs(server)
+    server.script.content = lambda pair: json.dumps({"reason": "so", "grade": int(pair[0], 16) % 4})
+    workplace.images(IMAGES)
+    ids = sorted(picture_id(number) for number in range(IMAGES))
+    described = {name: dict(system) for name, system in SYSTEMS.items()}
+    described["meant"]["model"], described["third"]["by"] = models["encoder"], models["cross"]
+    workplace.params["label"]["sources"] = ["human"]
+    workplace.params["systems"] = described
+    workplace.params["retrieve"] |= {"systems": ["builtin", *described], "fields": ["ocr"]}
+    workplace.params["runtime"]["device"] = "cpu"
+    workplace.set()
+    write_queries(ARTIFACTS.queries("human"), [Query(query_id(text), text, ()) for text in QUERIES])
+    write_qrels(ARTIFACTS.qrels("human"), {query_id(text): {ids[n]: 1} for n, text in enumerate(QUERIES)})
+    write_searched(ARTIFACTS.searched, ids)
+    random = np.random.default_rng(1)
+    for path, n in (
+        (ARTIFACTS.image_vectors("builtin"), IMAGES),
+        (ARTIFACTS.query_vectors("builtin", "human"), 3),
+    ):
+        rows = random.normal(size=(n, 4))
+        write_array(path, (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32))
+    write_views(ARTIFACTS.views("builtin"), [ViewRow(image_id, "whole") for image_id in ids])
+    card = {
+        "name": "x",
+        "files": {"w.bin": "1"},
+        "origins": {"sha256:1": "builtin"},
+        "size": {"weight_bytes": 5},
+    }
+    write_json(ARTIFACTS.card("builtin"), card)
+    texts = [FieldText(one, text, 0.9) for one, text in zip(ids, TEXTS, strict=True) if text]
+    write_fields(ARTIFACTS.field("ocr"), texts)
+    write_json(ARTIFACTS.field_origins("ocr"), {"labels:ocr": "the texts of ocr"})
+    return workplace
+
+
+def described(name: str) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads(ARTIFACTS.system(name).read_text("utf-8"))
+    return about
+
+
+def test_systems_that_read_and_look_are_described_built_and_ranked(
+    place: Workplace, server: ChatServer, models: dict[str, str]
+) -> None:
+    stages.systems.main(load_params())
+    assert not server.log, "to describe a system costs nothing"
+    meant, second, third, both = (described(name) for name in SYSTEMS)
+    assert meant["text_models"][models["encoder"]]["files"]["model.safetensors"]
+    assert meant["size"]["parameters"] > 1000 and meant["service"] is None
+    assert second["service"]["model"] == "test-model" and second["service"]["prompt"]
+    assert set(third["text_models"]) == {models["encoder"], models["cross"]}
+    assert both["origins"] == second["origins"] | third["origins"]
+    assert both["parts"]["second"]["service"] == second["service"]
+    openai = OpenaiSource(load_params().label.openai).origins()
+    assert "test-model" in circular(openai, second["origins"]) and "test-model" in circular(
+        openai, both["origins"]
+    )
+    assert not circular(openai, third["origins"]) and circular({"labels:ocr": ""}, third["origins"])
+    encoder = {f"sha256:{meant['text_models'][models['encoder']]['files']['model.safetensors']}": ""}
+    assert circular(encoder, third["origins"]) and not circular(encoder, second["origins"])
+    for name in SYSTEMS:
+        stages.retrieve.main(load_params(), name, "human")
+        assert {len(row) for row in read_run(ARTIFACTS.run(name, "human")).values()} == {IMAGES}
+    assert len(server.finished) == 9 and set(server.finished.values()) == {1}, (
+        "the fusion bought nothing anew"
+    )
+    first = read_run(ARTIFACTS.run("meant", "human"))[query_id("red shoe")][0][0]
+    assert first == sorted(picture_id(number) for number in range(IMAGES))[1], (
+        "the image with these very words"
+    )
+    whys = {
+        (row["query_id"], row["image_id"]): parse_why(row["why"])
+        for row in read_csv(ARTIFACTS.why("second", "human"), ["why"])
+    }
+    run = read_run(ARTIFACTS.run("second", "human"))
+    for query, row in run.items():
+        grades = [int(whys[query, image].grade) for image, _ in row[:3]]
+        assert grades == sorted(grades, reverse=True) and whys[query, row[0][0]].reason == "so"
+
+
+def test_a_system_runs_again_exactly_when_what_it_asks_changed(
+    place: Workplace, models: dict[str, str], tmp_path: Path
+) -> None:
+    def inputs() -> dict[str, bytes]:
+        stages.systems.main(load_params())
+        return {name: ARTIFACTS.system_inputs(name, "human").read_bytes() for name in ("builtin", *SYSTEMS)}
+
+    before = inputs()
+    assert inputs() == before
+    place.set(max_side=256)
+    after = inputs()
+    assert {name for name in before if after[name] != before[name]} == {"second", "all"}
+    before = after
+    place.params["judge"]["prompt"] = "Another rubric."
+    place.set()
+    after = inputs()
+    assert {name for name in before if after[name] != before[name]} == {"second", "all"}
+    before = after
+    other = save_cross_encoder(tmp_path / "other", seed=7)
+    place.params["systems"]["third"]["by"] = str(other)
+    place.set()
+    after = inputs()
+    assert {name for name in before if after[name] != before[name]} == {"third", "all"}
+
+
+def test_a_model_that_is_not_there_is_said_before_anything_is_ranked(place: Workplace) -> None:
+    place.params["systems"]["meant"]["model"] = "./nowhere"
+    place.set()
+    with pytest.raises(
+        InputError, match=r"systems\.meant\.model in params\.yaml.*'\./nowhere' cannot be had"
+    ):
+        stages.systems.main(load_params())
+
+
+def test_a_budget_ends_the_stage_with_its_answers_kept_and_the_next_goes_on(
+    place: Workplace, server: ChatServer
+) -> None:
+    place.params["systems"]["second"]["budget_usd"] = 0.0008
+    place.set(price_input_per_million=0.4, price_output_per_million=1.6, max_tokens=300)
+    stages.systems.main(load_params())
+    with pytest.raises(
+        InputError, match=r"rerank second human: \d of 9 pairs .* raise systems\.second\.budget_usd"
+    ):
+        stages.retrieve.main(load_params(), "second", "human")
+    assert not ARTIFACTS.run("second", "human").exists()
+    bought = len(server.finished)
+    assert 0 < bought < 9
+    place.params["systems"]["second"]["budget_usd"] = 1.0
+    place.set()
+    stages.retrieve.main(load_params(), "second", "human")
+    assert len(server.finished) == 9 and set(server.finished.values()) == {1}
+
+
+def test_what_reranking_will_cost_is_said_before_it_does(
+    place: Workplace, server: ChatServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimate = text2image.commands.rerank.main
+    monkeypatch.setattr("text2image.commands.rerank.check_current", lambda *paths: None)  # made without DVC
+    estimate(["second", "--estimate"])
+    assert "rerank second human: at most 9 pairs of query and image" in capsys.readouterr().out
+    stages.systems.main(load_params())
+    stages.retrieve.main(load_params(), "builtin", "human")
+    estimate(["second", "--estimate"])
+    assert "rerank second human: 9 of 9 pairs of query and image not graded yet" in capsys.readouterr().out
+    assert not server.log
+    stages.retrieve.main(load_params(), "second", "human")
+    estimate(["second", "--estimate"])
+    said = capsys.readouterr().out
+    assert "0 of 9 pairs" in said and "about 0.00 USD" in said
+    estimate(["third", "--estimate"])
+    assert "rerank third: costs nothing but time" in capsys.readouterr().out
+    for name, message in (
+        ("nobody", "expected a system of the kind rerank"),
+        ("builtin", "expected a system of the kind rerank"),
+    ):
+        with pytest.raises(InputError, match=message):
+            estimate([name, "--estimate"])
