@@ -57,6 +57,9 @@ def test_a_row_for_each_source_and_system() -> None:
         "small", "s", 3, 9, 5, *["0.500000"] * 6, "0.100000", "vision", 10, 2, 8, "0", "224", *["", "", ""], 0, 1,
     ]  # fmt: skip
     assert board.iloc[2][["parameters", "dimension"]].tolist() == ["", ""]
+    few = figures | {"large": {"s": row(0.4) | {"mrr_low": None, "mrr_high": None}}}
+    ends = leaderboard(few, costs, {"s": {}}, HIT_RATE)[["mrr_low", "mrr_high"]]
+    assert ends.iloc[0].tolist() == ["0.500000"] * 2, "of six decimals beside one without an interval, too"
     untold = leaderboard(figures, costs, {"s": {"summary": []}}, HIT_RATE)
     assert untold["on_front"].tolist() == [1, 0, 0], "the best mean alone is no reason to pay more"
 

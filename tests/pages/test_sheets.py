@@ -108,7 +108,7 @@ def test_a_sheet_shows_why_an_image_is_where_it_is(images: dict[str, ImageFile])
     [strip] = dict(examples_sheets("human", rows, images))["both-best"].strips
     cell = strip.cells[1]
     assert [mark.text for mark in cell.marks] == ["SALE"]
-    assert cell.bars == [Bar("vision", "-0.50", -0.25), Bar("words", "+2.00", 1.0)]
+    assert cell.bars == [Bar("vision", "-0.50", 0.2, 0.0), Bar("words", "+2.00", 0.2, 1.0)]
     assert cell.notes == ["found “SALE”, caption: “sale”", "by tile 2 of 3", "grade 3: Shows the shoe."]
     [plain] = dict(examples_sheets("human", pictures("best", "m", "sale"), images))["m-best"].strips
     assert (plain.cells[1].marks, plain.cells[1].bars, plain.cells[1].notes) == ([], [], [])
@@ -124,7 +124,7 @@ def test_bars_and_notes_stand_below_the_caption_and_make_room() -> None:
     image = Image.new("RGB", (40, 20))
     plain, told = (
         Cell(image, "one"),
-        Cell(image, "one", bars=[Bar("a", "+1.00", 1.0), Bar("b", "-0.50", -0.5)]),
+        Cell(image, "one", bars=[Bar("a", "+1.00", 0.4, 1.0), Bar("b", "-0.50", 0.4, 0.1)]),
     )
     added = drawn(told).shape[0] - drawn(plain).shape[0]
     assert added == 2 * LINE

@@ -125,7 +125,8 @@ def leaderboard(
         ]
         front = _front(rows, COSTS, comparison[source])
         tables.append(pd.DataFrame(rows).assign(on_front=front.astype(int)))
-    return pd.concat(tables)[list(COLUMNS)].pipe(decimals)
+    means = [f"{name}{end}" for name in ("hit_rate", "mrr") for end in ENDS]
+    return pd.concat(tables)[list(COLUMNS)].astype(dict.fromkeys(means, "float64")).pipe(decimals)
 
 
 def _front(rows: Sequence[Mapping[str, Any]], costs: Iterable[str], of_source: Mapping[str, Any]) -> Booleans:

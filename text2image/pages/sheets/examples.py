@@ -84,14 +84,15 @@ def query_strip(
         f"margin over the best irrelevant one {float(first['margin']):+.3f}"
     )
     reasons = [parse_why(row["why"]) for row in pictures]
-    longest = max([abs(part.share) for why in reasons for part in why.parts], default=0.0)
+    shares = [part.share for why in reasons for part in why.parts]
+    ends = min([0.0, *shares]), max([0.0, *shares])
     cells = [
         Cell(
             open_image(images[row["image_id"]]),
             _caption(row),
             row["relevant"] == "1",
             marks=marks(why),
-            bars=bars(why, longest),
+            bars=bars(why, *ends),
             notes=notes(why),
         )
         for row, why in zip(pictures, reasons, strict=True)
@@ -112,9 +113,12 @@ def marks(why: Why) -> list[Mark]:
     return list({mark.corners: mark for mark in found}.values())
 
 
-def bars(why: Why, longest: float) -> list[Bar]:
-    """Return what each part of a fused score adds to it, drawn against the ``longest`` share beside it."""
-    return [Bar(part.system, f"{part.share:+.2f}", part.share / (longest or 1.0)) for part in why.parts]
+def bars(why: Why, low: float, high: float) -> list[Bar]:
+    """Return what each part of a fused score adds to it, drawn from the lowest share beside it (or 0) to the highest."""
+    room = high - low or 1.0
+    return [
+        Bar(part.system, f"{part.share:+z.2f}", -low / room, (part.share - low) / room) for part in why.parts
+    ]
 
 
 def notes(why: Why) -> list[str]:

@@ -19,11 +19,12 @@ INSET = FRAME + 2  # pixels between the edge of a picture's place and the pictur
 
 
 class Bar(NamedTuple):
-    """A number that is drawn as the length of a bar; ``length`` in [-1, 1], of half the cell's width."""
+    """A number that is drawn as a bar, from ``zero`` to ``end``: in [0, 1], from the left to the right of its room."""
 
     name: str
     figure: str
-    length: float
+    zero: float
+    end: float
 
 
 class Cell(NamedTuple):
@@ -170,16 +171,15 @@ def _draw_cell(page: Image.Image, cell: Cell, left: int, top: int, strip: Strip)
 
 
 def _draw_bar(draw: ImageDraw.ImageDraw, bar: Bar, left: int, top: int, width: int) -> None:
-    """Draw the bar between its name and its figure, from a line in the middle to the right, or to the left if negative."""
+    """Draw the bar between its name and its figure, from a line at its zero."""
     draw.text((left, top + 1), _fit(bar.name, NOTE, BAR_NAME), fill=QUIET, font=font(*NOTE))
     figure = font(*NOTE).getlength(bar.figure)
     draw.text((left + width - figure, top + 1), bar.figure, fill=QUIET, font=font(*NOTE))
     first, last = left + BAR_NAME + 4, left + width - BAR_FIGURE
-    middle = (first + last) // 2
-    end = middle + round(max(-1.0, min(1.0, bar.length)) * (last - first) / 2)
-    box = (min(middle, end), top + 4, max(middle, end), top + 4 + BAR_HEIGHT)
-    draw.rectangle(box, fill=SHARE if bar.length >= 0 else AGAINST)
-    draw.line((middle, top + 2, middle, top + 6 + BAR_HEIGHT), fill=QUIET)
+    zero, end = (round(first + place * (last - first)) for place in (bar.zero, bar.end))
+    box = (min(zero, end), top + 4, max(zero, end), top + 4 + BAR_HEIGHT)
+    draw.rectangle(box, fill=SHARE if end >= zero else AGAINST)
+    draw.line((zero, top + 2, zero, top + 6 + BAR_HEIGHT), fill=QUIET)
 
 
 def fitting(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
