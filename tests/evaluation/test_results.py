@@ -135,20 +135,20 @@ def test_a_circular_pair_is_measured_and_marked_and_nothing_is_claimed_of_it(res
     worse = results._replace(ranked=results.ranked._replace(ranks=results.ranked.ranks + 1))
     all_results = {("self", "s"): results, ("a", "s"): worse, ("b", "s"): worse}
     costs = {"self": Cost("vision", 1), "a": Cost("vision"), "b": Cost("vision", 9)}
-    why = {("self", "s"): "labels and model share resnet"}
+    why = {("self", "s"): "labels and system share resnet"}
     metrics, comparison, tables, sentences = make_outputs(
         all_results, [1], Resampling(2000, 1), costs, {"s": {}}, why
     )
     figures = metrics["self"]["s"]
     assert figures["mrr"] == pytest.approx(5 / 6)
-    assert (figures["circular"], figures["why_circular"]) == (True, "labels and model share resnet")
+    assert (figures["circular"], figures["why_circular"]) == (True, "labels and system share resnet")
     assert comparison["s"].keys() == {"summary", "a - b"}
     front = tables["leaderboard"].set_index("system")[["circular", "on_front"]]
     assert front.loc["self"].tolist() == [1, 0]
     assert front.loc["b"].tolist() == [0, 1], "what is no test dominates nobody"
     assert tables["hit_rate"]["series"].unique().tolist() == ["self (circular) · s", "a · s", "b · s"]
     assert tables["intervals"]["system"].unique().tolist() == ["self (circular)", "a", "b"]
-    assert sentences[0] == "self s: circular, so its score says nothing: labels and model share resnet"
+    assert sentences[0] == "self s: circular, so its score says nothing: labels and system share resnet"
     assert not any("0.833" in sentence for sentence in sentences)
     alone = make_outputs({("self", "s"): results}, [1], Resampling(2000, 1), costs, {"s": {}}, why)
     assert alone[1] == {"s": {"summary": [NONE_TESTED]}}

@@ -31,7 +31,7 @@ def test_a_pair_is_circular_where_two_sets_meet() -> None:
         "ocr": text_origins("ocr") | weight_origins({"ocr.onnx": "c"}, "rapidocr"),
     }
     assert circular_pairs(models, sources) == dict.fromkeys(
-        [("clip", "imagenet"), ("tuned", "imagenet")], "labels and model share resnet"
+        [("clip", "imagenet"), ("tuned", "imagenet")], "labels and system share resnet"
     ), "what a name says does not matter"
 
 
@@ -40,8 +40,8 @@ def test_a_system_that_reads_the_texts_of_a_source_is_circular_with_it() -> None
     sources = {source: text_origins(source) for source in ("human", "ocr")}
     systems = {"words": text_origins("ocr"), "captions": text_origins("human"), "clip": {}}
     assert circular_pairs(systems, sources) == {
-        ("words", "ocr"): "labels and model share the texts of ocr",
-        ("captions", "human"): "labels and model share the texts of human",
+        ("words", "ocr"): "labels and system share the texts of ocr",
+        ("captions", "human"): "labels and system share the texts of human",
     }
 
 

@@ -45,8 +45,8 @@ def test_only_files_are_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_findings_that_are_out_of_date_are_held_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    circular = {("clip", "imagenet"): "labels and model share resnet"}
-    untested = ["imagenet does not test clip: labels and model share resnet"]
+    circular = {("clip", "imagenet"): "labels and system share resnet"}
+    untested = ["imagenet does not test clip: labels and system share resnet"]
     assert label_findings(circular, lambda path: "") == untested, "before the first run"
     write_json(ARTIFACTS.metrics("sources"), {"sources": {"ocr": {"findings": ["3 queries are few"]}}})
     assert label_findings(circular, lambda path: "") == ["ocr: 3 queries are few", *untested]
@@ -151,7 +151,7 @@ def explain(annotations: Annotations, text: str, judgements: list[JudgementRow])
     }
     queries = annotations.queries_of(text)
     keys = {system: sort_keys(line, np.arange(4)) for system, line in scores.items()}
-    circular = {("x", "human"): "labels and model share resnet"}
+    circular = {("x", "human"): "labels and system share resnet"}
     judged = judgements_of(text, judgements)
     explainer = Explainer(annotations, queries, judged, list("abcd"), keys, circular)
     ranked = [RankedImage(rank, 0.5 - rank / 10, image) for rank, image in enumerate("abcd", start=1)]
@@ -159,7 +159,7 @@ def explain(annotations: Annotations, text: str, judgements: list[JudgementRow])
     results = explainer.explain("x", found)
     assert not explainer.explain("y", found).untested
     assert results.untested == [
-        "Not a test of x, where even wrong labels of human are found first: labels and model share resnet."
+        "Not a test of x, where even wrong labels of human are found first: labels and system share resnet."
         for query in queries
         if query.source == "human"
     ]

