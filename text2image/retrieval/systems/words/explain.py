@@ -6,7 +6,7 @@ from text2image.formats.fields import FieldText
 from text2image.retrieval.systems.scorer import Match, Why
 from text2image.retrieval.systems.words.documents import Fields
 from text2image.retrieval.systems.words.folding import Word, words, words_in_place
-from text2image.retrieval.systems.words.likeness import likeness
+from text2image.retrieval.systems.words.likeness import is_part, likeness
 
 FAINT = 0.25
 """Texts with a smaller part of the query's letters than this part of the best text's are no explanation."""
@@ -34,8 +34,22 @@ def _matched(asked: list[str], text: FieldText) -> tuple[float, tuple[str, ...]]
     present = list(words_in_place(text.text))
     alike = [[likeness(one, word.folded) for one in asked] for word in present]
     letters = sum(len(one) * max(row[i] for row in alike) for i, one in enumerate(asked)) if present else 0.0
-    matching = [word for word, row in zip(present, alike, strict=True) if max(row, default=0.0) > 0]
+    matching = [
+        _narrowed(word, [one for one, like in zip(asked, row, strict=True) if like > 0])
+        for word, row in zip(present, alike, strict=True)
+        if max(row, default=0.0) > 0
+    ]
     return letters, tuple(text.text[start:end] for start, end in _joined(matching))
+
+
+def _narrowed(word: Word, matched: list[str]) -> Word:
+    """Return a word of a text, or the letters in it that are asked for where that is less than a window of its script."""
+    inside = [one for one in matched if is_part(one, word.folded)]
+    if inside != matched or len(word.folded) != word.end - word.start:
+        return word
+    start = min(word.folded.index(one) for one in inside)
+    end = max(word.folded.index(one) + len(one) for one in inside)
+    return Word(word.folded[start:end], word.start + start, word.start + end)
 
 
 def _joined(matching: list[Word]) -> Iterator[tuple[int, int]]:

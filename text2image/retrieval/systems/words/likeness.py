@@ -29,6 +29,8 @@ LEAST_OF_SHORT = 0.55
 SHORT = 5  # letters from which a word is not short
 EXACT_BELOW = 3
 
+CACHED = 1 << 12  # words asked for, each with perhaps a thousand words alike in a large vocabulary: 16 KB
+
 
 def likeness(asked: str, word: str) -> float:
     """Return how alike two words are, 0 if that does not count.
@@ -36,7 +38,7 @@ def likeness(asked: str, word: str) -> float:
     >>> likeness("summer", "summer"), round(likeness("summer", "summersaie"), 2), likeness("summer", "winter")
     (1.0, 0.83, 0.0)
     """
-    if asked == word or _is_part(asked, word):
+    if asked == word or is_part(asked, word):
         return 1.0
     if len(asked) < EXACT_BELOW:
         return 0.0
@@ -49,7 +51,7 @@ def _least(asked: str) -> float:
     return LEAST if len(asked) >= SHORT else LEAST_OF_SHORT
 
 
-def _is_part(asked: str, word: str) -> bool:
+def is_part(asked: str, word: str) -> bool:
     """Say whether the word asked for is shorter than the windows of its script, and in one of them."""
     return len(asked) < letters_a_word(asked[0]) and asked in word
 
@@ -67,7 +69,7 @@ class Vocabulary:
         ones = np.ones(grams.counts.nnz)
         held = csr_array((ones, grams.counts.indices, grams.counts.indptr), shape=grams.counts.shape)
         self._holding = inverted_lists([held])
-        self.alike = lru_cache(1 << 16)(self._alike)
+        self.alike = lru_cache(CACHED)(self._alike)
 
     def _alike(self, asked: str) -> tuple[Integers, Floats]:
         """Return the numbers, in increasing order, of the words that count as the one asked for, and how alike they are."""

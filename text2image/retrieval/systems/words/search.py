@@ -23,8 +23,9 @@ class WordIndex:
 
     - ``ngrams``: cosines of character n-grams (:mod:`.ngrams`), in [0, 1];
     - ``words``: BM25 (:mod:`.bm25`), from 0 on, 1 for an image of average length that holds each word of the query once;
-    - ``both``: the mean of the two. On texts that OCR read, and on made-up ones with slips, they spread alike (standard
-      deviations over images 0.05 and 0.05, 0.08 and 0.13), and the mean ranked as well as or better than the better one.
+    - ``both``: the mean of the two, as they are of one size: over the images of a query they spread by 0.05 and 0.05 (standard
+      deviations) in what OCR read on photographs, by 0.07 and 0.12 in made-up phrases with slips. The mean's reciprocal
+      rank was above both where a twentieth of the letters were wrong, and never more than 0.015 below the better one's.
 
     Once it is built, it does not change: threads may share it.
     """
