@@ -28,7 +28,11 @@ BEGIN, END = "<!-- results: written by `make readme` -->", "<!-- /results -->"
 SPEED_BEGIN, SPEED_END = "<!-- speed: written by `make readme` -->", "<!-- /speed -->"
 COLUMNS = {"MRR": "mrr", "HitRate@5": "hit_rate@5", "HitRate@10": "hit_rate@10"}
 SHOWN = "hit_rate@5"  # of each kind of query
-KINDS = {"product": "the product", "headline": "the words", "both": "product and words"}  # and what is remembered
+KINDS = {
+    "product": "the product",
+    "headline": "the words",
+    "both": "product and words",
+}  # and what is remembered
 QUOTED = {  # rows of the benchmarks, by name and reference, and what README says of them
     ("embed_images, fp32", "DataLoader loop, fp32"): "in fp32, against a `DataLoader` loop",
     ("embed_images, fp32", "bound, fp32"): "in fp32, against start-up, forward pass and decoding alone",

@@ -20,12 +20,13 @@ from text2image.encoders.device import pick_device
 from text2image.encoders.models.card import describe, licence_of
 from text2image.encoders.models.load import copies_of_weights, load_model
 from text2image.encoders.models.size import measure_size, require_memory
-from text2image.encoders.throughput import Speed, measure_speeds
+from text2image.encoders.throughput import QueryTime, Speed, measure_speeds
 from text2image.evaluation.leaderboard import COLUMNS, MACHINE_COLUMNS, add_times
 from text2image.formats.files import write_text
 from text2image.formats.tables import write_csv
 from text2image.pages.leaderboard import markdown
 from text2image.pages.report.files import open_files
+from text2image.pages.timing import measure_model_queries
 from text2image.params import Params, load_params
 
 FOLDER = ARTIFACTS.reports
@@ -81,16 +82,17 @@ def write_leaderboard(cards: dict[str, dict[str, Any]], absent: dict[str, str], 
         raise InputError(
             f"expected a leaderboard in the experiment {NAME}, found none; run the stage evaluate"
         )
-    speeds: list[Speed] = []
+    speeds, queries, n_images = list[Speed](), list[QueryTime](), int(rows[0]["n_images"])
     for name in dict.fromkeys(row["system"] for row in rows):
-        say(f"zoo: measuring how fast {name} embeds")
+        say(f"zoo: measuring how fast {name} is")
         try:
             model = load_model(name, cards[name], params.runtime.device, params.embed.precision)
             speeds += measure_speeds(name, model, params.runtime)
+            queries.append(measure_model_queries(name, model, params, n_images))
         except InputError as error:
             say(f"zoo: the speed of {name} is not known: {error}")
     made_of = {row["system"]: [row["system"]] for row in rows}
-    rows = add_times(rows, made_of, comparison, speeds, [])
+    rows = add_times(rows, made_of, comparison, speeds, queries)
     page = markdown(rows, {name: licence_of(params.models[name]) for name in made_of}, absent)
     columns = (*COLUMNS, *MACHINE_COLUMNS)
     write_csv(FOLDER / "leaderboard.csv", columns, ([row[name] for name in columns] for row in rows))

@@ -5,7 +5,6 @@ Nothing comes from the store here, and nothing goes into it. What is asked again
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from math import ceil
 from time import perf_counter
 
@@ -17,7 +16,7 @@ from text2image.base.console import InputError
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models.load import EmbeddingModel
-from text2image.encoders.throughput import QueryTime, Speed, milliseconds, query_time
+from text2image.encoders.throughput import PHRASES, QueryTime, Speed, milliseconds, query_time
 from text2image.formats.fields import FieldText
 from text2image.formats.trec import read_queries
 from text2image.formats.views import ImageVectors
@@ -29,6 +28,7 @@ from text2image.pages.search.searcher import Answer
 from text2image.params import Params
 from text2image.retrieval.systems.build import build
 from text2image.retrieval.systems.settings import Rerank
+from text2image.retrieval.systems.vision import VisionScorer
 
 QUERIES = 50  # that are timed, spread over those of the pipeline
 MANY = 20_000  # images, for the second size
@@ -108,6 +108,24 @@ def measure_queries(system: str, params: Params, models: Mapping[str, EmbeddingM
     return query_time(system, " + ".join(devices) or "cpu", times(1), times(max(2, ceil(MANY / n_images))))
 
 
+def measure_model_queries(name: str, model: EmbeddingModel, params: Params, n_images: int) -> QueryTime:
+    """Return how long a model alone takes for a query in ``n_images`` images, made-up ones with a vector each."""
+    encoder, generator = ComputingEncoder(name, model, params), np.random.default_rng(0)
+    dimension = encoder.encode_text(PHRASES[0]).shape[1]
+
+    def times(n: int) -> tuple[int, list[float]]:
+        rows = generator.standard_normal((n, dimension), dtype=np.float32)
+        images = ImageVectors(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+        def answer(query: str) -> object:
+            return Answer(VisionScorer(encoder.encode_text(query), images), [""] * n).best(FIRST)
+
+        return n, milliseconds(answer, PHRASES[:QUERIES])
+
+    device = next(model.network.parameters()).device.type
+    return query_time(name, device, times(n_images), times(max(MANY, 2 * n_images)))
+
+
 def asked_texts(params: Params) -> list[str]:
     """Return up to ``QUERIES`` texts, spread over those of all sources.
 
@@ -137,12 +155,13 @@ def measure_reading(
     if not isinstance(source, ComputedSource):
         return None
     source.determinants()
-    list(source.ask(images[:1], {}, runtime))  # it loads what it needs
+    ask = source.load(runtime)
+    list(ask(images[:1]))  # a warm-up
     some = images[:: max(1, len(images) // READ)][:READ]
     rates = []
     for start in range(0, len(some), 4):
         before, part = perf_counter(), some[start : start + 4]
-        done = len(list(islice(source.ask(part, {}, runtime), len(part))))
+        done = len(list(ask(part)))
         rates.append(done / (perf_counter() - before))
     return Speed(
         field, "images", "cpu", *(f"{rate:.4g}" for rate in (np.median(rates), min(rates), max(rates)))

@@ -1,0 +1,84 @@
+"""Times: nothing of them is taken from the store, and galleries grow as they should."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from text2image.base.settings import Runtime, Section
+from text2image.collection.manifest import ImageFile
+from text2image.commands.throughput import keep
+from text2image.encoders.throughput import QueryTime, Speed, read_query_times, read_speeds
+from text2image.formats.origins import Origins
+from text2image.formats.tables import write_csv
+from text2image.labels.human.source import Settings
+from text2image.labels.human.source import Source as Human
+from text2image.labels.protocol.source import Answer, Ask, ComputedSource, ImageAnswer, Label, NoLabel
+from text2image.pages.timing import READ, measure_reading
+
+RUNTIME: Any = None  # which no source below looks at
+
+
+class Counting(ComputedSource):
+    """A source that counts what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__(Section())
+        self.asked: list[str] = []
+
+    def determinants(self) -> dict[str, Any]:
+        return {}
+
+    def origins(self) -> Origins:
+        return {}
+
+    def load(self, runtime: Runtime) -> Ask:
+        def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
+            for image in images:
+                self.asked.append(image.image_id)
+                yield image.key, {}
+
+        return ask
+
+    def read(self, image_id: str, answer: Answer) -> list[Label | NoLabel]:
+        return []
+
+
+def test_some_images_are_read_after_a_warm_up() -> None:
+    images = [ImageFile(f"{number:016x}", Path(f"{number}.png")) for number in range(100)]
+    source = Counting()
+    speed = measure_reading("ocr", source, images, RUNTIME)
+    assert speed is not None
+    assert speed[:3] == ("ocr", "images", "cpu")
+    assert float(speed.low) <= float(speed.per_second) <= float(speed.high)
+    assert source.asked[0] == source.asked[1], "the first is the warm-up"
+    assert len(set(source.asked)) == len(source.asked) - 1 == READ
+    few = Counting()
+    measure_reading("ocr", few, images[:3], RUNTIME)
+    assert len(few.asked) == 4
+
+
+def test_texts_that_are_there_already_take_no_time() -> None:
+    speed = measure_reading("human", Human(Settings(path="captions.csv")), [], RUNTIME)
+    assert speed is not None
+    assert 1000 / float(speed.per_second) == 0.0
+
+
+def test_measurements_replace_earlier_ones_of_the_same_name(tmp_path: Path) -> None:
+    path = tmp_path / "throughput.csv"
+    old = [Speed("b", "images", "cpu", "1", "1", "1"), Speed("a", "texts", "cpu", "1", "1", "1")]
+    keep(path, read_speeds, old)
+    keep(path, read_speeds, [Speed("b", "images", "cuda", "9", "9", "9")])
+    assert read_speeds(path) == [old[1], Speed("b", "images", "cuda", "9", "9", "9")]
+    keep(path, read_speeds, [])
+    assert len(read_speeds(path)) == 2
+
+
+@pytest.mark.parametrize("read", [read_speeds, read_query_times])
+def test_what_an_earlier_version_kept_counts_for_nothing(tmp_path: Path, read: Any) -> None:
+    assert read(tmp_path / "none.csv") == []
+    write_csv(tmp_path / "t.csv", ["model", "what"], [("a", "images")])
+    assert read(tmp_path / "t.csv") == []
+    write_csv(tmp_path / "q.csv", QueryTime._fields, [("a", "9", "cpu", "1", "2", "3")])
+    assert read_query_times(tmp_path / "q.csv") == [QueryTime("a", "9", "cpu", "1", "2", "3")]
