@@ -10,7 +10,7 @@ from text2image.evaluation.statistics.comparison import compare
 from text2image.pages.report.blocks import Score, Sentences, SheetBlock, Table
 from text2image.pages.report.changes import find_changes, moved, pair
 from text2image.pages.report.conclusions import conclusions
-from text2image.pages.report.parameters import parameter_sections
+from text2image.pages.report.parameters import parameter_sections, used
 from text2image.pages.report.revisions import Key, Revision, parse
 from text2image.pages.report.sections import build
 from text2image.pages.report.tables import judgement_table, label_tables, measure_tables
@@ -192,7 +192,7 @@ def test_parameters_in_use_and_what_differs() -> None:
         "evaluate": first.params["evaluate"] | {"k": [5, 10]},
         "runtime": {"device": "cpu"},
     }
-    differ, used = parameter_sections([first, second])
+    differ, in_use = parameter_sections([first, second])
     [table] = differ.blocks
     assert isinstance(table, Table)
     assert [list(row) for row in table.rows] == [
@@ -200,7 +200,7 @@ def test_parameters_in_use_and_what_differs() -> None:
         ["runtime", "{}", "–"],
         ["runtime.device", "–", "cpu"],
     ]
-    [table] = used.blocks
+    [table] = in_use.blocks
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == [
         "evaluate.k",
@@ -210,6 +210,22 @@ def test_parameters_in_use_and_what_differs() -> None:
         "label.s.x",
     ]
     assert parameter_sections([first, first])[0].intro == "The parameters are the same in both revisions."
+
+
+def test_systems_in_use_and_what_they_are_made_of_are_parameters_in_use() -> None:
+    one = revision("a", {})
+    one.params |= {
+        "retrieve": {"systems": ["judged"], "fields": ["t"]},
+        "systems": {
+            "judged": {"kind": "rerank", "of": "both"},
+            "both": {"kind": "fusion", "of": ["m", "words"]},
+            "words": {"kind": "words"},
+            "other": {"kind": "words"},
+        },
+    }
+    kept = used(one)
+    assert list(kept["systems"]) == ["judged", "both", "words"]
+    assert list(kept["label"]) == ["sources", "s", "t"], "the source of a field in use, too"
 
 
 def test_a_comparison_uses_the_resamples_and_the_seed_of_the_second_revision() -> None:

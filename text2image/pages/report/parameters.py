@@ -21,17 +21,33 @@ def flat(params: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]
 
 
 def used(revision: Revision) -> dict[str, Any]:
-    """Return the parameters that can have had an effect: no other label sources and models, no ``runtime``."""
+    """Return the parameters that can have had an effect: no other label sources, models and systems, no ``runtime``."""
     kept = {section: value for section, value in revision.params.items() if section != "runtime"}
-    for section, names in (("label", "label.sources"), ("models", "embed.models")):
-        listed = revision.param(names)
-        if isinstance(listed, list) and isinstance(kept.get(section), Mapping):
+    for section, listed in (
+        ("label", [*revision.listed("label.sources"), *revision.listed("retrieve.fields")]),
+        ("models", revision.listed("embed.models")),
+        ("systems", _needed(revision, revision.listed("retrieve.systems"))),
+    ):
+        if listed and isinstance(kept.get(section), Mapping):
             kept[section] = {
                 name: value
                 for name, value in kept[section].items()
                 if name in listed or not isinstance(value, Mapping)
             }
     return kept
+
+
+def _needed(revision: Revision, systems: Sequence[Any]) -> list[Any]:
+    """Return systems and those that they are made of, each once."""
+    needed: list[Any] = []
+    todo = list(systems)
+    while todo:
+        name = todo.pop(0)
+        if name not in needed:
+            needed.append(name)
+            of = revision.param(f"systems.{name}.of", [])
+            todo += of if isinstance(of, list) else [of]
+    return needed
 
 
 def parameter_sections(revisions: Sequence[Revision]) -> list[Section]:
@@ -50,5 +66,7 @@ def parameter_sections(revisions: Sequence[Revision]) -> list[Section]:
         ["parameter", *(r.name if len(revisions) == 2 else "value" for r in revisions)],
         [(key, *(row.get(key, "–") for row in values)) for key in keys],
     )
-    intro = "From params.yaml, without models and label sources that are not in use and without runtime."
+    intro = (
+        "From params.yaml, without models, systems and label sources that are not in use and without runtime."
+    )
     return [*sections, Section("All parameters in use", [table], intro, folded=True)] if keys else sections
