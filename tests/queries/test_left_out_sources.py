@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import audit, embed_queries, evaluate, examples, examples_labels, index, relevance, retrieve
+from stages import (
+    audit,
+    embed_queries,
+    evaluate,
+    examples,
+    examples_labels,
+    index,
+    relevance,
+    retrieve,
+    systems,
+)
 from tests.support.pipeline import REPOSITORY
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
@@ -43,7 +53,8 @@ def parameters(*sources: str) -> Params:
     params = load_params(REPOSITORY / "params.yaml")
     data = params.data.model_copy(update={"images": "images"})
     label = params.label.model_copy(update={"sources": list(sources)})
-    return params.model_copy(update={"data": data, "label": label})
+    alone = params.retrieve.model_copy(update={"systems": [MODEL], "fields": []})
+    return params.model_copy(update={"data": data, "label": label, "retrieve": alone})
 
 
 def write_labels(source: str, labels: list[Label], without: list[NoLabel], images: list[str]) -> None:
@@ -90,6 +101,7 @@ def run_stages(params: Params) -> None:
     """Run every stage after the labels that reads them, as DVC does."""
     embed_queries.main(params, MODEL, "imagenet")
     relevance.main(params)
+    systems.main(params)
     for source in params.label.sources:
         retrieve.main(params, MODEL, source)
     evaluate.main(params)
@@ -143,6 +155,7 @@ def test_a_source_whose_queries_are_all_left_out_is_left_out(images: list[str]) 
     write_array(ARTIFACTS.query_vectors(MODEL, "imagenet"), np.eye(1, 8, dtype=np.float32))
     params = parameters("human", "imagenet")
     relevance.main(params)
+    systems.main(params)
     for source in params.label.sources:
         retrieve.main(params, MODEL, source)
     evaluate.main(params)
