@@ -115,6 +115,7 @@ def new_project(root: Path, sources: list[str]) -> Project:
     project.set(
         data__images="data/images", label__sources=sources, label__human__path="labels.csv",
         label__imagenet__threshold=0.02, retrieve__fields=[], retrieve__systems=["builtin"],
+        models__builtin__views=["whole"],
     )  # fmt: skip
     project.run("git", "init", "-q", "-b", "main")
     write_plot_files(root / ".dvc")
