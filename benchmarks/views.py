@@ -3,8 +3,8 @@
 After ``dvc repro``. With the first model of ``embed.models``, every resize mode by itself, and in the model's own mode every
 choice of views, of which the best or the mean counts. Printed are the MRR on the queries of a source, the difference from
 what the model sees by default (the whole in its own mode) with a 95 % interval over clusters, and the cost: views embedded
-and vectors kept of an image. ``--write`` puts the rows into ``benchmarks/views.csv`` under the collection's name and renews the table in docs/retrieval.md.
-``--images DIR --captions FILE`` would be another collection: make a project of it (`t2i init`) and run this there.
+and vectors kept of an image. ``--write`` puts the rows into ``benchmarks/views.csv`` under the collection's name and renews the table in docs/retrieval.md. For
+another collection than the sample set ``data.images`` and ``label.human.path`` in params.yaml and run ``dvc repro`` first.
 """
 
 import argparse

@@ -50,7 +50,7 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 SIZES = {"wide": (90, 61), "high": (47, 83), "small": (20, 9), "of the right size": (32, 32)}
 
-CARD = {
+CARD: dict[str, Any] = {
     "name": "local-dir:data/models/some",
     "pretrained": None,
     "context_length": 64,

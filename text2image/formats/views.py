@@ -51,7 +51,7 @@ class ImageVectors(NamedTuple):
 
     def select(self, columns: Integers) -> Self:
         """Return the vectors of some images; where that is all of them, nothing is copied."""
-        if len(columns) == self.n_images:
+        if np.array_equal(columns, np.arange(self.n_images)):
             return self
         rows, begins = self.rows(columns)
         if self.starts is None:

@@ -56,31 +56,30 @@ def rank_gallery(
     query_block: int = QUERY_BLOCK,
     image_block: int = IMAGE_BLOCK,
 ) -> Iterator[Ranking]:
-    """Yield, query by query in order, the best images and the exact rank of each pair.
+    """Yield, query by query in order, the best images and the exact rank of each pair, whatever blocks and threads.
 
-    ``rank = 1 + |{j : s_j > s}| + |{j < column : s_j = s}|`` over the whole gallery, whatever the blocks and threads.
+    ``rank = 1 + |{j : s_j > s}| + |{j < column : s_j = s}|`` over the whole gallery.
 
     Args:
         queries, images: ``(n, dim)`` float32, unit rows; ``images`` may be memory-mapped.
         rows, columns: ``(n_pairs,)`` int64, ``rows`` in increasing order; a query may have none.
         k: how many images to return, at least 1; at most all are.
         starts: where each image's rows begin, if it has several, the best of which counts (:class:`ImageVectors`).
-        threads, query_block, image_block: besides those of the BLAS, None for one a core; rows and columns of a product.
+        threads, query_block, image_block: None for a thread a core, besides the BLAS's; rows and columns of a product.
 
     Raises:
         ValueError: dimensions differ, the gallery is empty, or a value is not finite.
     """
     check_shapes(queries, images)
     gallery, bound = ImageVectors(np.asarray(images), starts), error_bound(queries, images)
-    threads, k = thread_count(threads), min(k, gallery.n_images)
-    image_block = max(image_block, 2 * k)
+    threads, image_block = thread_count(threads), max(image_block, 2 * min(k, gallery.n_images))
     query_block = max(1, min(query_block, -(-len(queries) // threads), 2**30 // (128 * image_block)))
 
     def rank_block(start: int) -> Ranking:
         block = slice(start, min(start + query_block, len(queries)))
         pairs = slice(*map(int, np.searchsorted(rows, [block.start, block.stop])))
-        own = rows[pairs] - start, columns[pairs], k, bound, image_block
-        found = _rank_block(queries[block], gallery, *own)
+        own = rows[pairs] - start, columns[pairs]
+        found = _rank_block(queries[block], gallery, *own, min(k, gallery.n_images), bound, image_block)
         return found._replace(queries=block, pairs=pairs)
 
     with threadpool_limits(1 if query_block < len(queries) else None, "blas"):  # threads multiply alone
