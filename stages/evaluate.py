@@ -118,7 +118,7 @@ def main(params: Params) -> None:
     origins = {source: read_origins(existing(ARTIFACTS.origins(source))) for source in sources}
     circular = circular_pairs({name: about["origins"] for name, about in systems.items()}, origins)
     cards = {model: read_json(ARTIFACTS.card(model)) for model in params.embed.models}
-    costs = {name: cost_of(about, cards) for name, about in systems.items()}
+    costs = {name: cost_of(about, cards, about["usd_per_1000_queries"]) for name, about in systems.items()}
     outputs = make_outputs(results, settings.k, how, costs, excluded, circular, label)
     metrics, comparison, plots, said = outputs
     write_json(ARTIFACTS.metrics("metrics"), metrics)

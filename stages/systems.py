@@ -85,7 +85,9 @@ def main(params: Params) -> None:
         about = describe_system(name, systems, cards, origins, services)
         files = [*map(ARTIFACTS.image_vectors, about["models"]), *map(ARTIFACTS.field, about["fields"])]
         about["size"]["bytes_per_image"] = math.ceil(sum(kept[path] for path in files))
-        write_json(ARTIFACTS.system(name), about)
+        prices = [services[part]["usd_per_1000_queries"] for part in systems.paid(name)]
+        usd = None if None in prices else math.fsum(prices)
+        write_json(ARTIFACTS.system(name), about | {"usd_per_1000_queries": usd})
         for source in params.label.sources:
             files = files_of(systems, name, source)
             hashes |= {path: sha256(path) for path in files if path not in hashes}

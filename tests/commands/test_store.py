@@ -8,11 +8,15 @@ from tests.support.workplace import Workplace
 from text2image.base.store import Store, spaces
 from text2image.commands.store import main
 from text2image.encoders.readings import reading_determinants
+from text2image.encoders.sentences.cross_encoding import cross_determinants
+from text2image.encoders.sentences.encoding import sentence_determinants
 from text2image.encoders.vectors import image_determinants
 from text2image.formats.files import write_json
 from text2image.labels.imagenet.source import Source as ImagenetSource
 from text2image.labels.openai.source import Source as OpenaiSource
 from text2image.params import load_params
+from text2image.queries.judging.model import judge_determinants
+from text2image.retrieval.systems.vision_grades import grader_settings
 
 
 @pytest.fixture
@@ -74,3 +78,41 @@ def test_prune_leaves_what_it_cannot_tell_and_what_is_open(
     said = capsys.readouterr().err
     assert "model 'builtin' has no card yet" in said and "in use by another process" in said
     assert kinds(stocked).count("embeddings") == 2 and "labels/ocr" in kinds(stocked)
+
+
+def test_what_systems_asked_and_had_read_is_in_use(
+    stocked: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Grades of a system with a prompt of its own stay known, and so do vectors of texts and scores of pairs."""
+    stocked.params["systems"] = {
+        "second": {"kind": "rerank", "of": "builtin", "prompt": "A rubric of its own."},
+        "meant": {"kind": "meaning", "fields": ["ocr"], "model": "some/encoder"},
+    }
+    stocked.params["retrieve"] |= {"systems": ["builtin", "meant"], "fields": ["ocr"]}
+    stocked.set()
+    card = {"name": "some/encoder", "revision": "1", "files": {"w": "3"}}
+    write_json(stocked.root / "data" / "systems" / "builtin.json", {"text_models": {}})
+    params = load_params()
+    settings = grader_settings(params.label.openai, "second", params.systems["second"], params.judge.prompt)  # type: ignore[arg-type]
+    spaces_of_systems: list[tuple[str, Any]] = [
+        ("judgements", judge_determinants(settings)),
+        ("embeddings", sentence_determinants(card, "query")),
+        ("embeddings", sentence_determinants(card, "document")),
+        ("cross_encoders", cross_determinants(card)),
+    ]
+    for kind, about in spaces_of_systems:
+        with Store(kind, about) as store:
+            store.put([("k", b"v")])
+    main(["prune", "--yes", "--paid"])
+    assert "system 'meant' is not described yet" in capsys.readouterr().err
+    assert kinds(stocked).count("embeddings") == 4, "of a system that is not described, nothing is known"
+    write_json(stocked.root / "data" / "systems" / "meant.json", {"text_models": {"some/encoder": card}})
+    main(["prune", "--yes", "--paid"])
+    left = kinds(stocked)
+    assert (left.count("embeddings"), left.count("judgements"), left.count("cross_encoders")) == (3, 1, 1)
+    stocked.params["systems"]["second"]["prompt"] = "Another."
+    stocked.params["retrieve"]["systems"] = ["builtin"]
+    stocked.set()
+    main(["prune", "--yes", "--paid"])
+    left = kinds(stocked)
+    assert (left.count("embeddings"), left.count("judgements"), left.count("cross_encoders")) == (1, 0, 0)

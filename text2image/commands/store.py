@@ -18,11 +18,17 @@ from text2image.collection.facts import determinants as catalog_determinants
 from text2image.collection.locations import location
 from text2image.encoders.readings import KIND as READINGS
 from text2image.encoders.readings import reading_determinants
+from text2image.encoders.sentences.cross_encoding import KIND as CROSS_ENCODERS
+from text2image.encoders.sentences.cross_encoding import cross_determinants
+from text2image.encoders.sentences.encoding import PROMPTS, sentence_determinants
 from text2image.encoders.vectors import image_determinants, load_card, text_determinants
 from text2image.labels.protocol.answers import all_determinants, store_kind
 from text2image.labels.protocol.source import SOURCES, PaidSource, StoredSource, load_source, source_class
 from text2image.params import Params, load_params
 from text2image.queries.judging.model import judge_determinants, judge_settings
+from text2image.retrieval.systems.readers import is_sentence_model
+from text2image.retrieval.systems.settings import OPENAI, Rerank
+from text2image.retrieval.systems.vision_grades import grader_settings
 
 PAID = {"judgements", *(store_kind(name) for name in SOURCES if issubclass(source_class(name), PaidSource))}
 UNUSED = "not in use"
@@ -70,9 +76,31 @@ def current_use(params: Params) -> Use:
             use.add(store_kind(name), partial(all_determinants, source))
     judge = params.label.openai, params.judge.prompt, params.judge.budget_usd
     use.add("judgements", lambda: judge_determinants(judge_settings(*judge)))
+    add_systems(use, params)
     root = location(params.data.images)
     use.add("catalog", partial(catalog_determinants, root, params.catalog.max_pixels))
     return use
+
+
+def add_systems(use: Use, params: Params) -> None:
+    """Add what the systems in use have read texts, and the grades that all described ones ask a paid model for."""
+    for name, system in params.systems.items():
+        if isinstance(system, Rerank) and system.by == OPENAI:
+            settings = grader_settings(params.label.openai, name, system, params.judge.prompt)
+            use.add("judgements", partial(judge_determinants, settings))
+    for name in params.retrieve.systems:
+        if not params.used.text_models(name):
+            continue
+        try:
+            cards = load_card(ARTIFACTS.system(name)).get("text_models", {})
+        except FileNotFoundError:
+            doubt = f"system '{name}' is not described yet; run `dvc repro`"
+            use.doubts.update({"embeddings": doubt, CROSS_ENCODERS: doubt})
+            continue
+        for card in filter(is_sentence_model, cards.values()):
+            use.add(CROSS_ENCODERS, partial(cross_determinants, card))
+            for role in PROMPTS:
+                use.add("embeddings", partial(sentence_determinants, card, role))
 
 
 def in_words(about: Any) -> str:

@@ -113,6 +113,13 @@ def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:
         describe_sentence_model(str(tmp_path), KEY)
 
 
+@pytest.fixture(params=[1, 4])
+def batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go through a network one by one, as on a CPU, or in batches that are filled up, as on an accelerator."""
+    monkeypatch.setattr("text2image.encoders.sentences.forward.CPU_BATCH", request.param)
+
+
+@pytest.mark.usefixtures("batch")
 def test_vectors_are_the_encoders_own_and_have_the_same_bits_in_any_company(
     encoder: Path, runtime: Runtime, tmp_path: Path, loads: list[str]
 ) -> None:
@@ -133,6 +140,7 @@ def test_vectors_are_the_encoders_own_and_have_the_same_bits_in_any_company(
         assert alone.tobytes() == vectors["query"][number : number + 1].tobytes(), text
 
 
+@pytest.mark.usefixtures("batch")
 def test_scores_are_the_cross_encoders_own_and_have_the_same_bits_in_any_company(
     cross: Path, runtime: Runtime, tmp_path: Path, loads: list[str]
 ) -> None:

@@ -104,6 +104,8 @@ def test_systems_that_read_and_look_are_described_built_and_ranked(
     assert set(third["text_models"]) == {models["encoder"], models["cross"]}
     assert both["origins"] == second["origins"] | third["origins"]
     assert both["parts"]["second"]["service"] == second["service"]
+    assert meant["usd_per_1000_queries"] == third["usd_per_1000_queries"] == 0
+    assert 0 < second["usd_per_1000_queries"] == both["usd_per_1000_queries"]
     openai = OpenaiSource(load_params().label.openai).origins()
     assert "test-model" in circular(openai, second["origins"]) and "test-model" in circular(
         openai, both["origins"]
@@ -139,7 +141,8 @@ def test_a_system_runs_again_exactly_when_what_it_asks_changed(
         return {name: ARTIFACTS.system_inputs(name, "human").read_bytes() for name in ("builtin", *SYSTEMS)}
 
     before = inputs()
-    assert inputs() == before
+    place.set(price_input_per_million=2.0)
+    assert inputs() == before, "another price costs nothing"
     place.set(max_side=256)
     after = inputs()
     assert {name for name in before if after[name] != before[name]} == {"second", "all"}

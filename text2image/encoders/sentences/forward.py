@@ -1,7 +1,7 @@
 """Texts and pairs of texts through a sentence-transformers model; the same bits whatever is computed beside them.
 
-What has the same number of tokens goes through the network together, in batches of one size: kernels may round
-differently for another shape, and padding would change the shape.
+On a CPU, each goes through the network alone. On an accelerator, what has the same number of tokens goes together, in
+batches of one size: kernels may round differently for another shape, and padding would change the shape.
 """
 
 import threading
@@ -22,7 +22,7 @@ from text2image.encoders.device import one_torch_thread, pick_device
 from text2image.encoders.sentences.card import check_unchanged, find_folder
 from text2image.encoders.vectors import Card
 
-BATCH = 32
+CPU_BATCH, ACCELERATOR_BATCH = 1, 32
 COUNTED = 1000  # texts whose tokens are counted at once
 PROBE = ("a red shoe", "two small dogs")
 
@@ -134,10 +134,12 @@ def forward_texts(
     """
     network_options = {name: value for name, value in options.items() if name == "task"}
     network, lock = model
+    on_cpu = network.device.type == "cpu"
+    size = CPU_BATCH if on_cpu else ACCELERATOR_BATCH
 
     def compute(batch: list[Item]) -> torch.Tensor:
         with lock:
-            features = network.preprocess(batch + batch[-1:] * (BATCH - len(batch)), **options)
+            features = network.preprocess(batch + batch[-1:] * (size - len(batch)), **options)
         moved = {
             name: value.to(network.device) if isinstance(value, torch.Tensor) else value
             for name, value in features.items()
@@ -146,14 +148,16 @@ def forward_texts(
             rows: torch.Tensor = network(moved, **network_options)[output]
         return rows
 
-    batches = _batches(model, items, options)
-    workers = runtime.workers if network.device.type == "cpu" else 1
+    batches = _batches(model, items, size, options)
+    workers = runtime.workers if on_cpu else 1
     for batch, rows in zip(batches, in_threads(compute, batches, workers, one_torch_thread), strict=True):
         yield batch, rows[: len(batch)]
 
 
-def _batches(model: SentenceModel, items: Sequence[Item], options: dict[str, Any]) -> list[list[Item]]:
-    """Return items of one token length together, at most ``BATCH`` of them, in an order of their own.
+def _batches(
+    model: SentenceModel, items: Sequence[Item], size: int, options: dict[str, Any]
+) -> list[list[Item]]:
+    """Return items of one token length together, at most ``size`` of them, in an order of their own.
 
     Models that mask no tokens pad none: to them, all are of one length.
     """
@@ -166,7 +170,7 @@ def _batches(model: SentenceModel, items: Sequence[Item], options: dict[str, Any
         for item, length in zip(some, lengths, strict=True):
             by_length[length].append(item)
     return [
-        alike[start : start + BATCH]
+        alike[start : start + size]
         for _, alike in sorted(by_length.items())
-        for start in range(0, len(alike), BATCH)
+        for start in range(0, len(alike), size)
     ]

@@ -11,6 +11,7 @@ from text2image.base.console import InputError, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
 from text2image.formats.texts import counted
+from text2image.labels.openai.budget import USUAL_OUTPUT, cost, first_guess
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer
 from text2image.queries.judging.model import (
@@ -114,11 +115,18 @@ def describe_service(
 ) -> dict[str, Any]:
     """Return ``determinants`` of the grades that a system asks for, and the service's model as their ``origins``.
 
-    The arguments are those of :func:`grader_settings`.
+    ``usd_per_1000_queries`` is what they will cost about, guessed for images of the largest size before any answer has
+    shown it; None without prices. The arguments are those of :func:`grader_settings`.
     """
     settings = grader_settings(openai, name, system, judge_prompt)
     asked = judge_determinants(settings) | {"retry_failures": settings.retry_failures}
-    return {"determinants": asked, "origins": settings.origins()}
+    tokens = (
+        first_guess(settings, settings.max_side, settings.max_side),
+        min(USUAL_OUTPUT, settings.max_tokens),
+    )
+    priced = settings.price_input_per_million is not None
+    usd = 1000 * system.depth * cost(settings, tokens, batch=False) if priced else None
+    return {"determinants": asked, "origins": settings.origins(), "usd_per_1000_queries": usd}
 
 
 def read_grade(answer: Answer) -> Grade:
