@@ -10,7 +10,8 @@ from text2image.base.console import one_line
 from text2image.collection.manifest import Box
 from text2image.encoders.settings import CORNERS, TILES
 from text2image.encoders.views import views_of
-from text2image.pages.sheets.marks import Mark, marks_of, spans
+from text2image.pages.sheets import examples
+from text2image.pages.sheets.marks import Mark, spans
 from text2image.retrieval.systems.scorer import Match, Why
 
 TEXT = 160  # characters of a text that are shown
@@ -47,12 +48,7 @@ def places(numbers: Iterable[float], usual: int = 3) -> int:
 
 def marks(why: Why) -> list[Mark]:
     """Return the words to be marked on the picture, in its pixels, each place once."""
-    found = (
-        mark._replace(text=one_line(mark.text, TEXT))
-        for match in why.matches
-        for mark in marks_of(match.text, match.words)
-    )
-    return list({mark.corners: mark for mark in found}.values())
+    return [mark._replace(text=one_line(mark.text, TEXT)) for mark in examples.marks(why)]
 
 
 def view_box(view: str, width: int, height: int) -> Box | None:
