@@ -29,8 +29,9 @@ def draw(query: str, found: Found, options: Namespace, searcher: Searcher) -> No
     cells, decimals = [], places(result.score for result in found.results)
     for result, why in zip(found.results, found.reasons, strict=True):
         picture, problem = open_or_placeholder(searcher.image(result.image_id))
-        caption = f"{result.rank} · {result.score:.{decimals}f}  {in_short(why)}"
-        cells.append(Cell(picture, caption, marks=[] if problem else marks(why)))
+        found_words = [] if problem else marks(why)
+        rest = in_short(why._replace(matches=()) if found_words else why)
+        cells.append(Cell(picture, f"{result.rank} · {result.score:.{decimals}f}  {rest}", marks=found_words))
         if problem:
             say(f"error: {problem}")
     subtitle = (

@@ -79,10 +79,9 @@ def pieces(match: Match) -> list[Piece]:
 def bars(why: Why, longest: float) -> list[Bar]:
     """Return the shares of a fused score; ``longest``: the largest absolute share that is shown beside it."""
     decimals = places([longest], 2)
-    return [
-        Bar(part.system, part.share, f"{part.share:+.{decimals}f}", 100 * abs(part.share) / (longest or 1.0))
-        for part in why.parts
-    ]
+    shown = [f"{round(part.share, decimals) + 0.0:+.{decimals}f}" for part in why.parts]  # no -0.00
+    widths = [100 * abs(part.share) / (longest or 1.0) for part in why.parts]
+    return [Bar(*part, number, width) for part, number, width in zip(why.parts, shown, widths, strict=True)]
 
 
 def longest_share(reasons: Iterable[Why]) -> float:

@@ -3,6 +3,7 @@
 A text's box is known, those of its words are not: they are estimated from how wide its letters are in DejaVu Sans.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -108,6 +109,14 @@ def _width(letter: str) -> float:
     return float(EM) if unicodedata.east_asian_width(letter) in "WF" else font(EM).getlength(letter)
 
 
+def _widened(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return corners moved outwards by the width of a line, so that it stands around small letters, not upon them."""
+    x_middle, y_middle = (sum(one) / len(corners) for one in zip(*corners, strict=True))
+    return [
+        (x + math.copysign(STROKE, x - x_middle), y + math.copysign(STROKE, y - y_middle)) for x, y in corners
+    ]
+
+
 def draw_marks(picture: Image.Image, marks: Iterable[Mark], scale: float = 1.0) -> Image.Image:
     """Return an RGB picture with marks, as with a highlighter: the letters stay readable, and lines equally strong.
 
@@ -118,7 +127,7 @@ def draw_marks(picture: Image.Image, marks: Iterable[Mark], scale: float = 1.0) 
     """
     marked = picture.convert("RGBA")
     for mark in marks:
-        corners = [(x * scale, y * scale) for x, y in mark.corners]
+        corners = _widened([(x * scale, y * scale) for x, y in mark.corners])
         layer = Image.new("RGBA", picture.size)
         draw = ImageDraw.Draw(layer)
         draw.polygon(corners, fill=(*ImageColor.getrgb(MARK), FILL))
