@@ -4,39 +4,24 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import stages.retrieve
 import stages.systems
 import text2image.commands.rerank
 from tests.support.chat_server import ChatServer
-from tests.support.reranking import count_pairs
+from tests.support.systems import IMAGES, SYSTEMS, set_up_systems
 from tests.support.tiny_sentence_models import save_cross_encoder, save_text_encoder
 from tests.support.workplace import Workplace, picture_id
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
-from text2image.formats.fields import FieldText, write_fields
-from text2image.formats.files import write_array, write_json
 from text2image.formats.origins import circular
-from text2image.formats.searched import write_searched
 from text2image.formats.tables import read_csv
-from text2image.formats.texts import Query, query_id
-from text2image.formats.trec import read_run, write_qrels, write_queries
-from text2image.formats.views import ViewRow, write_views
+from text2image.formats.texts import query_id
+from text2image.formats.trec import read_run
 from text2image.labels.openai.source import Source as OpenaiSource
 from text2image.params import load_params
 from text2image.retrieval.systems.scorer import parse_why
-
-QUERIES = ["red shoe", "blue hat", "summer sale"]
-IMAGES = 8
-TEXTS = ["summer sale", "red shoe", "", "hat : blue hat", "dogs", "red", "winter sale", "the blue shoes"]
-SYSTEMS: dict[str, Any] = {
-    "meant": {"kind": "meaning", "fields": ["ocr"], "model": "set below"},
-    "second": {"kind": "rerank", "of": "builtin", "depth": 3},
-    "third": {"kind": "rerank", "of": "meant", "by": "set below", "fields": ["ocr"], "depth": 4},
-    "all": {"kind": "fusion", "of": ["second", "third"], "weights": {"second": 1.0, "third": 0.5}},
-}
 
 
 @pytest.fixture(scope="module")
@@ -52,39 +37,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def place(workplace: Workplace, server: ChatServer, models: dict[str, str]) -> Workplace:
     """A folder as the pipeline leaves it before its stage `systems`."""
-    count_pairs(server)
-    server.script.content = lambda pair: json.dumps({"reason": "so", "grade": int(pair[0], 16) % 4})
-    workplace.images(IMAGES)
-    ids = sorted(picture_id(number) for number in range(IMAGES))
-    described = {name: dict(system) for name, system in SYSTEMS.items()}
-    described["meant"]["model"], described["third"]["by"] = models["encoder"], models["cross"]
-    workplace.params["label"]["sources"] = ["human"]
-    workplace.params["systems"] = described
-    workplace.params["retrieve"] |= {"systems": ["builtin", *described], "fields": ["ocr"]}
-    workplace.params["runtime"]["device"] = "cpu"
-    workplace.set()
-    write_queries(ARTIFACTS.queries("human"), [Query(query_id(text), text, ()) for text in QUERIES])
-    write_qrels(ARTIFACTS.qrels("human"), {query_id(text): {ids[n]: 1} for n, text in enumerate(QUERIES)})
-    write_searched(ARTIFACTS.searched, ids)
-    random = np.random.default_rng(1)
-    for path, n in (
-        (ARTIFACTS.image_vectors("builtin"), IMAGES),
-        (ARTIFACTS.query_vectors("builtin", "human"), 3),
-    ):
-        rows = random.normal(size=(n, 4))
-        write_array(path, (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32))
-    write_views(ARTIFACTS.views("builtin"), [ViewRow(image_id, "whole") for image_id in ids])
-    card = {
-        "name": "x",
-        "files": {"w.bin": "1"},
-        "origins": {"sha256:1": "builtin"},
-        "size": {"weight_bytes": 5},
-    }
-    write_json(ARTIFACTS.card("builtin"), card)
-    texts = [FieldText(one, text, 0.9) for one, text in zip(ids, TEXTS, strict=True) if text]
-    write_fields(ARTIFACTS.field("ocr"), texts)
-    write_json(ARTIFACTS.field_origins("ocr"), {"labels:ocr": "the texts of ocr"})
-    return workplace
+    return set_up_systems(workplace, server, models)
 
 
 def described(name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from text2image.encoders.vectors import load_card
 from text2image.formats.origins import Origins, circular_pairs, read_origins
 from text2image.lockfile.checks import check_current
 from text2image.params import Params
-from text2image.retrieval.systems.settings import OPENAI, Fusion, Rerank, System, Systems, Vision
+from text2image.retrieval.systems.settings import Fusion, Rerank, System, Systems, Vision
 
 Weights = Mapping[str, Mapping[str, Any]]
 """What data/weights says of each fusion, by its name."""
@@ -59,13 +59,6 @@ def chosen_weights(name: str, params: Params) -> Weights:
     raise InputError(
         f"expected weights in {ARTIFACTS.weights(name, sources[0])} or of another source, found none; run `dvc repro`"
     )
-
-
-def paid_parts(name: str, systems: Systems) -> list[str]:
-    """Return the names of what asks a paid service, in a system and all that it is made of."""
-    return [
-        part for part in systems.needed(name) if isinstance(one := systems[part], Rerank) and one.by == OPENAI
-    ]
 
 
 def seeing(name: str, params: Params, weights: Weights) -> tuple[Systems, str, list[str]]:

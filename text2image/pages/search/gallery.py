@@ -9,7 +9,7 @@ import numpy as np
 
 from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.arrays import Vectors
-from text2image.base.console import InputError
+from text2image.base.console import InputError, say
 from text2image.collection.images import identify
 from text2image.collection.locations import location
 from text2image.collection.manifest import ImageFile, ManifestEntry, read_manifest
@@ -25,7 +25,7 @@ from text2image.retrieval.systems.meaning import MeaningIndex
 from text2image.retrieval.systems.readers import Readers
 from text2image.retrieval.systems.rerank import Grade, Pairs
 from text2image.retrieval.systems.scorer import Scorer
-from text2image.retrieval.systems.settings import Fusion, Meaning, Rerank
+from text2image.retrieval.systems.settings import OPENAI, Fusion, Meaning, Rerank
 from text2image.retrieval.systems.words.search import Match, WordIndex
 
 Made = TypeVar("Made")
@@ -198,11 +198,18 @@ class QueryInputs:
         )
 
     def second_look(self, name: str, system: Rerank) -> Callable[[Pairs], Sequence[Grade]]:
-        """Return what grades images for the query."""
+        """Return what grades images for the query; one that is paid for says first what that will cost."""
+        readers, title = self.gallery.readers(name), f"rerank {name}"
 
         def images() -> list[ImageFile]:
             return [self.gallery.image(image_id) for image_id in self.image_ids]
 
-        return self.gallery.readers(name).second_look(
-            name, system, f"rerank {name}", self.queries, images, self.texts
-        )
+        if system.by != OPENAI:
+            return readers.second_look(name, system, title, self.queries, images, self.texts)
+        grader = readers.vision_grader(name, system, title, self.queries, images)
+
+        def say_and_grade(pairs: Pairs) -> list[Grade]:
+            say(grader.estimate(pairs))
+            return grader.grade(pairs)
+
+        return say_and_grade

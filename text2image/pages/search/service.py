@@ -23,7 +23,7 @@ from text2image.pages.search.annotations import (
     judgements_of,
     new_judgements,
 )
-from text2image.pages.search.answering import circular_with, paid_parts
+from text2image.pages.search.answering import circular_with
 from text2image.pages.search.explanation import Explainer, RankedGroup, SystemResults
 from text2image.pages.search.gallery import Gallery
 from text2image.pages.search.pictures import LARGE, SMALL
@@ -111,7 +111,7 @@ class SearchService:
 
     def at_first(self) -> list[str]:
         """Return the systems in use, those first that ask no paid service."""
-        return sorted(self.systems, key=lambda system: bool(paid_parts(system, self.params.used)))
+        return sorted(self.systems, key=lambda system: bool(self.params.used.paid(system)))
 
     def searcher(self, system: str) -> Searcher:
         """Return the searcher of one of ``retrieve.systems``, made when it is first asked for.
@@ -172,10 +172,10 @@ class SearchService:
 
     def _answer(self, system: str, query: str | bytes) -> Answer:
         if isinstance(query, str):
-            if (paid := paid_parts(system, self.params.used)) and not self.may_pay:
+            if (paid := self.params.used.paid(system)) and not self.may_pay:
                 raise InputError(
                     f"'{system}' asks a paid vision model about every new query, which this page may not: "
-                    f"`t2i app --paid` starts one that may, within systems.{paid[0]}.budget_usd"
+                    f"`t2i app --paid` starts one that may, within systems.{next(iter(paid))}.budget_usd"
                 )
             return self.searcher(system).ask(query)
         with tempfile.NamedTemporaryFile() as file:

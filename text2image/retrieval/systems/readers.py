@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from text2image.base.arrays import Vectors
 from text2image.base.settings import Runtime
@@ -14,6 +14,9 @@ from text2image.labels.openai.settings import Settings
 from text2image.retrieval.systems.meaning import MeaningIndex
 from text2image.retrieval.systems.rerank import Grade, Pairs
 from text2image.retrieval.systems.settings import OPENAI, Meaning, Rerank
+
+if TYPE_CHECKING:
+    from text2image.retrieval.systems.vision_grades import VisionGrader
 
 
 class Readers(NamedTuple):
@@ -70,6 +73,20 @@ class Readers(NamedTuple):
         fields = {field: texts(field) for field in system.fields}
         return MeaningIndex(fields, partial(self.encode, name, system, role="document"))
 
+    def vision_grader(
+        self,
+        name: str,
+        system: Rerank,
+        title: str,
+        queries: Sequence[str],
+        images: Callable[[], Sequence[ImageFile]],
+    ) -> "VisionGrader":
+        """Return what has the paid vision model grade pairs, and says what that will cost; see :meth:`second_look`."""
+        from text2image.retrieval.systems.vision_grades import VisionGrader, grader_settings
+
+        settings = grader_settings(self.openai, name, system, self.judge_prompt)
+        return VisionGrader(name, title, settings, self.runtime.openai, queries, images())
+
     def second_look(
         self,
         name: str,
@@ -92,10 +109,7 @@ class Readers(NamedTuple):
             InputError: the system has a budget, and ``label.openai`` no prices.
         """
         if system.by == OPENAI:
-            from text2image.retrieval.systems.vision_grades import VisionGrader, grader_settings
-
-            settings = grader_settings(self.openai, name, system, self.judge_prompt)
-            return VisionGrader(name, title, settings, self.runtime.openai, queries, images()).grade
+            return self.vision_grader(name, system, title, queries, images).grade
         from text2image.retrieval.systems.cross_grades import CrossGrader
 
         fields = {field: texts(field) for field in system.fields}
