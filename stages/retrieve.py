@@ -42,6 +42,9 @@ from text2image.retrieval.systems.settings import Fusion, Meaning, Rerank
 from text2image.retrieval.systems.tuning import tune
 from text2image.retrieval.systems.words.search import Match, WordIndex
 
+WEIGHT_DIGITS = 15
+"""Of weights and units that searches read: with fewer their scores would not be those of the runs."""
+
 
 class SourceInputs:
     """What a system reads to answer the queries of one source that are asked."""
@@ -151,7 +154,8 @@ def main(params: Params, system: str, source: str) -> None:
     write_csv(ARTIFACTS.ranks(system, source), RankRow._fields, ranks)
     write_csv(ARTIFACTS.why(system, source), WhyRow._fields, reasons)
     own = inputs.weights.pop(system, {})
-    write_json(ARTIFACTS.weights(system, source), own | ({"parts": inputs.weights} if inputs.weights else {}))
+    weights = own | ({"parts": inputs.weights} if inputs.weights else {})
+    write_json(ARTIFACTS.weights(system, source), weights, WEIGHT_DIGITS)
 
 
 if __name__ == "__main__":
