@@ -12,12 +12,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageColor
 
 from benchmarks.table import Row, between, multiple, read, renew_guide
 from docs.commands import commands, with_outputs
 from text2image.evaluation.curves import marked
 from text2image.lockfile.checks import check_current
+from text2image.pages.sheets.sheet import MARGIN
+from text2image.pages.theme import RULE
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -43,9 +46,9 @@ QUOTED = {  # rows of the benchmarks, by name and reference, and what README say
         "`dvc repro` with nothing changed, against everything"
     ),
 }
-PICTURES = {
-    "plots/examples/human/builtin-best.png": ("best.webp", 0.522),
-    "plots/examples/human/builtin-worst.png": ("worst.webp", 0.522),
+PICTURES = {  # sheets, and how many of their queries README shows
+    "plots/examples/human/instructive.png": ("differ.webp", 4),
+    "plots/examples/human/builtin-worst.png": ("worst.webp", 3),
 }
 
 
@@ -141,13 +144,19 @@ def with_tables(text: str, metrics: dict[str, Any], rows: list[Row]) -> str:
 
 
 def crop_pictures() -> None:
-    """Write the upper part of each sheet to docs/images."""
-    for source, (name, share) in PICTURES.items():
+    """Write the first queries of each sheet to docs/images."""
+    for source, (name, n_queries) in PICTURES.items():
         target = ROOT / "docs" / "images" / name
         target.parent.mkdir(exist_ok=True)
         with Image.open(ROOT / source) as sheet:
-            upper = sheet.crop((0, 0, sheet.width, round(sheet.height * share)))
-            upper.save(target, quality=82)
+            sheet.crop((0, 0, sheet.width, end_of_rows(sheet, n_queries))).save(target, quality=82)
+
+
+def end_of_rows(sheet: Image.Image, n: int) -> int:
+    """Return where the first ``n`` rows of a sheet end: at the rule over the next, or at its end if there is none."""
+    inner = np.asarray(sheet.convert("RGB"))[:, MARGIN:-MARGIN]
+    rules = np.flatnonzero((inner == ImageColor.getrgb(RULE)).all(axis=(1, 2)))
+    return int(rules[n]) if n < len(rules) else sheet.height
 
 
 def printed(command: str) -> str:

@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from benchmarks.table import GUIDE, between, markdown, read
-from docs.readme import METRICS, QUOTED, README, ROOT, kinds, with_tables
+from docs.readme import METRICS, QUOTED, README, ROOT, end_of_rows, kinds, with_tables
+from text2image.pages.sheets.sheet import MARGIN, Cell, Sheet, Strip, draw_sheet
 
 
 def test_the_tables_are_those_that_the_metrics_and_the_benchmarks_make() -> None:
@@ -75,3 +77,12 @@ def test_every_picture_is_there() -> None:
 def test_a_readme_without_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the markers"):
         with_tables("text", {}, [])
+
+
+def test_pictures_end_where_a_query_ends() -> None:
+    strip = Strip("query", "detail", [Cell(Image.new("RGB", (300, 200), "navy"), "caption")] * 6)
+    one, three = (draw_sheet(Sheet("title", "subtitle", [strip] * n)) for n in (1, 3))
+    first, second, *rest = (end_of_rows(three, n) for n in (1, 2, 3, 9))
+    assert rest == [three.height, three.height]
+    assert second - first == three.height - second - (one.height - first), "rows are of one height"
+    assert 0 <= one.height - first <= MARGIN
