@@ -1,7 +1,7 @@
 """What views of an image and resize modes are worth in this project: ``python -m benchmarks.views [--write NAME]``.
 
-After ``dvc repro``. With the first model of ``embed.models``, every resize mode by itself, and in the model's own mode every
-choice of views, of which the best or the mean counts. Printed are the MRR on the queries of a source, the difference from
+After ``dvc repro``. With the first model of ``embed.models``, every choice of views in the model's own resize mode, of
+which the best or the mean counts, and the other modes with the whole alone. Printed are the MRR on the queries of a source, the difference from
 what the model sees by default (the whole in its own mode) with a 95 % interval over clusters, and the cost: views embedded
 and vectors kept of an image. ``--write`` puts the rows into ``benchmarks/views.csv`` under the collection's name and renews the table in docs/retrieval.md. For
 another collection than the sample set ``data.images`` and ``label.human.path`` in params.yaml and run ``dvc repro`` first.
@@ -91,16 +91,22 @@ class Collection(NamedTuple):
     card: Card
     source: str
 
-    def query_vectors(self) -> Vectors:
-        texts = read_queries(ARTIFACTS.queries(self.source))
+    def asked(self) -> dict[str, str]:
+        """Return the queries that are asked, ``{query_id: text}``."""
         qrels = read_qrels(ARTIFACTS.qrels(self.source))
-        asked = {text_key(text): text for query_id, text in texts.items() if query_id in qrels}
+        queries = read_queries(ARTIFACTS.queries(self.source))
+        return {query_id: text for query_id, text in queries.items() if query_id in qrels}
+
+    def query_vectors(self) -> Vectors:
+        """Return their vectors, in that order."""
+        asked = {text_key(text): text for text in self.asked().values()}
         precision = self.params.embed.precision
         embed = partial(embed_texts_here, self.model, self.card, precision, self.params.runtime)
         determinants = text_determinants(self.card, precision)
         return stored_vectors(determinants, asked, embed, unit="text", title="queries")[0]
 
     def image_vectors(self, resize: str, kinds: Sequence[str]) -> ImageVectors:
+        """Return the vectors of the gallery's views in a resize mode."""
         manifest = read_manifest(ARTIFACTS.manifest)
         views = view_files(gallery(manifest, location(self.params.data.images)), manifest, kinds)
         card, precision = self.card | {"resize": resize}, self.params.embed.precision
@@ -116,7 +122,7 @@ class Collection(NamedTuple):
         """Return one over the rank of the best relevant image of each query."""
         qrels = read_qrels(ARTIFACTS.qrels(self.source))
         image_ids = sorted({entry.image_id for entry in read_manifest(ARTIFACTS.manifest)})
-        asked = [query_id for query_id in read_queries(ARTIFACTS.queries(self.source)) if query_id in qrels]
+        asked = self.asked()
         rows, columns, _ = relevant_pairs(asked, image_ids, qrels)
         parts = rank_system(VisionScorer(queries, images), rows, columns, 1)
         ranks = np.concatenate([part.pair_ranks for part in parts])
@@ -128,12 +134,12 @@ class Collection(NamedTuple):
 def measure(collection: Collection, name: str) -> Iterator[Row]:
     """Yield the rows of a collection, the default first."""
     queries = collection.query_vectors()
-    cluster_of = read_clusters(ARTIFACTS.clusters(collection.source))
-    clusters = np.array(list(cluster_of.values()), dtype=np.int64)
+    cluster_of, own = read_clusters(ARTIFACTS.clusters(collection.source)), collection.card["input"]["resize"]
+    clusters = np.array([cluster_of[query_id] for query_id in collection.asked()], dtype=np.int64)
     cases = [
         ("model", ("whole",)),
         *(("model", kinds) for kinds in CHOICES),
-        *((mode, ("whole",)) for mode in MODES),
+        *((mode, ("whole",)) for mode in MODES if mode != own),
     ]
     first: Floats | None = None
     for resize, kinds in cases:

@@ -27,6 +27,23 @@ def test_pair_ranks_by_hand() -> None:
     assert pair_ranks(left, right, np.array([0, 0, 0, 1]), np.array([0, 2, 1, 0])).tolist() == [1, 2, 3, 3]
 
 
+def test_an_image_ranks_by_its_best_view_and_is_compared_as_a_whole() -> None:
+    views = np.array([[0, 1], [1, 0], [0.6, 0.8], [-1, 0]], np.float32)
+    images = ImageVectors(views, np.array([0, 2, 3]))
+    text = np.array([[1, 0]], np.float32)
+    rows, columns = np.zeros(3, dtype=np.int64), np.arange(3)
+    assert pair_ranks(text, images.vectors, rows, columns, images.starts).tolist() == [1, 2, 3]
+    assert pair_ranks(text, images.first(), rows, columns).tolist() == [2, 1, 3]
+    labels = [{"image_id": name, "text": "t"} for name in "abc"]
+    pairs = label_pairs(labels, {query_id("t"): "t"}, ["a", "b", "c"])
+    ranks = pd.DataFrame(
+        {"query_id": [query_id("t")] * 3, "relevance": [1] * 3, "rank": [1, 2, 3], "score": [1.0, 0.6, -1.0]}
+    )
+    signs = find_signs(pairs, images, text, ranks)
+    assert signs["image_rank"].tolist() == [1, 2, 3]
+    np.testing.assert_allclose(signs["image_alike"], [0.8, 0.8, 0.0], atol=1e-6)
+
+
 def test_best_alike_looks_at_others_of_the_same_key() -> None:
     vectors = unit(np.array([[1.0, 0], [0, 1], [0.6, 0.8]]))
     found = best_alike(vectors, np.array([0, 1, 2, 0, 1]), np.array([7, 7, 7, 8, 9]))
