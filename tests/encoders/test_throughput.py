@@ -15,6 +15,7 @@ from text2image.encoders.throughput import (
     milliseconds,
     query_time,
     rate,
+    views_per_image,
     write_images,
 )
 
@@ -63,3 +64,11 @@ def test_the_time_at_a_million_images_is_a_straight_line() -> None:
         "both", "1000", "cpu", "2", "2.4", "102"
     )
     assert query_time("m", "cpu", (1_000, many), (2_000, few)).million_ms == "3", "never less than here"
+
+
+def test_an_image_counts_with_its_views(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    assert views_per_image(manifest, ["whole"]) == 1.0
+    assert views_per_image(manifest, ["whole", "tiles"]) == 3.0, "of a made-up image"
+    manifest.write_text("image_id,path,rendering,width,height\na,1,,200,100\na,2,,200,100\nb,3,,100,100\n")
+    assert views_per_image(manifest, ["whole", "tiles"]) == 2.0, "three of a and one of b"

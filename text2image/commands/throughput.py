@@ -1,6 +1,7 @@
 """Measure how fast systems are on this machine, to prepare images and to answer queries: ``t2i throughput [NAME…]``.
 
-Models embed made-up images and texts, the same on every machine; sources read some images of the gallery; systems answer
+Models embed made-up images and texts, the same on every machine, an image with as many views as one of the collection has
+on average; sources read some images of the gallery; systems answer
 some queries of the pipeline. A measurement, not a result: it differs a little each time, so nothing of the pipeline
 depends on it.
 """
@@ -32,14 +33,15 @@ def measure(name: str, params: Params) -> None:
     """Measure and keep what a system or a model takes; models that are not in use embed, and answer no query."""
     from text2image.encoders.models.card import describe  # these take seconds to import
     from text2image.encoders.models.load import load_model
-    from text2image.encoders.throughput import measure_speeds
+    from text2image.encoders.throughput import measure_speeds, views_per_image, with_views
     from text2image.pages.timing import measure_queries
 
     models = {}
     for model in params.used.models(name) if name in params.used else [name]:
         card = describe(model, params.models[model])
         models[model] = load_model(model, card, params.runtime.device, params.embed.precision)
-        speeds = measure_speeds(model, models[model], params.runtime)
+        views = views_per_image(ARTIFACTS.manifest, params.models[model].views)
+        speeds = with_views(measure_speeds(model, models[model], params.runtime), views)
         keep(ARTIFACTS.throughput, read_speeds, speeds)
         rates = " and ".join(f"{speed.per_second} {speed.what}" for speed in speeds)
         say(f"throughput {model} on {speeds[0].device}: {rates} a second")

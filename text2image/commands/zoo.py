@@ -20,7 +20,7 @@ from text2image.encoders.device import pick_device
 from text2image.encoders.models.card import describe, licence_of
 from text2image.encoders.models.load import copies_of_weights, load_model
 from text2image.encoders.models.size import measure_size, require_memory
-from text2image.encoders.throughput import QueryTime, Speed, measure_speeds
+from text2image.encoders.throughput import QueryTime, Speed, measure_speeds, views_per_image, with_views
 from text2image.evaluation.leaderboard import COLUMNS, MACHINE_COLUMNS, add_times
 from text2image.formats.files import write_text
 from text2image.formats.tables import write_csv
@@ -87,7 +87,8 @@ def write_leaderboard(cards: dict[str, dict[str, Any]], absent: dict[str, str], 
         say(f"zoo: measuring how fast {name} is")
         try:
             model = load_model(name, cards[name], params.runtime.device, params.embed.precision)
-            speeds += measure_speeds(name, model, params.runtime)
+            views = views_per_image(ARTIFACTS.manifest, params.models[name].views)
+            speeds += with_views(measure_speeds(name, model, params.runtime), views)
             queries.append(measure_model_queries(name, model, params, n_images))
         except InputError as error:
             say(f"zoo: the speed of {name} is not known: {error}")

@@ -17,7 +17,9 @@ from PIL import Image
 
 from text2image.base.settings import Runtime
 from text2image.collection.images import image_id
-from text2image.collection.manifest import ImageFile
+from text2image.collection.manifest import ImageFile, gallery, read_manifest
+from text2image.encoders.settings import WHOLE
+from text2image.encoders.views import view_files, views_of
 from text2image.formats.tables import Row, read_csv
 
 if TYPE_CHECKING:
@@ -133,6 +135,40 @@ def measure_speeds(name: str, model: "EmbeddingModel", runtime: Runtime) -> list
         }
     device = next(model.network.parameters()).device.type
     return [Speed(name, what, device, *(f"{n:.4g}" for n in rate)) for what, rate in rates.items()]
+
+
+def with_views(speeds: Sequence[Speed], per_image: float) -> list[Speed]:
+    """Return speeds in which an image counts with so many views, each of which takes as long as a whole image.
+
+    >>> [speed[3:] for speed in with_views([Speed("m", "images", "cpu", "50", "40", "60")], 2.5)]
+    [('20', '16', '24')]
+    """
+    return [
+        Speed(*speed[:3], *(f"{float(n) / per_image:.4g}" for n in speed[3:]))
+        if speed.what == "images"
+        else speed
+        for speed in speeds
+    ]
+
+
+def views_per_image(manifest: Path, kinds: Sequence[str]) -> float:
+    """Return how many views an image of the collection has on average; before there is one, one of the made-up images.
+
+    Args:
+        manifest: data/manifest.csv.
+        kinds: ``views`` of the model's entry in params.yaml.
+
+    Raises:
+        InputError: the manifest does not say how large images are.
+    """
+    if list(kinds) == [WHOLE]:
+        return 1.0
+    if not manifest.is_file():
+        return float(len(views_of(*SIZE, kinds)))
+    entries = read_manifest(manifest)
+    return len(view_files(gallery(entries, manifest.parent), entries, kinds)) / len(
+        {e.image_id for e in entries}
+    )
 
 
 def rate(
