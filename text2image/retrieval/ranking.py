@@ -107,19 +107,16 @@ def ranks_by_keys(keys: Integers, columns: Integers) -> Integers:
     return np.array([1 + np.count_nonzero(keys > key) for key in keys[columns]], dtype=np.int64)
 
 
-def best_rank(scores: Vectors, columns: Integers) -> int:
-    """Return the exact rank of the first of some images, as :func:`ranks` has it, in two passes over the scores.
+def count_before(scores: Vectors, start: int, score: np.float32, column: int) -> int:
+    """Return how many of some images rank before one with this ``score`` and ``column``.
+
+    Summed over the parts of a gallery, and 1 more, it is the rank that :func:`ranks` has.
 
     Args:
-        scores: ``(n_images,)`` float32, of one query.
-        columns: ``(n,)`` integers, at least one.
-
-    Returns:
-        In [1, n_images].
+        scores: ``(n,)`` float32, of the images in the columns from ``start`` on.
     """
-    score = scores[columns].max()
-    column = columns[scores[columns] == score].min()
-    return int(1 + np.count_nonzero(scores > score) + np.count_nonzero(scores[:column] == score))
+    tied = scores[: max(0, column - start)] == score
+    return int(np.count_nonzero(scores > score) + np.count_nonzero(tied))
 
 
 def top_k(scores: Vectors, k: int) -> Integers:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tests.support.scorers import Given, single
 from text2image.base.arrays import Floats, Vectors
 from text2image.formats.fields import FieldText
-from text2image.retrieval.ranking import best_rank, ranks, top_k
+from text2image.retrieval.ranking import count_before, ranks, top_k
 from text2image.retrieval.systems import fusion
 from text2image.retrieval.systems.fusion import (
     Fusion,
@@ -248,13 +248,17 @@ def test_weights_and_shapes_that_do_not_fit_are_refused() -> None:
         fusion_of([parts[0], Given(np.ones((12, 41)))], np.ones((12, 2)))
 
 
-def test_the_first_of_several_images_has_the_smallest_rank() -> None:
+def test_a_rank_is_the_sum_of_what_parts_of_the_gallery_count() -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
-        scores = rng.integers(0, 4, 20).astype(np.float32)
-        columns = rng.permutation(20)[: rng.integers(1, 6)]
-        every = ranks(scores[None], np.zeros(len(columns), dtype=np.int64), columns)
-        assert best_rank(scores, columns) == every.min()
+        scores, column, step = (
+            rng.integers(0, 4, 20).astype(np.float32),
+            int(rng.integers(20)),
+            int(rng.integers(1, 9)),
+        )
+        starts = range(0, 20, step)
+        counts = [count_before(scores[at : at + step], at, scores[column], column) for at in starts]
+        assert [1 + sum(counts)] == ranks(scores[None], np.array([0]), np.array([column])).tolist()
 
 
 @pytest.mark.parametrize(

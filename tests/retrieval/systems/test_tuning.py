@@ -9,6 +9,7 @@ import pytest
 from tests.support.scorers import Given
 from text2image.base.arrays import Integers
 from text2image.retrieval.ranking import ranks
+from text2image.retrieval.systems import tuning as tuning_module
 from text2image.retrieval.systems.fusion import Fusion, Method, Weighting, measure_units
 from text2image.retrieval.systems.tuning import FOLDS, Tuning, grid, make_folds, reciprocal_ranks_at, tune
 
@@ -44,8 +45,11 @@ def chosen(tuning: Tuning) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("method", ["scores", "ranks"])
-def test_each_query_is_scored_with_the_best_weights_of_the_other_folds(method: Method) -> None:
+def test_each_query_is_scored_with_the_best_weights_of_the_other_folds(
+    method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A naive search over a fusion of its own for every weight, of the queries of the other folds alone."""
+    monkeypatch.setattr(tuning_module, "IMAGES", 7)
     parts, rows, columns = helpful(1, 40, 25)
     rows, columns = np.repeat(rows, 2), np.stack([columns, (columns + 7) % 25], axis=1).ravel()
     clusters = np.arange(40) // 2

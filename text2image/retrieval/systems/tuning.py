@@ -21,7 +21,7 @@ import numpy as np
 
 from text2image.base.arrays import Floats, Integers, Vectors
 from text2image.base.parallel import in_threads, thread_count
-from text2image.retrieval.ranking import BLOCK_SCORES, best_rank
+from text2image.retrieval.ranking import BLOCK_SCORES, count_before
 from text2image.retrieval.systems.fusion import SAYS, Method, Weighting, fuse, measure_units, weighting_json
 from text2image.retrieval.systems.scorer import Scorer
 
@@ -30,6 +30,8 @@ CLUSTERS_A_FOLD = 2
 """With fewer clusters than this a fold, nothing is chosen: all weights are equal."""
 STEPS = (20, 10, 5, 4, 3, 2, 1)
 POINTS = 100
+IMAGES = 32768
+"""Of so many images at a time the scores of all points are made: they stay in the processor's cache."""
 OBJECTIVE = "mrr"
 
 
@@ -263,8 +265,27 @@ def _block_quality(
     for query, columns in enumerate(relevant):
         scores = [one[query] for one in given]
         said = [SAYS[method](*one) for one in zip(scores, units, strict=True)]
-        quality[query] = [1.0 / best_rank(fuse(scores, said, point), columns) for point in points]
+        quality[query] = 1.0 / _best_ranks(scores, said, columns, points)
     return quality
+
+
+def _best_ranks(
+    scores: Sequence[Vectors], said: Sequence[Floats], relevant: Integers, points: Floats
+) -> Integers:
+    """Return the rank of the best of the ``relevant`` images at each point: ``(n_points,)`` int64."""
+
+    def fused(images: slice | Integers, point: Floats) -> Vectors:
+        return fuse([one[images] for one in scores], [one[images] for one in said], point)
+
+    own = [fused(relevant, point) for point in points]
+    best = [(of_point.max(), int(relevant[of_point == of_point.max()].min())) for of_point in own]
+    found = np.ones(len(points), dtype=np.int64)
+    for start in range(0, len(scores[0]), IMAGES):
+        images = slice(start, start + IMAGES)
+        found += [
+            count_before(fused(images, point), start, *of) for point, of in zip(points, best, strict=True)
+        ]
+    return found
 
 
 def _mean(values: Floats) -> float:
