@@ -64,6 +64,7 @@ def test_the_time_at_a_million_images_is_a_straight_line() -> None:
         "both", "1000", "cpu", "2", "2.4", "102"
     )
     assert query_time("m", "cpu", (1_000, many), (2_000, few)).million_ms == "3", "never less than here"
+    assert query_time("m", "cpu", (0, [1.0]), (100, [2.23456])).million_ms == "12347"
 
 
 def test_an_image_counts_with_its_views(tmp_path: Path) -> None:

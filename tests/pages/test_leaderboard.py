@@ -54,9 +54,7 @@ def test_the_page_says_what_is_known() -> None:
     assert "Not to be had" not in page
     words = known | {"system": "words", "kind": "words", "parameters": "0", "dimension": "0"}
     both = cells(markdown([known, words], {"m": "mit", "words": "–"}, {}), "What it costs")
-    assert [row[:3] for row in both] == [["words", "0.0 M", "0"], ["m", "29.5 M", "384"]], (
-        "the smallest first"
-    )
+    assert [row[:3] for row in both] == [["words", "0", "0"], ["m", "29.5 M", "384"]], "the smallest first"
     paid = cells(markdown([known | {"usd_per_1000_queries": "3.456"}], {"m": "mit"}, {}), "What it costs")
     assert paid[0][6] == "3.46"
 

@@ -67,7 +67,7 @@ def test_the_first_sentence_names_what_cannot_be_told_apart_and_the_cheapest_of_
     assert sentence == (
         "On s labels, both shows a right image among the first 5 for 88\xa0% [83, 92] of 240 queries, words for 85\xa0% "
         "[80, 89], builtin for 5\xa0% [0, 9]; both and words cannot be told apart; that fusing adds to words is not shown; "
-        "of these words costs least: 0.2 s an image to read it (ocr), once"
+        "of these words costs least: 0.2 s to read (ocr) an image, once"
     )
 
 
@@ -75,8 +75,8 @@ def test_a_winner_is_named_with_what_it_costs_against_the_next() -> None:
     [sentence] = best_sentences(contest(both=0.88, words=0.5, builtin=0.05))
     assert "; both is better than every other, beyond luck; fusing adds to words; " in sentence
     assert sentence.endswith(
-        "; both costs 0.02 s an image to embed it (builtin), once and 0.2 s an image to read it (ocr), once; "
-        "words costs 0.2 s an image to read it (ocr), once"
+        "; both costs 0.02 s to embed (builtin) and 0.2 s to read (ocr) an image, once; "
+        "words costs 0.2 s to read (ocr) an image, once"
     )
     [worse] = best_sentences(contest(words=0.88, both=0.5, builtin=0.05))
     assert "fusing takes from words" in worse
@@ -108,14 +108,20 @@ def test_what_systems_cost_has_the_times_of_this_machine_if_they_are_known() -> 
     costs, sees = cost_table(one)
     assert costs.columns[-1] == "worth its cost on"
     assert [list(row) for row in costs.rows] == [
-        ["words", "0.0 M", "unknown", "200", "1.5 [2.5]", "900", "0", "0.00 MB", "0.01 GB", "s"],
+        ["words", "0", "unknown", "200", "1.5 [2.5]", "900", "0", "0.00 MB", "0.01 GB", "s"],
         ["builtin", "29.5 M", "unknown", "20.0", "unknown", "unknown", "0", "0.00 MB", "0.01 GB", "–"],
         ["both", "29.5 M", "unknown", "220", "unknown", "unknown", "0", "0.00 MB", "0.01 GB", "–"],
     ]
     assert [row[:2] for row in sees.rows] == [("words", "vision"), ("builtin", "vision"), ("both", "vision")]
+    one.leaderboard += board(("words", "0", "1"), source="t")
+    assert cost_table(one)[0].rows[0][-1] == "s", (
+        "where nothing is cheaper or better, nothing is worth its cost"
+    )
     one.leaderboard = []
     assert cost_table(one) == []
-    assert "costs images to read (ocr), once" not in said(one)
+    one.speeds = []
+    assert "words costs least" not in said(one)
+    assert "both costs that each image is embedded (builtin) and read (ocr), once" in said(one)
 
 
 def test_the_cheapest_is_named_only_if_it_is_so_in_every_respect() -> None:

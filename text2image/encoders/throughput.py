@@ -120,7 +120,7 @@ def query_time(
     middle = median(times)
     an_image = max(0.0, (median(times_many) - middle) / (n_many - n))
     figures = middle, float(np.percentile(times, 95)), middle + an_image * (1_000_000 - n)
-    return QueryTime(system, str(n), device, *(f"{ms:.3g}" for ms in figures))
+    return QueryTime(system, str(n), device, *(f"{ms:.3g}" if ms < 1000 else f"{ms:.0f}" for ms in figures))
 
 
 def measure_speeds(name: str, model: "EmbeddingModel", runtime: Runtime) -> list[Speed]:

@@ -114,7 +114,7 @@ def costs_of(row: Row) -> tuple[str, ...]:
     high = f" [{_figure(row['query_ms_95'])}]" if row["query_ms_95"] else ""
     return (
         row["system"],
-        f"{int(row['parameters']) / 1e6:.1f} M" if row["parameters"] else UNKNOWN,
+        _millions(row["parameters"]),
         row["dimension"] or UNKNOWN,
         _figure(row["prepare_seconds_per_1000"]),
         f"{_figure(row['query_ms'])}{high}",
@@ -142,6 +142,15 @@ def _figure(value: str) -> str:
         return UNKNOWN
     figure = float(value)
     return f"{figure:,.0f}" if figure >= 100 else f"{figure:.1f}" if figure >= 1 else f"{figure:.2f}"
+
+
+def _millions(parameters: str) -> str:
+    """Return how many parameters there are.
+
+    >>> _millions("29532969"), _millions("0"), _millions("")
+    ('29.5 M', '0', 'unknown')
+    """
+    return UNKNOWN if not parameters else f"{int(parameters) / 1e6:.1f} M" if int(parameters) else "0"
 
 
 def _money(usd: str) -> str:

@@ -1,5 +1,6 @@
 """What each system costs and what it sees of an image: the leaderboard of a revision, with the times of this machine."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from text2image.evaluation.leaderboard import add_times
@@ -39,19 +40,23 @@ def cost_table(revision: Revision) -> list[Table]:
     """Return what systems cost, and what they see; nothing of a revision without a leaderboard of this version."""
     rows = timed(revision)
     systems = by_size(rows)
-    worth = {
-        one["system"]: [
-            row["source"] for row in rows if row["system"] == one["system"] and row["on_front"] == "1"
-        ]
-        for one in systems
-    }
-    costs = [[*costs_of(row), ", ".join(worth[row["system"]]) or "–"] for row in systems]
+    costs = [[*costs_of(row), ", ".join(_worth(row["system"], rows)) or "–"] for row in systems]
     heads = [*COSTS, "worth its cost on"]
     tables = [
         Table(heads, costs, range(1, len(heads) - 1), "What each system costs", HOW_MEASURED),
         Table(SEES, [sees_of(row) for row in systems], range(0), "What each system sees"),
     ]
     return tables if rows else []
+
+
+def _worth(system: str, rows: Sequence[Row]) -> list[str]:
+    """Return the sources on which a system is on the front, of those that test several."""
+    tested = Counter(row["source"] for row in rows if row["circular"] == "0")
+    return [
+        row["source"]
+        for row in rows
+        if row["system"] == system and row["on_front"] == "1" and tested[row["source"]] > 1
+    ]
 
 
 def cheapest(revision: Revision, systems: Sequence[str]) -> str:
@@ -72,19 +77,24 @@ def cheapest(revision: Revision, systems: Sequence[str]) -> str:
 
 def cost_words(revision: Revision, system: str) -> str:
     """Return what a system costs in a few words."""
-    per_second = {(speed.name, speed.what): float(speed.per_second) for speed in revision.speeds}
-    fields = revision.param("retrieve.fields", [])
-    words = []
-    for part in made_of(revision, system):
-        does = "to read" if part in fields else "to embed"
-        rate = per_second.get((part, "images"))
-        words.append(
-            f"{1 / rate:.2g} s an image {does} it ({part}), once" if rate else f"images {does} ({part}), once"
-        )
     row = next((row for row in revision.leaderboard if row["system"] == system), None)
-    usd = row["usd_per_1000_queries"] if row else ""
-    if usd and float(usd):
-        words.append(f"{float(usd):.2f} USD for 1,000 queries")
-    elif row and not usd:
-        words.append("money for each query")
-    return " and ".join(words) or UNKNOWN
+    usd = row["usd_per_1000_queries"] if row else "0"
+    money = (
+        f"{float(usd):.2f} USD for 1,000 queries"
+        if usd and float(usd)
+        else ""
+        if usd
+        else "money for each query"
+    )
+    return " and ".join(filter(None, [_preparing(revision, system), money])) or UNKNOWN
+
+
+def _preparing(revision: Revision, system: str) -> str:
+    """Return what has to be done with each image once, and how long that takes if it is known."""
+    parts, fields = made_of(revision, system), revision.listed("retrieve.fields")
+    rates = {speed.name: float(speed.per_second) for speed in revision.speeds if speed.what == "images"}
+    if not all(part in rates for part in parts):
+        does = [f"{'read' if part in fields else 'embedded'} ({part})" for part in parts]
+        return f"that each image is {' and '.join(does)}, once" if parts else ""
+    times = [f"{1 / rates[part]:.2g} s to {'read' if part in fields else 'embed'} ({part})" for part in parts]
+    return f"{' and '.join(times)} an image, once" if parts else ""
