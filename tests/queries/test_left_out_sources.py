@@ -91,7 +91,8 @@ def images(tmp_path: Path, own_cache: None, monkeypatch: pytest.MonkeyPatch) -> 
     write_json(ARTIFACTS.card(MODEL), CARD)
     write_array(ARTIFACTS.image_vectors(MODEL), np.eye(4, 8, dtype=np.float32))
     write_views(ARTIFACTS.views(MODEL), [ViewRow(one, "whole") for one in ids])
-    write_labels("human", [Label(ids[0], "red shoe", None), Label(ids[1], "hat", None)], [], ids)
+    labels = [Label(ids[0], "red shoe", None, "product"), Label(ids[1], "hat", None)]
+    write_labels("human", labels, [], ids)
     write_array(ARTIFACTS.query_vectors(MODEL, "human"), np.eye(2, 8, dtype=np.float32))
     write_labels("imagenet", [], [NoLabel(one, BELOW) for one in ids], ids)
     return ids
@@ -125,6 +126,11 @@ def test_a_source_without_a_label_is_left_out_and_the_others_are_measured(
     metrics = json.loads(ARTIFACTS.metrics("metrics").read_text())
     assert list(metrics[MODEL]) == ["human"]
     assert metrics[MODEL]["human"]["n_queries"] == 2
+    assert {kind: row["n_queries"] for kind, row in metrics[MODEL]["human"]["kinds"].items()} == {
+        "product": 1
+    }
+    rows = read_csv(ARTIFACTS.results(MODEL, "human"), ["text", "kind"])
+    assert {row["text"]: row["kind"] for row in rows} == {"hat": "", "red shoe": "product"}
     assert list(json.loads(ARTIFACTS.metrics("comparison").read_text())) == ["human"]
     of_labels = json.loads(ARTIFACTS.metrics("labels").read_text())["sources"]["imagenet"]
     assert (of_labels["coverage"], of_labels["shared_text_share"], of_labels["clip_score"]) == (
