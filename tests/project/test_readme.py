@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from benchmarks import views
 from benchmarks.table import GUIDE, between, markdown, read
 from docs.readme import METRICS, QUOTED, README, ROOT, end_of_rows, kinds, with_tables
 from text2image.pages.sheets.sheet import MARGIN, Cell, Sheet, Strip, draw_sheet
@@ -16,6 +17,12 @@ def test_the_tables_are_those_that_the_metrics_and_the_benchmarks_make() -> None
     assert text == with_tables(text, json.loads(METRICS.read_text(encoding="utf-8")), read())
     guide = GUIDE.read_text(encoding="utf-8")
     assert guide == between(guide, markdown(read()))
+
+
+def test_the_table_of_views_is_what_was_measured() -> None:
+    guide, rows = views.GUIDE.read_text(encoding="utf-8"), views.read()
+    assert len({row["collection"] for row in rows}) >= 2, "the sample and a second collection"
+    assert guide == between(guide, views.markdown(rows), views.BEGIN, views.END)
 
 
 def test_every_quoted_row_was_measured() -> None:
