@@ -139,6 +139,11 @@ def test_a_circular_pair_is_measured_and_marked_and_nothing_is_claimed_of_it(res
     metrics, comparison, tables, sentences = make_outputs(
         all_results, [1], Resampling(2000, 1), costs, {"s": {}}, why
     )
+    assert {system: list(sources) for system, sources in metrics.items()} == {
+        "self": ["s"],
+        "a": ["s"],
+        "b": ["s"],
+    }, "{SYSTEM: {SOURCE: figures}}"
     figures = metrics["self"]["s"]
     assert figures["mrr"] == pytest.approx(5 / 6)
     assert (figures["circular"], figures["why_circular"]) == (True, "labels and system share resnet")
