@@ -42,7 +42,7 @@ from text2image.retrieval.systems.settings import Fusion, Meaning, Rerank
 from text2image.retrieval.systems.tuning import tune
 from text2image.retrieval.systems.words.search import Match, WordIndex
 
-WEIGHT_DIGITS = 15
+WEIGHT_DIGITS = 25
 """Of weights and units that searches read: with fewer their scores would not be those of the runs."""
 
 
