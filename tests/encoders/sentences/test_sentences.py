@@ -77,6 +77,8 @@ def test_a_card_names_what_determines_a_result_and_nothing_else(encoder: Path, t
     assert card["size"]["parameters"] == sum(tensor.numel() for tensor in weights)
     (model / "README.md").write_text("Another text.")
     (model / "origins.json").write_text(json.dumps({"sha256:ab": "its teacher"}))
+    (model / ".cache").mkdir()
+    (model / ".cache" / "download.metadata").write_text("when")
     again = describe_sentence_model(str(model), KEY)
     assert again["files"] == card["files"] and again["origins"] == card["origins"] | {
         "sha256:ab": "its teacher"

@@ -1,20 +1,24 @@
 """The stages `systems` and `retrieve` for what reads and looks: meaning, cross-encoders and a paid vision model."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import stages.retrieve
 import stages.systems
 import text2image.commands.rerank
 from tests.support.chat_server import ChatServer
-from tests.support.systems import IMAGES, SYSTEMS, set_up_systems
+from tests.support.systems import IMAGES, QUERIES, SYSTEMS, set_up_systems
 from tests.support.tiny_sentence_models import save_cross_encoder, save_text_encoder
 from tests.support.workplace import Workplace, picture_id
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
+from text2image.encoders.vectors import text_key
+from text2image.formats.files import write_json
 from text2image.formats.origins import circular
 from text2image.formats.tables import read_csv
 from text2image.formats.texts import query_id
@@ -164,3 +168,31 @@ def test_what_reranking_will_cost_is_said_before_it_does(
     ):
         with pytest.raises(InputError, match=message):
             estimate([name, "--estimate"])
+
+
+def test_a_text_tower_in_use_encodes_texts_and_queries_for_meaning(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder is one of embed.models: its card is the model's own, and each text is encoded once."""
+    asked: list[str] = []
+
+    def embed(name: str, card: Any, precision: str, runtime: Any, texts: Any) -> Any:
+        assert (name, card["name"], precision) == ("builtin", "x", "fp32")
+        asked.extend(texts)
+        for text in texts:
+            vector = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8).astype(np.float32) - 128
+            yield [(text_key(text), (vector / np.linalg.norm(vector)).astype(np.float32).tobytes())]
+
+    monkeypatch.setattr("text2image.retrieval.systems.readers.embed_texts_here", embed)
+    card = json.loads(ARTIFACTS.card("builtin").read_text("utf-8"))
+    write_json(ARTIFACTS.card("builtin"), card | {"pretrained": None, "context_length": 64})
+    place.params["systems"]["meant"]["model"] = "builtin"
+    place.set()
+    for _ in range(2):
+        stages.systems.main(load_params())
+        stages.retrieve.main(load_params(), "meant", "human")
+    assert len(asked) == len(set(asked)) and set(QUERIES) < set(asked)
+    run = read_run(ARTIFACTS.run("meant", "human"))
+    ids = sorted(picture_id(number) for number in range(IMAGES))
+    assert [run[query_id(text)][0][0] for text in ("red shoe", "summer sale")] == [ids[1], ids[0]]
+    assert described("meant")["origins"]["sha256:1"] == "builtin" and described("meant")["models"] == []

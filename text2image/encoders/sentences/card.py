@@ -13,13 +13,13 @@ from text2image.encoders.vectors import Card
 from text2image.formats.files import sha256
 from text2image.formats.origins import ORIGINS, read_origins, weight_origins
 
-READ = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
-"""Files of a repository on the hub that a model consists of; pickled weights only where there are no others."""
+READ = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors", "*/*.bin"]
+"""Files of a repository on the hub that a model consists of; a network's own weights pickled only if there are no others."""
 
 PICKLED, OTHER_FORMATS = ["*.bin"], ["onnx/*", "openvino/*", "training_args.bin"]
 
-INFORMATION = (".md", ".gitattributes", ".gitignore")
-"""How the names of files end that change no result."""
+INFORMATION = ".md"
+"""How the names of files end that only tell people something."""
 
 CONFIG = "config.json"
 
@@ -66,7 +66,14 @@ def check_unchanged(folder: Path, card: Card, key: str) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not _is_information(path)]
+    """Return the files that a model consists of: neither what only tells people something, nor hidden ones."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not _is_information(path)
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -98,7 +105,7 @@ def find_folder(
     }  # fmt: skip
     try:
         folder = Path(snapshot_download(name, allow_patterns=READ, **options))
-        if not any(folder.rglob("*.safetensors")):
+        if not any(folder.glob("*.safetensors")):
             folder = Path(snapshot_download(name, allow_patterns=READ + PICKLED, **options))
     except Exception as error:  # of the hub's client, and of its transport
         raise _unavailable(name, key, one_line(error) or type(error).__name__) from None

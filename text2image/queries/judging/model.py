@@ -149,22 +149,37 @@ def grade_pairs(
             process asks for the same answers.
     """
     by_key = {pair.key: pair for pair in pairs}
-    with Store("judgements", judge_determinants(settings)) as store, exclusive_lock(store.path):
-        stored = _stored(store, by_key)
-        wanted = {key: pair.image for key, pair in by_key.items() if todo is None or key in todo}
-        asked = unanswered(settings, wanted, stored)
+    wanted = {key: pair.image for key, pair in by_key.items() if todo is None or key in todo}
+    with Store("judgements", judge_determinants(settings)) as store:
         try:
-            if asked:
-                texts = {key: pair.query for key, pair in by_key.items()}
-                asker = Asker(settings, runtime, stored, question(settings, texts, asking))
-                bar = progress(total=len(asked), unit="image", title=asking.title)
-                with bar, closing(asker.ask(asked)) as coming:
-                    for key, answer in coming:
-                        if not answer.get("transient"):
-                            store.put([(key, json.dumps(with_earlier(answer, stored.get(key))).encode())])
-                        bar.update()
+            if unanswered(settings, wanted, _stored(store, by_key)):
+                with exclusive_lock(store.path):  # others may have asked meanwhile
+                    stored = _stored(store, by_key)
+                    _ask(
+                        store, by_key, unanswered(settings, wanted, stored), stored, settings, runtime, asking
+                    )
         finally:
             finish(_stored(store, by_key))
+
+
+def _ask(
+    store: Store,
+    pairs: Mapping[str, AskedPair],
+    asked: Mapping[str, ImageFile],
+    stored: Mapping[str, Answer],
+    settings: Settings,
+    runtime: OpenaiRuntime,
+    asking: Asking,
+) -> None:
+    """Ask about images by the keys of their pairs, and store the answers as they come."""
+    texts = {key: pair.query for key, pair in pairs.items()}
+    asker = Asker(settings, runtime, stored, question(settings, texts, asking))
+    bar = progress(total=len(asked), unit="image", title=asking.title)
+    with bar, closing(asker.ask(asked)) as coming:
+        for key, answer in coming:
+            if not answer.get("transient"):
+                store.put([(key, json.dumps(with_earlier(answer, stored.get(key))).encode())])
+            bar.update()
 
 
 def estimate_pairs(pairs: Iterable[AskedPair], settings: Settings) -> str:
