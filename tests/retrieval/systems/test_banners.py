@@ -99,6 +99,7 @@ def sum_of_z_scores(systems: Sequence[Scorer], weight: float) -> Given:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # two minutes on two idle cores, most of it reading
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_tuned_fusion_finds_what_either_finds(
     seed: int, model: EmbeddingModel, tmp_path: Path, own_cache: None
