@@ -16,11 +16,12 @@ from tests.support.workplace import Workplace
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
 from text2image.base.store import Store
+from text2image.commands.judge import read_pool
 from text2image.encoders.vectors import text_determinants, text_key
 from text2image.formats.files import write_json
 from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.texts import query_id
-from text2image.formats.trec import read_run
+from text2image.formats.trec import read_qrels, read_run
 from text2image.pages.search.service import SearchService
 from text2image.pages.search.why import as_json
 from text2image.params import load_params
@@ -137,3 +138,18 @@ def test_the_page_asks_what_costs_money_only_if_it_may(place: Workplace, server:
     [paid] = SearchService(load_params(), "Ann", may_pay=True).search(UNSEEN, ["last"], 5).systems
     assert [bool(result.why.grade) for result in paid.results] == [True, True, False, False, False]
     assert len(server.finished) == bought + 2
+
+
+def test_the_pool_of_judgements_has_the_first_images_of_all_systems(place: Workplace) -> None:
+    write_csv(ARTIFACTS.labels("human"), ("image_id", "text", "confidence"), [])
+    place.params["judge"]["depth"] = 1
+    place.set()
+    runs = {name: read_run(ARTIFACTS.run(name, "human")) for name in NAMES}
+    relevant = read_qrels(ARTIFACTS.qrels("human"))
+    gallery = {image_id for image_id, _ in next(iter(runs["builtin"].values()))}
+    pooled = read_pool("human", load_params(), gallery)
+    firsts = {query: {run[query][0][0] for run in runs.values()} for query in relevant}
+    assert {one.query_id: set(one.images) for one in pooled} == {
+        query: firsts[query] | set(grades) for query, grades in relevant.items()
+    }
+    assert any(len(images) > 1 for images in firsts.values()), "systems differ"

@@ -24,7 +24,7 @@ def circular_with(names: Sequence[str], params: Params) -> dict[tuple[str, str],
     """
     return circular_pairs(
         {name: _origins(name, params) for name in names},
-        {source: read_origins(ARTIFACTS.origins(source)) for source in params.label.sources},
+        {source: read_origins(existing(ARTIFACTS.origins(source))) for source in params.label.sources},
     )
 
 
