@@ -13,7 +13,7 @@ from pathlib import Path
 from text2image.base.console import InputError, Parser, one_line, say
 from text2image.pages.placeholder import open_or_placeholder
 from text2image.pages.search.searcher import Found, Searcher
-from text2image.pages.search.why import as_json, in_short, marks, places
+from text2image.pages.search.why import as_json, in_short, longest_share, marks, places
 from text2image.pages.sheets.sheet import Cell, Sheet, draw_sheet, in_rows
 from text2image.params import load_params
 
@@ -26,11 +26,15 @@ def draw(query: str, found: Found, options: Namespace, searcher: Searcher) -> No
     Raises:
         InputError: no picture can be written there.
     """
-    cells, decimals = [], places(result.score for result in found.results)
+    longest, cells, decimals = (
+        longest_share(found.reasons),
+        [],
+        places(result.score for result in found.results),
+    )
     for result, why in zip(found.results, found.reasons, strict=True):
         picture, problem = open_or_placeholder(searcher.image(result.image_id))
         found_words = [] if problem else marks(why)
-        rest = in_short(why._replace(matches=()) if found_words else why)
+        rest = in_short(why._replace(matches=()) if found_words else why, longest)
         cells.append(Cell(picture, f"{result.rank} · {result.score:.{decimals}f}  {rest}", marks=found_words))
         if problem:
             say(f"error: {problem}")
@@ -61,7 +65,11 @@ def answer(query: str, searcher: Searcher, options: Namespace) -> None:
         rows = [one._asdict() | {"path": path, "why": as_json(why)} for one, why, path in results]
         print(json.dumps(rows, indent=None if options.query is None else 2))
         return
-    decimals, reasons = places(one.score for one in found.results), [in_short(why) for why in found.reasons]
+    longest = longest_share(found.reasons)
+    decimals, reasons = (
+        places(one.score for one in found.results),
+        [in_short(why, longest) for why in found.reasons],
+    )
     width = max([0, *map(len, reasons)])
     head = f"  {'why':<{width}}" if width else ""
     print(f"{'rank':>4}  {'score':>6}  {'image_id':<16}{head}  path")

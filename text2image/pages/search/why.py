@@ -89,8 +89,10 @@ def longest_share(reasons: Iterable[Why]) -> float:
     return max((abs(part.share) for why in reasons for part in why.parts), default=0.0)
 
 
-def in_short(why: Why) -> str:
+def in_short(why: Why, longest: float = 1.0) -> str:
     """Return why an image is where it is on one short line; "" if its system does not say.
+
+    ``longest``: the largest absolute share that is shown beside it.
 
     >>> from text2image.formats.fields import FieldText
     >>> from text2image.retrieval.systems.scorer import Part
@@ -99,7 +101,7 @@ def in_short(why: Why) -> str:
     'SUMMER SALE | m -0.50 w +2.25 | tile 2 of 8'
     """
     words = (one_line(text[slice(*place)]) for text, place in _places(why))
-    shares = " ".join(f"{one_line(bar.system)} {bar.shown}" for bar in bars(why, longest_share([why])))
+    shares = " ".join(f"{one_line(bar.system)} {bar.shown}" for bar in bars(why, longest))
     grade = f"grade {one_line(why.grade)}" if why.grade else ""
     told = [", ".join(dict.fromkeys(words)), shares, one_line(why.view), grade, one_line(why.reason)]
     return one_line(" | ".join(filter(None, told)), IN_SHORT)
