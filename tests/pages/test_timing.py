@@ -6,16 +6,20 @@ from typing import Any
 
 import pytest
 
+from text2image.base.console import InputError
 from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile
-from text2image.commands.throughput import keep
+from text2image.commands import throughput
+from text2image.commands.throughput import Measured, keep
 from text2image.encoders.throughput import QueryTime, Speed, read_query_times, read_speeds
 from text2image.formats.origins import Origins
 from text2image.formats.tables import write_csv
 from text2image.labels.human.source import Settings
 from text2image.labels.human.source import Source as Human
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, ImageAnswer, Label, NoLabel
+from text2image.pages import timing
 from text2image.pages.timing import READ, measure_reading
+from text2image.params import load_params
 
 RUNTIME: Any = None  # which no source below looks at
 
@@ -82,3 +86,17 @@ def test_what_an_earlier_version_kept_counts_for_nothing(tmp_path: Path, read: A
     assert read(tmp_path / "t.csv") == []
     write_csv(tmp_path / "q.csv", QueryTime._fields, [("a", "9", "cpu", "1", "2", "3")])
     assert read_query_times(tmp_path / "q.csv") == [QueryTime("a", "9", "cpu", "1", "2", "3")]
+
+
+def test_a_model_that_only_reads_texts_for_a_system_is_loaded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    params, loaded = load_params(), list[Any]()
+    monkeypatch.setattr(Measured, "model", lambda self, name: name)
+    monkeypatch.setattr(Measured, "field", lambda self, name: None)
+    monkeypatch.setattr(timing, "measure_queries", lambda name, params, models: loaded.append(models))
+    Measured(params).system("meant")
+    assert loaded == [{"builtin": "builtin"}]
+
+
+def test_only_systems_in_use_are_timed() -> None:
+    with pytest.raises(InputError, match=r"^expected names of retrieve.systems .* found 'meant'$"):
+        throughput.main(["meant"])

@@ -1,9 +1,8 @@
 """Measure how fast systems are on this machine, to prepare images and to answer queries: ``t2i throughput [NAME…]``.
 
 Models embed made-up images and texts, the same on every machine, an image with as many views as one of the collection has
-on average; sources read some images of the gallery; systems answer
-some queries of the pipeline. A measurement, not a result: it differs a little each time, so nothing of the pipeline
-depends on it.
+on average; sources read some images of the gallery; systems answer some queries of the pipeline. A measurement, not a
+result: it differs a little each time, so nothing of the pipeline depends on it.
 """
 
 from __future__ import annotations
@@ -87,8 +86,10 @@ class Measured:
         """Measure and keep what a system takes, and all that it is made of."""
         from text2image.pages.timing import measure_queries
 
-        models = {model: self.model(model) for model in self.params.used.models(name)}
-        for field in self.params.used.fields(name):
+        used, embedding = self.params.used, self.params.embed.models
+        reading = [model for model in used.text_models(name) if model in embedding]
+        models = {model: self.model(model) for model in dict.fromkeys([*used.models(name), *reading])}
+        for field in used.fields(name):
             self.field(field)
         time = measure_queries(name, self.params, models)
         if time is None:
@@ -112,17 +113,19 @@ def main(argv: Sequence[str]) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="of systems: or of models: in params.yaml (default: retrieve.systems)",
+        help="of retrieve.systems or of models: in params.yaml (default: retrieve.systems)",
     )
     names, params = parser.parse_args(argv).names, load_params()
+    in_use = {*params.retrieve.systems, *params.embed.models}
     for name in names:
-        if name not in params.models and name not in params.used:
+        if name not in params.models and name not in in_use:
             raise InputError(
-                f"expected names described under systems: or models: in params.yaml, found '{one_line(name)}'"
+                "expected names of retrieve.systems or described under models: in params.yaml, "
+                f"found '{one_line(name)}'"
             )
     measured = Measured(params)
     for name in names or params.retrieve.systems:
-        if name in params.used:
+        if name in in_use:
             measured.system(name)
         else:  # a model that is not in use answers no query
             measured.model(name)

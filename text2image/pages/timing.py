@@ -1,7 +1,7 @@
 """How long systems take on this machine: to prepare images, and for a query, as the search page answers it.
 
-Nothing comes from the store here, and nothing goes into it. What is asked again of each image of a query, for the kind
-``rerank``, is not measured: its answers are kept.
+Models of ``embed.models`` compute the vector of each query anew; what a model of sentence-transformers reads comes from the
+store. What is asked again of each image of a query, for the kind ``rerank``, is not measured: its answers are kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def measure_queries(system: str, params: Params, models: Mapping[str, EmbeddingM
     Args:
         system: one of ``retrieve.systems`` or of ``embed.models``.
         params: of the run.
-        models: those that the system is made of, loaded.
+        models: of ``embed.models``, those that see or read for the system, loaded.
 
     Raises:
         InputError: the pipeline has not made what the system reads.
