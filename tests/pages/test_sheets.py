@@ -87,6 +87,16 @@ def test_examples_of_one_model_are_its_best_and_worst_queries(images: dict[str, 
     assert other.strips[0].cells[0].caption == "best relevant, rank 6", "its own images are not searched"
 
 
+def test_small_scores_and_shares_are_shown_with_places_enough_to_differ(images: dict[str, ImageFile]) -> None:
+    why = why_json(Why(parts=(Part("vision", 0.0161), Part("words", 0.0159))))
+    rows = pictures("best", "ranks", "shoe", why=why)
+    for row in rows[1:]:
+        row["score"] = f"{0.033 - int(row['place']) / 10_000}"
+    cells = dict(examples_sheets("human", rows, images))["ranks-best"].strips[0].cells
+    assert [cell.caption for cell in cells[1:3]] == ["1 · score 0.03290", "2 · score 0.03280"]
+    assert [bar.figure for bar in cells[0].bars] == ["+0.0161", "+0.0159"]
+
+
 def test_examples_of_several_models_show_where_they_differ(images: dict[str, ImageFile]) -> None:
     rows = [row for model in "xy" for kind in ("best", "worst") for row in pictures(kind, model, "shoe")]
     differ = [*pictures("instructive", "y", "shoe"), *pictures("instructive", "x", "shoe")]

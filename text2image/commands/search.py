@@ -13,7 +13,8 @@ from pathlib import Path
 from text2image.base.console import InputError, Parser, one_line, say
 from text2image.pages.placeholder import open_or_placeholder
 from text2image.pages.search.searcher import Found, Searcher
-from text2image.pages.search.why import as_json, in_short, longest_share, marks, places
+from text2image.pages.search.why import as_json, in_short, longest_share, marks
+from text2image.pages.sheets.examples import places
 from text2image.pages.sheets.sheet import Cell, Sheet, draw_sheet, in_rows
 from text2image.params import load_params
 

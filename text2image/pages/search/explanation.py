@@ -12,7 +12,8 @@ from text2image.formats.tables import Row
 from text2image.formats.texts import normalise_text, query_id
 from text2image.pages.search.annotations import Annotations, ImageLabel, SourceQuery
 from text2image.pages.search.searcher import Found, RankedImage
-from text2image.pages.search.why import Bar, bars, longest_share, marks, places, view_box
+from text2image.pages.search.why import Bar, bars, longest_share, marks, view_box
+from text2image.pages.sheets.examples import places
 from text2image.pages.sheets.marks import Mark
 from text2image.queries.judgements import JudgementRow
 from text2image.retrieval.ranking import ranks_by_keys

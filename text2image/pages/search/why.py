@@ -11,13 +11,13 @@ from text2image.collection.manifest import Box
 from text2image.encoders.settings import CORNERS, TILES
 from text2image.encoders.views import views_of
 from text2image.pages.sheets import examples
+from text2image.pages.sheets.examples import places
 from text2image.pages.sheets.marks import Mark, spans
 from text2image.retrieval.systems.scorer import Match, Why
 
 TEXT = 160  # characters of a text that are shown
 BEFORE = 40  # of them before the first word that matched
 LISTED = 8  # texts that are shown
-SMALL = 0.1  # numbers below are shown with more places: those of reciprocal rank fusion, for one
 IN_SHORT = 60  # characters of the console's column
 
 
@@ -37,15 +37,6 @@ class Bar(NamedTuple):
     width: float
 
 
-def places(numbers: Iterable[float], usual: int = 3) -> int:
-    """Return how many decimal places numbers that stand together need: two more where all are small.
-
-    >>> places([0.41, -0.03]), places([0.0164, 0.0161])
-    (3, 5)
-    """
-    return usual + 2 * (max(map(abs, numbers), default=1.0) < SMALL)
-
-
 def marks(why: Why) -> list[Mark]:
     """Return the words to be marked on the picture, in its pixels, each place once."""
     return [mark._replace(text=one_line(mark.text, TEXT)) for mark in examples.marks(why)]
@@ -63,12 +54,12 @@ def view_box(view: str, width: int, height: int) -> Box | None:
 def pieces(match: Match) -> list[Piece]:
     """Return a text in which a query was found, at most ``TEXT`` characters of it, cut into what matched and the rest."""
     text = match.text.text
-    places = spans(text, match.words)
-    first = max(0, places[0][0] - BEFORE) if len(text) > TEXT else 0
+    found_at = spans(text, match.words)
+    first = max(0, found_at[0][0] - BEFORE) if len(text) > TEXT else 0
     end = min(len(text), first + TEXT)
     found: list[Piece] = [Piece("…", False)] if first else []
     at = first
-    for start, stop in places:
+    for start, stop in found_at:
         start, stop = (min(max(place, at), end) for place in (start, stop))
         found += [Piece(text[at:start], False), Piece(text[start:stop], True)]
         at = stop

@@ -25,6 +25,7 @@ HOW_TO_READ = (
 )
 MATCHES = 3  # texts in which the query was found that are named below a picture
 WHOLE = "whole"  # the view that goes without saying
+SMALL = 0.1  # numbers below are shown with more places: those of reciprocal rank fusion, for one
 NO_TEST = "The labels and the system go back to the same weights: even wrong labels are found first"
 NONE_TO_COMPARE = "Fewer than two systems that these labels test: there is nothing to compare"
 ALIKE = "The systems put the first relevant image at the same rank for every query"
@@ -72,16 +73,26 @@ def by_query(rows: Iterable[Row]) -> list[list[Row]]:
     return [sorted(group, key=lambda row: int(row["place"])) for _, group in groups]
 
 
+def places(numbers: Iterable[float], usual: int = 3) -> int:
+    """Return how many decimal places numbers that stand together need: two more where all are small.
+
+    >>> places([0.41, -0.03]), places([0.0164, 0.0161])
+    (3, 5)
+    """
+    return usual + 2 * (max(map(abs, numbers), default=1.0) < SMALL)
+
+
 def query_strip(
     pictures: Sequence[Row], images: Mapping[str, ImageFile], *, name_system: bool = False
 ) -> Strip:
     """Return the row of pictures of one query; ``name_system`` puts the system before its text."""
     first = pictures[0]
     n = int(first["n_relevant"])
+    decimals = places(float(row["score"]) for row in pictures if row["place"] != "0")
     detail = (
         f"first relevant image at rank {first['best_rank']} of {first['n_images']} · "
         f"{n} relevant image{'s' if n > 1 else ''} · "
-        f"margin over the best irrelevant one {float(first['margin']):+.3f}"
+        f"margin over the best irrelevant one {float(first['margin']):+.{decimals}f}"
     )
     reasons = [parse_why(row["why"]) for row in pictures]
     shares = [part.share for why in reasons for part in why.parts]
@@ -89,7 +100,7 @@ def query_strip(
     cells = [
         Cell(
             open_image(images[row["image_id"]]),
-            _caption(row),
+            _caption(row, decimals),
             row["relevant"] == "1",
             marks=marks(why),
             bars=bars(why, *ends),
@@ -101,10 +112,10 @@ def query_strip(
     return Strip(f"{who}“{first['text']}”", detail, cells, apart=(1,))
 
 
-def _caption(row: Row) -> str:
+def _caption(row: Row, decimals: int) -> str:
     if row["place"] == "0":
         return f"rank {row['rank']}" if row["labelled"] == "1" else f"best relevant, rank {row['rank']}"
-    return f"{row['place']} · score {float(row['score']):.3f}"
+    return f"{row['place']} · score {float(row['score']):.{decimals}f}"
 
 
 def marks(why: Why) -> list[Mark]:
@@ -115,9 +126,10 @@ def marks(why: Why) -> list[Mark]:
 
 def bars(why: Why, low: float, high: float) -> list[Bar]:
     """Return what each part of a fused score adds to it, drawn from the lowest share beside it (or 0) to the highest."""
-    room = high - low or 1.0
+    room, decimals = high - low or 1.0, places([low, high], 2)
     return [
-        Bar(part.system, f"{part.share:+z.2f}", -low / room, (part.share - low) / room) for part in why.parts
+        Bar(part.system, f"{part.share:+z.{decimals}f}", -low / room, (part.share - low) / room)
+        for part in why.parts
     ]
 
 
