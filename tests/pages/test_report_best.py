@@ -67,7 +67,7 @@ def test_the_first_sentence_names_what_cannot_be_told_apart_and_the_cheapest_of_
     assert sentence == (
         "On s labels, both shows a right image among the first 5 for 88\xa0% [83, 92] of 240 queries, words for 85\xa0% "
         "[80, 89], builtin for 5\xa0% [0, 9]; both and words cannot be told apart; that fusing adds to words is not shown; "
-        "of these words costs least: 0.2 s to read (ocr) an image, once"
+        "of these words costs least, by size and money: 0.2 s to read (ocr) an image, once"
     )
 
 

@@ -100,6 +100,6 @@ def _fusions(revision: Revision, names: Sequence[str], better: Booleans) -> Iter
 def _costs(revision: Revision, alike: Sequence[str], names: Sequence[str]) -> str:
     """Return what the best costs against the next, or which costs least of those that cannot be told apart."""
     if len(alike) > 1 and (least := cheapest(revision, alike)):
-        return f"of these {least} costs least: {cost_words(revision, least)}"
+        return f"of these {least} costs least, by size and money: {cost_words(revision, least)}"
     compared = alike if len(alike) > 1 else names[:2]
     return "; ".join(f"{name} costs {cost_words(revision, name)}" for name in compared)
