@@ -48,11 +48,13 @@ def estimate(name: str, system: Rerank, source: str, images: Sequence[ImageFile]
     texts = {query: text for query, text in read_queries(ARTIFACTS.queries(source)).items() if query in qrels}
     ids, title = read_searched(ARTIFACTS.searched).image_ids, f"rerank {name} {source}"
     run, in_use = ARTIFACTS.run(system.of, source), system.of in params.retrieve.systems
-    if not (in_use and run.is_file() and system.depth <= params.retrieve.depth):
+    deep_enough = min(system.depth, len(ids)) <= params.retrieve.depth
+    if not (in_use and run.is_file() and deep_enough):
         most = len(texts) * min(system.depth, len(ids))
+        ranked = "" if deep_enough else f", with retrieve.depth at least {system.depth}"
         return (
             f"{title}: at most {most:,} pairs of query and image; which, and at what price, is known when "
-            f"'{system.of}' is in retrieve.systems and `dvc repro retrieve@{system.of}-{source}` has run"
+            f"'{system.of}' is in retrieve.systems and `dvc repro retrieve@{system.of}-{source}` has run{ranked}"
         )
     check_current(run)
     files = {image.image_id: image for image in images}
