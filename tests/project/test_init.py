@@ -94,6 +94,7 @@ def test_an_update_keeps_params_and_what_is_not_committed(
     monkeypatch.setattr(init, "write_plot_files", lambda folder: None)
     params, stage = demo / "params.yaml", demo / "stages" / "catalog.py"
     params.write_text(params.read_text() + "# mine\n")
+    git(demo, "rm", "-qr", "data/fields")  # as in projects of earlier versions
     as_it_comes = stage.read_text()
     stage.write_text(as_it_comes + "# mine\n")
     with pytest.raises(InputError, match=r"expected stages/catalog\.py to be committed"):
@@ -101,6 +102,9 @@ def test_an_update_keeps_params_and_what_is_not_committed(
     git(demo, "commit", "-qam", "mine")
     init.update(demo)
     assert stage.read_text() == as_it_comes
+    assert (demo / "data" / "fields").is_dir(), (
+        "on which a stage depends, whether or not a system reads texts"
+    )
     assert params.read_text().endswith("# mine\n")
 
 

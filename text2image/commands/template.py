@@ -23,8 +23,8 @@ ALWAYS = (
     "params.yaml",
     "stages/__init__.py",
 )
-RENEWED = ("dvc.yaml", "stages/")
-"""What `t2i init --update` writes again, since it belongs to the version of the library."""
+RENEWED = ("dvc.yaml", "stages/", "data/fields/.gitignore")
+"""What `t2i init --update` writes again, since it belongs to the version of the library: stages, and a folder that must be."""
 
 PART = re.compile(r"(?<=- )text2image/(\S+)$", re.MULTILINE)
 HEAD = """\
