@@ -26,7 +26,7 @@ HOW_TO_READ = (
 MATCHES = 3  # texts in which the query was found that are named below a picture
 WHOLE = "whole"  # the view that goes without saying
 SMALL = 0.1  # numbers below are shown with more places: those of reciprocal rank fusion, for one
-NO_TEST = "The labels and the system go back to the same weights: even wrong labels are found first"
+NO_TEST = "The labels and the system go back to the same weights or texts: even wrong labels are found first"
 NONE_TO_COMPARE = "Fewer than two systems that these labels test: there is nothing to compare"
 ALIKE = "The systems put the first relevant image at the same rank for every query"
 
