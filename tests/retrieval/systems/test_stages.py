@@ -25,7 +25,9 @@ from text2image.formats.texts import query_id
 from text2image.formats.trec import read_run
 from text2image.labels.openai.source import Source as OpenaiSource
 from text2image.params import load_params
+from text2image.retrieval.systems.describe import describe_system
 from text2image.retrieval.systems.scorer import parse_why
+from text2image.retrieval.systems.settings import Fusion, Systems, Vision
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,9 @@ def test_a_system_runs_again_exactly_when_what_it_asks_changed(
 
     before = inputs()
     place.set(price_input_per_million=2.0)
-    assert inputs() == before, "another price costs nothing"
+    place.params["systems"]["second"]["budget_usd"] = 5.0
+    place.set()
+    assert inputs() == before, "another price or budget costs nothing"
     place.set(max_side=256)
     after = inputs()
     assert {name for name in before if after[name] != before[name]} == {"second", "all"}
@@ -114,6 +118,19 @@ def test_a_system_runs_again_exactly_when_what_it_asks_changed(
     place.set()
     after = inputs()
     assert {name for name in before if after[name] != before[name]} == {"third", "all"}
+
+
+def test_which_of_several_models_a_part_is_can_be_told() -> None:
+    """Three parts of two models: which part is the third of changes its scores, but not what the system reads."""
+
+    def about(third: str) -> dict[str, Any]:
+        models = {"a": "m", "b": "n", "c": third}
+        parts = {name: Vision(kind="vision", model=model) for name, model in models.items()}
+        fused = Fusion(kind="fusion", of=list(parts), weights=dict(zip(parts, (3.0, 2.0, 1.0), strict=True)))
+        cards: dict[str, dict[str, Any]] = {model: {"origins": {}, "size": {}} for model in ("m", "n")}
+        return describe_system("fused", Systems({**parts, "fused": fused}, ["m", "n"]), cards, {})
+
+    assert about("m")["models"] == about("n")["models"] and about("m") != about("n")
 
 
 def test_a_model_that_is_not_there_is_said_before_anything_is_ranked(place: Workplace) -> None:

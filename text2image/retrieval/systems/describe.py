@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from text2image.formats.origins import Origins
-from text2image.retrieval.systems.settings import Systems, Vision, parts_of
+from text2image.retrieval.systems.settings import Systems, parts_of
 
 SUMMED = ("parameters", "weight_bytes", "dimension")
 """What the sizes of a system's models add up to."""
@@ -20,8 +20,8 @@ def describe_system(
 ) -> dict[str, Any]:
     """Return what a system is made of.
 
-    ``kind``, ``settings`` and ``parts`` (the same of each part, by name) say how it scores; ``models`` and ``fields`` what
-    it reads; ``text_models`` the cards of the models that read texts for it, by name; ``service`` what determines the
+    ``kind``, ``settings`` (without a budget, which changes no score) and ``parts`` (the same of each part, by name, that is
+    no model alone) say how it scores; ``models`` and ``fields`` what it reads; ``text_models`` the cards of the models that read texts for it, by name; ``service`` what determines the
     grades of a paid vision model, where it asks one; ``origins`` what it goes back to
     (:mod:`text2image.formats.origins`); ``size`` what its models add up to, as far as it is known of all of them.
 
@@ -39,10 +39,10 @@ def describe_system(
         *(field_origins[field] for field in fields),
         *(services[part]["origins"] for part in systems.paid(name)),
     )
-    parts = [part for part in parts_of(system) if not isinstance(systems[part], Vision)]
+    parts = [part for part in parts_of(system) if part not in models]
     return {
         "kind": system.kind,
-        "settings": system.model_dump(exclude={"kind"}),
+        "settings": system.model_dump(exclude={"kind", "budget_usd"}),
         "parts": {part: describe_system(part, systems, cards, field_origins, services) for part in parts},
         "models": models,
         "fields": fields,
