@@ -46,7 +46,8 @@ class Meaning(Section):
 class Fusion(Section):
     """Other systems together.
 
-    ``scores``: the weighted sum of scores that are standardised for each query; ``ranks``: reciprocal rank fusion.
+    ``scores``: the weighted sum of standardised scores (:mod:`text2image.retrieval.systems.fusion`); ``ranks``: reciprocal
+    rank fusion.
     ``weights``: by system, or ``tuned`` on each source's queries, each query by weights that did not see its cluster.
     Only the ratios of weights matter.
     """
