@@ -80,6 +80,9 @@ def test_a_winner_is_named_with_what_it_costs_against_the_next() -> None:
     )
     [worse] = best_sentences(contest(words=0.88, both=0.5, builtin=0.05))
     assert "fusing takes from words" in worse
+    several = contest(three=0.9, both=0.65, words=0.4)
+    several.params["systems"]["three"] = {"kind": "fusion", "of": ["both", "words"]}
+    assert "; fusing as three adds to both; fusing as both adds to words; " in next(best_sentences(several))
     [two] = best_sentences(contest(words=0.88, builtin=0.05))
     assert "; words is better than builtin, beyond luck; words costs" in two
 

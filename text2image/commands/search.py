@@ -27,11 +27,8 @@ def draw(query: str, found: Found, options: Namespace, searcher: Searcher) -> No
     Raises:
         InputError: no picture can be written there.
     """
-    longest, cells, decimals = (
-        longest_share(found.reasons),
-        [],
-        places(result.score for result in found.results),
-    )
+    longest, cells = longest_share(found.reasons), list[Cell]()
+    decimals = places(result.score for result in found.results)
     for result, why in zip(found.results, found.reasons, strict=True):
         picture, problem = open_or_placeholder(searcher.image(result.image_id))
         found_words = [] if problem else marks(why)
@@ -67,10 +64,8 @@ def answer(query: str, searcher: Searcher, options: Namespace) -> None:
         print(json.dumps(rows, indent=None if options.query is None else 2))
         return
     longest = longest_share(found.reasons)
-    decimals, reasons = (
-        places(one.score for one in found.results),
-        [in_short(why, longest) for why in found.reasons],
-    )
+    decimals = places(one.score for one in found.results)
+    reasons = [in_short(why, longest) for why in found.reasons]
     width = max([0, *map(len, reasons)])
     head = f"  {'why':<{width}}" if width else ""
     print(f"{'rank':>4}  {'score':>6}  {'image_id':<16}{head}  path")

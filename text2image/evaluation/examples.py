@@ -12,6 +12,7 @@ SHOWN = 5
 """Images of a ranking that are shown, beside the one that the query was made from."""
 
 NO_REASON = "{}"
+"""What ``why`` holds of an image that its system says nothing of."""
 
 
 class Picture(NamedTuple):
@@ -24,7 +25,7 @@ class Picture(NamedTuple):
         n_relevant: how many images answer it.
         best_rank: the rank of the first of them.
         n_images: how many images were searched.
-        margin: the score of the best relevant image less that of the best irrelevant one.
+        margin: the score of the best relevant image less that of the best irrelevant one; 0 where there is none.
         place: 1 to ``SHOWN`` for the first images of the ranking; 0 for the image that the query was made from, for
             comparison.
         image_id: the picture.

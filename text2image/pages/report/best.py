@@ -82,19 +82,20 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _fusions(revision: Revision, names: Sequence[str], better: Booleans) -> Iterator[str]:
-    """Yield what each fusion adds to the best of its parts, as far as that can be told."""
+    """Yield what each fusion adds to the best of its parts, as far as that can be told; by its name if there are several."""
+    best_parts = {}
     for name in names:
         parts = revision.param(f"systems.{name}.of")
-        inside = [one for one in names if isinstance(parts, list) and one in parts]
-        if not inside:
-            continue
-        fused, part = names.index(name), names.index(inside[0])
-        if better[fused, part]:
-            yield f"fusing adds to {inside[0]}"
-        elif better[part, fused]:
-            yield f"fusing takes from {inside[0]}"
+        if inside := [one for one in names if isinstance(parts, list) and one in parts]:
+            best_parts[name] = inside[0]
+    for name, part in best_parts.items():
+        fusing = "fusing" if len(best_parts) == 1 else f"fusing as {name}"
+        if better[names.index(name), names.index(part)]:
+            yield f"{fusing} adds to {part}"
+        elif better[names.index(part), names.index(name)]:
+            yield f"{fusing} takes from {part}"
         else:
-            yield f"that fusing adds to {inside[0]} is not shown"
+            yield f"that {fusing} adds to {part} is not shown"
 
 
 def _costs(revision: Revision, alike: Sequence[str], names: Sequence[str]) -> str:
