@@ -116,3 +116,14 @@ def test_what_systems_asked_and_had_read_is_in_use(
     main(["prune", "--yes", "--paid"])
     left = kinds(stocked)
     assert (left.count("embeddings"), left.count("judgements"), left.count("cross_encoders")) == (1, 0, 0)
+
+
+def test_a_budget_without_prices_leaves_grades_alone(
+    stocked: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stocked.params["systems"] = {"second": {"kind": "rerank", "of": "builtin", "budget_usd": 1.0}}
+    stocked.params["label"]["openai"] |= {"price_input_per_million": None, "price_output_per_million": None}
+    stocked.params["retrieve"] |= {"systems": ["builtin"]}
+    stocked.set()
+    main(["prune"])
+    assert "judgements is left alone: expected both prices" in capsys.readouterr().err

@@ -86,8 +86,7 @@ def add_systems(use: Use, params: Params) -> None:
     """Add what the systems in use have read texts, and the grades that all described ones ask a paid model for."""
     for name, system in params.systems.items():
         if isinstance(system, Rerank) and system.by == OPENAI:
-            settings = grader_settings(params.label.openai, name, system, params.judge.prompt)
-            use.add("judgements", partial(judge_determinants, settings))
+            use.add("judgements", partial(grades_of, name, system, params))
     for name in params.retrieve.systems:
         if not params.used.text_models(name):
             continue
@@ -101,6 +100,11 @@ def add_systems(use: Use, params: Params) -> None:
             use.add(CROSS_ENCODERS, partial(cross_determinants, card))
             for role in PROMPTS:
                 use.add("embeddings", partial(sentence_determinants, card, role))
+
+
+def grades_of(name: str, system: Rerank, params: Params) -> Any:
+    """Return what determines the grades that a system asks the paid model for."""
+    return judge_determinants(grader_settings(params.label.openai, name, system, params.judge.prompt))
 
 
 def in_words(about: Any) -> str:
