@@ -38,6 +38,10 @@ UNIT_QUERIES, UNIT_BLOCK = 1000, 50
 """Of more queries, units are measured on about so many, in blocks of neighbours from all over them."""
 
 
+EXPLAINED = 64
+"""The most queries whose scores are made at once where images are explained, query after query."""
+
+
 class Weighting(NamedTuple):
     """How the systems of a fusion are weighted.
 
@@ -203,15 +207,11 @@ class Fusion:
             raise ValueError("expected weights of at least 0, one of them positive, for every query")
         self._systems, self._parts, self._says = systems, parts, SAYS[method]
         self._weights, self._units = weights, units.tolist()
+        self._near: tuple[int, list[Vectors]] = (-1, [])
 
     def scores(self, queries: slice) -> Vectors:
         """Return ``(n, n_images)`` float32: see :func:`fuse`."""
-        rows = range(self.n_queries)[queries]
-        nothing = np.broadcast_to(np.float32(0.0), (len(rows), self.n_images))
-        given = [
-            part.scores(queries) if weights.any() else nothing
-            for part, weights in zip(self._parts, self._weights[queries].T, strict=True)
-        ]
+        rows, given = range(self.n_queries)[queries], self._given(queries)
         fused = np.empty((len(rows), self.n_images), dtype=np.float32)
         for place, query in enumerate(rows):
             of_query, weights = [scores[place] for scores in given], self._weights[query]
@@ -220,6 +220,26 @@ class Fusion:
             fused[place] = fuse(of_query, said, weights)
         return fused
 
+    def _given(self, queries: slice) -> list[Vectors]:
+        """Return the scores of each system, zeros of one that has no weight for any of these queries."""
+        weights = self._weights[queries]
+        nothing = np.broadcast_to(np.float32(0.0), (len(weights), self.n_images))
+        return [
+            part.scores(queries) if of_part.any() else nothing
+            for part, of_part in zip(self._parts, weights.T, strict=True)
+        ]
+
+    def _given_to(self, query: int) -> list[Vectors]:
+        """Return the scores of each system for one query, which are made for its neighbours, too, and kept for them.
+
+        One query alone would cost each system a pass over its whole gallery.
+        """
+        size = max(1, min(EXPLAINED, BLOCK_SCORES // (len(self._parts) * self.n_images)))
+        start, near = query - query % size, self._near
+        if near[0] != start:
+            self._near = near = start, self._given(slice(start, min(start + size, self.n_queries)))
+        return [scores[query - start] for scores in near[1]]
+
     def explain(self, query: int, columns: Sequence[int]) -> list[Why]:
         """Return the share of each system in each image's score, of which the score is the sum, and what they say.
 
@@ -227,14 +247,13 @@ class Fusion:
         system that has one.
         """
         weights, places = self._weights[query], list(columns)
-        parts = [part if weight else None for part, weight in zip(self._parts, weights, strict=True)]
         alone = np.count_nonzero(weights) == 1
         shares, reasons = [], []
-        for part, weight, unit in zip(parts, weights, self._units, strict=True):
-            if part is None:
+        parts = zip(self._parts, weights, self._units, self._given_to(query), strict=True)
+        for part, weight, unit, scores in parts:
+            if not weight:
                 shares.append([0.0] * len(places))
                 continue
-            scores = part.scores(slice(query, query + 1))[0]
             said = scores if alone else weight * self._says(scores, unit)
             shares.append(said[places].tolist())
             reasons.append(part.explain(query, places))
