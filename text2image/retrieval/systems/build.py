@@ -1,6 +1,6 @@
 """A system of params.yaml made ready to score: its parts built, and given what they read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from text2image.base.arrays import Integers, Vectors
@@ -58,7 +58,7 @@ class SystemInputs(Protocol):
 
 
 def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
-    """Return a system, built with all that it is made of.
+    """Return a system, built with all that it is made of, each once.
 
     Args:
         name: of the system, or of a model in use.
@@ -68,17 +68,24 @@ def build(name: str, systems: Systems, inputs: SystemInputs) -> Scorer:
     Raises:
         InputError: what a system reads cannot be had.
     """
-    system = systems[name]
+    built: dict[str, Scorer] = {}
+    for part in systems.needed(name):
+        built[part] = _join(part, systems[part], inputs, built)
+    return built[name]
+
+
+def _join(name: str, system: settings.System, inputs: SystemInputs, built: Mapping[str, Scorer]) -> Scorer:
+    """Return a system made of others that are ``built``."""
     if isinstance(system, settings.Vision):
         return VisionScorer(inputs.query_vectors(system.model), inputs.image_vectors(system.model))
     if isinstance(system, settings.Words):
         return WordScorer(inputs.queries, inputs.word_index(system.fields, system.match))
     if isinstance(system, settings.Fusion):
-        parts = [build(part, systems, inputs) for part in system.of]
+        parts = [built[part] for part in system.of]
         return Fusion(system.of, parts, inputs.weighting(name, system, parts), system.method)
     if isinstance(system, settings.Meaning):
         return Meaning(inputs.query_meanings(name, system), inputs.meaning_index(name, system))
-    return Rerank(build(system.of, systems, inputs), system.depth, inputs.second_look(name, system))
+    return Rerank(built[system.of], system.depth, inputs.second_look(name, system))
 
 
 def rank_system(
