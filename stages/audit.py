@@ -2,8 +2,7 @@
 
 How many images each source labels, how distinct its texts are, how well they fit their images under each model
 (CLIPScore), and how far two sources agree on the same image. Of every label, the signs that it is wrong, and
-whether another image, or none, fits its text. Models are asked, whatever systems they are a part of: what they see of
-an image is no other for a change of systems.
+whether another image, or none, fits its text. Models are asked what they see, and systems whether they find the image.
 """
 
 import json
@@ -17,9 +16,9 @@ from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.arrays import Vectors
 from text2image.base.console import say
 from text2image.collection.manifest import read_manifest
-from text2image.evaluation.labels.audit import FINDINGS, audit, find_signs, witnesses
+from text2image.evaluation.labels.audit import FINDINGS, audit, find_signs, found_ranks, witnesses
 from text2image.evaluation.labels.sources import Source, chart_tables, compare_sources, label_pairs
-from text2image.evaluation.results import decimals, write_table
+from text2image.evaluation.results import decimals, read_ranks, write_table
 from text2image.formats.files import write_json
 from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.searched import read_searched
@@ -70,14 +69,22 @@ def main(params: Params) -> None:
     write_json(ARTIFACTS.metrics("labels"), figures)
     for name, table in chart_tables(figures, sources).items():
         write_table(ARTIFACTS.plot(name), table)
+    abouts = {
+        **{system: ARTIFACTS.system(system) for system in params.retrieve.systems},
+        **{model: ARTIFACTS.card(model) for model in models},
+    }
     circular = circular_pairs(
-        {model: json.loads(ARTIFACTS.card(model).read_text("utf-8"))["origins"] for model in models},
+        {name: json.loads(path.read_text("utf-8"))["origins"] for name, path in abouts.items()},
         {name: read_origins(existing(ARTIFACTS.origins(name))) for name in sources},
     )
     for name, (pairs, texts, _, _) in sources.items():
         chosen, remark = witnesses(models, name, circular)
+        tested = [system for system in params.retrieve.systems if (system, name) not in circular]
+        found = found_ranks(pairs, [read_ranks(ARTIFACTS.ranks(system, name)) for system in tested])
         signs = [
-            find_signs(pairs, images[model], texts[model], asked_ranks(name, texts[model], images[model]))
+            find_signs(
+                pairs, images[model], texts[model], asked_ranks(name, texts[model], images[model]), found
+            )
             for model in chosen
         ]
         table = audit(pairs, signs, len(image_ids))

@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from text2image.evaluation.labels.audit import (
+    NONE_FITS,
     audit,
     best_alike,
     find_signs,
     findings,
+    found_ranks,
     majority,
     pair_ranks,
     suspicion,
@@ -98,6 +100,29 @@ def test_planted_errors_come_out_on_top(seed: int) -> None:
     ]
     top = np.argsort(-suspicion(signs), kind="stable")[: len(bad)]
     assert np.isin(top, bad).mean() >= 5 * len(bad) / (2 * n)
+
+
+def test_what_a_system_finds_no_model_calls_wrong() -> None:
+    """A headline that the model cannot read: one system finds its image, another does not, and a third is far off."""
+    image_ids, images = ["a", "b", *map(str, range(20))], unit(np.random.default_rng(1).normal(size=(22, 8)))
+    pairs = label_pairs([{"image_id": "a", "text": "sale"}, {"image_id": "b", "text": "shoe"}],
+                        {query_id(text): text for text in ("sale", "shoe")}, image_ids)  # fmt: skip
+    texts = -images[:2]  # opposite to the images that they belong to: the model ranks these last
+    none = pd.DataFrame(columns=["query_id", "relevance", "rank", "score"])
+    alone = find_signs(pairs, ImageVectors(images), texts, none)
+    assert alone["image_rank"].tolist() == [22, 22]
+    assert set(alone["finding"]) == {NONE_FITS}
+    ranks = [
+        pd.DataFrame({"query_id": [query_id("sale"), query_id("shoe")], "image_id": ["a", "b"], "rank": rank})
+        for rank in ([2, 11], [15, 14])
+    ]
+    found = found_ranks(pairs, ranks)
+    assert found[0] == 2
+    assert np.isnan(found[1]), "at rank 11, it is not found"
+    signs = find_signs(pairs, ImageVectors(images), texts, none, found)
+    assert signs["image_rank"].tolist() == [2, 22]
+    assert signs["finding"].tolist() == ["", NONE_FITS]
+    assert np.isnan(found_ranks(pairs, [])).all()
 
 
 def test_a_wrong_label_is_explained() -> None:

@@ -2,7 +2,7 @@
 
 Four signs, each larger the more suspicious, each independent of the scale of a model's scores:
 
-- the image ranks far down for its text;
+- the image ranks far down for its text, and no system in use finds it, such as one that reads the words on images;
 - the text ranks far down, among the texts of its source, for its image;
 - the text is unlike the image's other texts of the same source;
 - the image is unlike the other images that carry the text.
@@ -58,8 +58,34 @@ def witnesses(
     return partial, f"{names} {goes} back to what wrote these labels, and so {finds} few of their errors"
 
 
+def found_ranks(pairs: pd.DataFrame, ranks: Sequence[pd.DataFrame]) -> Floats:
+    """Return the best rank that any system gives each label's image for its text, where that is ``FOUND`` or better.
+
+    Which system finds an image does not matter: a model that cannot read would call every headline a wrong label. One that
+    does not find it is no witness against the label, since no text is there to be found in most pictures of a product.
+
+    Args:
+        pairs: the labels.
+        ranks: of each system on their source (:func:`text2image.evaluation.results.read_ranks`).
+
+    Returns:
+        ``(n_labels,)`` float64, NaN where no system finds the image, or the text is not asked.
+    """
+    every = pd.concat([one[["query_id", "image_id", "rank"]] for one in ranks]) if ranks else pd.DataFrame()
+    if every.empty:
+        return np.full(len(pairs), np.nan)
+    best = every[every["rank"] <= FOUND].groupby(["query_id", "image_id"])["rank"].min()
+    keys = pd.MultiIndex.from_frame(pairs[["query_id", "image_id"]])
+    found: Floats = best.reindex(keys).to_numpy(dtype=np.float64)
+    return found
+
+
 def find_signs(
-    pairs: pd.DataFrame, images: ImageVectors, texts: Vectors, ranks: pd.DataFrame
+    pairs: pd.DataFrame,
+    images: ImageVectors,
+    texts: Vectors,
+    ranks: pd.DataFrame,
+    found: Floats | None = None,
 ) -> pd.DataFrame:
     """Return what one model says of each label of one source.
 
@@ -69,12 +95,16 @@ def find_signs(
             ``ranks``, and the whole for the other signs.
         texts: unit rows of the source's query file.
         ranks: of the model on the source (:func:`text2image.evaluation.results.read_ranks`).
+        found: from :func:`found_ranks`: the rank of an image that some system finds is at most that. None: no system
+            is asked.
 
     Returns:
         A row a label: the columns ``SIGNS``, NaN where there is no such sign, and ``finding`` from :func:`findings`.
     """
     rows, columns = pairs["row"].to_numpy(), pairs["column"].to_numpy()
     image_rank, whole = pair_ranks(texts, images.vectors, rows, columns, images.starts), images.first()
+    if found is not None:
+        image_rank = np.fmin(image_rank, found).astype(np.int64)
     first = ranks[(ranks["relevance"] > 0) & (ranks["rank"] == 1)]["score"]
     irrelevant = ranks[ranks["relevance"] == 0].set_index("query_id")["score"]
     best_irrelevant = irrelevant.reindex(pairs["query_id"]).fillna(-1.0).to_numpy()
