@@ -125,8 +125,11 @@ def test_the_page_asks_what_costs_money_only_if_it_may(place: Workplace, server:
     write_csv(ARTIFACTS.catalog, ("path", "image_id", "width", "height", "format", "near_group"), rows)
     bought = len(server.finished)
     service = SearchService(load_params(), "Ann")
-    free = ["builtin", "meant", "third", "words", "half", "ranks"]
-    assert service.at_first() == [*free, "second", "all", "last"]
+    assert service.at_first() == ("builtin", "meant")
+    service.systems = ["second", "builtin", "last"]
+    assert service.at_first() == ("builtin", ""), "to open a page costs nothing"
+    service.systems = ["second", "last"]
+    assert service.at_first() == ("second", "")
     with pytest.raises(
         InputError, match=r"'last' asks a paid vision model .* `t2i app --paid` .* systems\.last\.budget_usd"
     ):

@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--paid",
         action="store_true",
-        help="let searches ask the paid vision model of systems that rerank by openai, within their budget_usd",
+        help="let searches ask the paid vision model of systems that rerank by openai; budget_usd bounds each query, not all",
     )
     options, params = parser.parse_args(argv), load_params()
     if find_spec("gradio") is None:

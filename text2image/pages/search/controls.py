@@ -74,7 +74,7 @@ def controls(actions: Actions) -> Any:
     """Return the page's controls."""
     service = actions.service
     systems, sources = service.systems, service.params.label.sources
-    free, *others = service.at_first()
+    shown, beside = service.at_first()
     plain: dict[str, Any] = {"apply_default_css": False}
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 
@@ -91,9 +91,9 @@ def controls(actions: Actions) -> Any:
             )  # fmt: skip
             button = gr.Button("Search", variant="primary", scale=0, min_width=110)
             by_picture = gr.HTML(asset("picture.html"), js_on_load=asset("picture.js"), min_width=48, **plain)
-            first = gr.Dropdown(systems, value=free, label="system", scale=1, min_width=130)
+            first = gr.Dropdown(systems, value=shown, label="system", scale=1, min_width=130)
             second = gr.Dropdown(
-                [NONE, *systems], value=others[0] if others else NONE, label="beside it",
+                [NONE, *systems], value=beside or NONE, label="beside it",
                 interactive=len(systems) > 1, scale=1, min_width=130,
             )  # fmt: skip
         result = gr.HTML(

@@ -109,9 +109,14 @@ class SearchService:
         self.outdated = outdated.sentences()
         self.findings = label_findings(self.circular, outdated.why)
 
-    def at_first(self) -> list[str]:
-        """Return the systems in use, those first that ask no paid service."""
-        return sorted(self.systems, key=lambda system: bool(self.params.used.paid(system)))
+    def at_first(self) -> tuple[str, str]:
+        """Return the system that a page begins with, and the one beside it, "" for none: opening a page is to cost nothing.
+
+        Only where all systems ask a paid service, the page begins with one of them.
+        """
+        free = [system for system in self.systems if not self.params.used.paid(system)]
+        shown, beside, *_ = [*(free or self.systems[:1]), "", ""]
+        return shown, beside
 
     def searcher(self, system: str) -> Searcher:
         """Return the searcher of one of ``retrieve.systems``, made when it is first asked for.
@@ -175,7 +180,7 @@ class SearchService:
             if (paid := self.params.used.paid(system)) and not self.may_pay:
                 raise InputError(
                     f"'{system}' asks a paid vision model about every new query, which this page may not: "
-                    f"`t2i app --paid` starts one that may, within systems.{next(iter(paid))}.budget_usd"
+                    f"`t2i app --paid` starts one that may, up to systems.{next(iter(paid))}.budget_usd for each query"
                 )
             return self.searcher(system).ask(query)
         with tempfile.NamedTemporaryFile() as file:
