@@ -263,8 +263,8 @@ def drawn_area(picture: Locator, size: tuple[int, int], area: tuple[float, ...])
 @pytest.mark.pipeline
 def test_matched_words_are_marked_where_they_stand(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
-    choose(page, "words")
     search(page, "summer sale")
+    choose(page, "words")
     for path in ("0/sale.png", "1/strip.png"):
         banner, card = BANNERS[path], picture_of(page, served, "words", path)
         for where in (".picture", ".marked"):
@@ -295,8 +295,8 @@ def test_matched_words_are_marked_where_they_stand(served: Served, opened: tuple
 @pytest.mark.pipeline
 def test_shares_of_a_fused_score_are_bars(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
-    choose(page, "both")
     search(page, "quiet winter boots")
+    choose(page, "both")
     card = page.locator('[data-system="both"] .card').first
     assert card.get_attribute("data-image") == picture_of(page, served, "both", "1/winter.png").get_attribute(
         "data-image"
@@ -317,8 +317,8 @@ def test_shares_of_a_fused_score_are_bars(served: Served, opened: tuple[Page, li
 @pytest.mark.pipeline
 def test_hostile_words_on_a_picture_stay_text(served: Served, opened: tuple[Page, list[str]]) -> None:
     page, heard = opened
-    choose(page, "words")
     search(page, "img src onerror hit")
+    choose(page, "words")
     card = picture_of(page, served, "words", "0/attack.png")
     assert card.locator(".marks g").first.get_attribute("aria-label"), "it is read, found and marked"
     card.get_by_text("why", exact=True).click()
