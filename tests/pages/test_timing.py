@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
+from text2image.base.arrays import Vectors
 from text2image.base.console import InputError
 from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile
@@ -14,12 +18,14 @@ from text2image.commands.throughput import Measured, keep
 from text2image.encoders.throughput import QueryTime, Speed, read_query_times, read_speeds
 from text2image.formats.origins import Origins
 from text2image.formats.tables import write_csv
+from text2image.formats.views import ImageVectors
 from text2image.labels.human.source import Settings
 from text2image.labels.human.source import Source as Human
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, ImageAnswer, Label, NoLabel
 from text2image.pages import timing
-from text2image.pages.timing import READ, measure_reading
+from text2image.pages.timing import READ, ComputingEncoder, measure_model_queries, measure_reading
 from text2image.params import load_params
+from text2image.retrieval.systems.vision import VisionScorer
 
 RUNTIME: Any = None  # which no source below looks at
 
@@ -100,3 +106,22 @@ def test_a_model_that_only_reads_texts_for_a_system_is_loaded_too(monkeypatch: p
 def test_only_systems_in_use_are_timed() -> None:
     with pytest.raises(InputError, match=r"^expected names of retrieve.systems .* found 'meant'$"):
         throughput.main(["meant"])
+
+
+def test_a_model_alone_is_timed_among_as_many_vectors_as_it_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = set[int]()
+
+    class Recording(VisionScorer):
+        def __init__(self, queries: Vectors, images: ImageVectors) -> None:
+            searched.add(len(images.vectors))
+            super().__init__(queries, images)
+
+    monkeypatch.setattr(timing, "VisionScorer", Recording)
+    monkeypatch.setattr(timing, "MANY", 60)
+    monkeypatch.setattr(
+        ComputingEncoder, "encode_text", lambda self, query: np.ones((1, 4), dtype=np.float32) / 2
+    )
+    model: Any = SimpleNamespace(network=torch.nn.Linear(1, 1))
+    time = measure_model_queries("m", model, load_params(), 20, 2.5)
+    assert searched == {50, 150}
+    assert time[:3] == ("m", "20", "cpu"), "images, of which each has several"

@@ -89,7 +89,8 @@ def write_leaderboard(cards: dict[str, dict[str, Any]], absent: dict[str, str], 
             model = load_model(name, cards[name], params.runtime.device, params.embed.precision)
             views = views_per_image(ARTIFACTS.manifest, params.models[name].views)
             speeds += with_views(measure_speeds(name, model, params.runtime), views)
-            queries.append(measure_model_queries(name, model, params, n_images))
+            kept = views if params.models[name].combine == "max" else 1.0
+            queries.append(measure_model_queries(name, model, params, n_images, kept))
         except InputError as error:
             say(f"zoo: the speed of {name} is not known: {error}")
     made_of = {row["system"]: [row["system"]] for row in rows}

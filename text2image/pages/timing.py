@@ -108,17 +108,19 @@ def measure_queries(system: str, params: Params, models: Mapping[str, EmbeddingM
     return query_time(system, " + ".join(devices) or "cpu", times(1), times(max(2, ceil(MANY / n_images))))
 
 
-def measure_model_queries(name: str, model: EmbeddingModel, params: Params, n_images: int) -> QueryTime:
-    """Return how long a model alone takes for a query in ``n_images`` images, made-up ones with a vector each."""
+def measure_model_queries(
+    name: str, model: EmbeddingModel, params: Params, n_images: int, vectors_per_image: float
+) -> QueryTime:
+    """Return how long a model alone takes for a query in ``n_images`` images, whose vectors are made up."""
     encoder, generator = ComputingEncoder(name, model, params), np.random.default_rng(0)
     dimension = encoder.encode_text(PHRASES[0]).shape[1]
 
     def times(n: int) -> tuple[int, list[float]]:
-        rows = generator.standard_normal((n, dimension), dtype=np.float32)
+        rows = generator.standard_normal((round(n * vectors_per_image), dimension), dtype=np.float32)
         images = ImageVectors(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
         def answer(query: str) -> object:
-            return Answer(VisionScorer(encoder.encode_text(query), images), [""] * n).best(FIRST)
+            return Answer(VisionScorer(encoder.encode_text(query), images), [""] * len(rows)).best(FIRST)
 
         return n, milliseconds(answer, PHRASES[:QUERIES])
 

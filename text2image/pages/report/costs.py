@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from text2image.evaluation.leaderboard import COSTS as RESPECTS
 from text2image.evaluation.leaderboard import add_times
 from text2image.formats.tables import Row
 from text2image.pages.leaderboard import COSTS, SEES, UNKNOWN, by_size, costs_of, sees_of
@@ -64,10 +65,7 @@ def cheapest(revision: Revision, systems: Sequence[str]) -> str:
     rows = {row["system"]: row for row in revision.leaderboard}
     if any(system not in rows for system in systems):
         return ""
-    costs = {
-        system: tuple(float(rows[system][key] or "inf") for key in ("parameters", "usd_per_1000_queries"))
-        for system in systems
-    }
+    costs = {system: tuple(float(rows[system][key] or "inf") for key in RESPECTS) for system in systems}
     for system in systems:
         others = [costs[other] for other in systems if other != system]
         if all(costs[system] != other and all(map(float.__le__, costs[system], other)) for other in others):
