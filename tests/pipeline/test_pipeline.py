@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.conftest import Finished
+from tests.support.banners import add_banners
 from tests.support.pipeline import Project, add_photographs, new_project, ran, tiny_model
 from text2image.formats.trec import read_queries, read_run
 
@@ -163,6 +164,7 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
 
 
 def test_a_system_of_words_embeds_nothing_and_reads_no_image_again(project: Project) -> None:
+    add_banners(project)
     project.set(label__sources=["human", "ocr"])
     assert "label@ocr" in project.repro()
     project.set(retrieve__fields=["ocr"], retrieve__systems=["builtin", "words"])
@@ -181,7 +183,6 @@ def test_a_system_of_words_embeds_nothing_and_reads_no_image_again(project: Proj
     fusion = {
         "kind": "fusion",
         "of": ["builtin", "words"],
-        "method": "zscores",
         "weights": {"builtin": 1.0, "words": 0.5},
     }
     project.set(systems__both=fusion, retrieve__systems=["builtin", "words", "both"])
