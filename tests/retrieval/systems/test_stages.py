@@ -18,13 +18,16 @@ from tests.support.workplace import Workplace, picture_id
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError
 from text2image.encoders.vectors import text_key
+from text2image.formats.fields import write_fields
 from text2image.formats.files import write_json
 from text2image.formats.origins import circular
-from text2image.formats.tables import read_csv
+from text2image.formats.searched import write_searched
+from text2image.formats.tables import read_csv, write_csv
 from text2image.formats.texts import query_id
-from text2image.formats.trec import read_run
+from text2image.formats.trec import read_run, write_qrels
 from text2image.labels.openai.source import Source as OpenaiSource
 from text2image.params import load_params
+from text2image.queries.asked import ClusterRow
 from text2image.retrieval.systems.describe import describe_system
 from text2image.retrieval.systems.scorer import parse_why
 from text2image.retrieval.systems.settings import Fusion, Systems, Vision
@@ -131,6 +134,35 @@ def test_which_of_several_models_a_part_is_can_be_told() -> None:
         return describe_system("fused", Systems({**parts, "fused": fused}, ["m", "n"]), cards, {})
 
     assert about("m")["models"] == about("n")["models"] and about("m") != about("n")
+
+
+@pytest.mark.parametrize("searched", [1, 5])
+def test_systems_of_systems_rank_few_images_without_a_text_and_one_query(
+    place: Workplace, models: dict[str, str], searched: int
+) -> None:
+    """Other images and queries are excluded, as where a fine-tuned model has seen them."""
+    place.params["systems"] |= {
+        "words": {"kind": "words", "fields": ["ocr"], "match": "both"},
+        "both": {"kind": "fusion", "of": ["builtin", "words"]},
+        "again": {"kind": "rerank", "of": "both", "by": models["cross"], "fields": ["ocr"]},
+        "fused": {"kind": "fusion", "of": ["both", "again"]},
+    }
+    place.params["retrieve"]["systems"] = ["meant", "both", "again", "fused"]
+    place.set()
+    ids, query = sorted(picture_id(number) for number in range(IMAGES)), query_id(QUERIES[1])
+    write_searched(ARTIFACTS.searched, ids, set(ids[searched:]))
+    write_qrels(ARTIFACTS.qrels("human"), {query: {ids[0]: 1}})
+    write_csv(ARTIFACTS.clusters("human"), ClusterRow._fields, [ClusterRow(query, 0)])
+    write_fields(ARTIFACTS.field("ocr"), [])
+    stages.systems.main(load_params())
+    runs = {}
+    for name in load_params().retrieve.systems:
+        stages.retrieve.main(load_params(), name, "human")
+        runs[name] = [image for image, _ in read_run(ARTIFACTS.run(name, "human"))[query]]
+        assert sorted(runs[name]) == ids[:searched]
+    assert runs["meant"] == ids[:searched], "nothing is said, so the tie rule decides"
+    assert runs["fused"] == runs["again"] == runs["both"], "what sees decides alone"
+    assert json.loads(ARTIFACTS.weights("fused", "human").read_text("utf-8"))["parts"].keys() == {"both"}
 
 
 def test_a_model_that_is_not_there_is_said_before_anything_is_ranked(place: Workplace) -> None:
