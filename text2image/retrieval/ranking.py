@@ -15,7 +15,7 @@ import numpy as np
 
 from text2image.base.arrays import Integers, Vectors
 from text2image.formats.views import ImageVectors
-from text2image.retrieval.scores import from_keys, sort_keys
+from text2image.retrieval.scores import sort_keys
 
 BLOCK_SCORES = 32 * 1024 * 1024
 """Scores held at a time (float32: 128 MiB), but at least one query's."""
@@ -129,9 +129,22 @@ def top_k(scores: Vectors, k: int) -> Integers:
     Returns:
         ``(n_queries, min(k, n_images))`` int64.
     """
-    k, every = min(k, scores.shape[1]), np.arange(scores.shape[1])
+    k = min(k, scores.shape[1])
     best = np.empty((len(scores), k), dtype=np.int64)
-    for i, line in enumerate(scores):
-        keys = np.partition(sort_keys(line, every), -k)[-k:]
-        best[i] = from_keys(np.sort(keys)[::-1])[1]
+    for row, line in zip(best, scores, strict=True):
+        row[:] = _best_columns(line, k)
     return best
+
+
+def _best_columns(line: Vectors, k: int) -> Integers:
+    """Return the columns of the ``k`` ≤ n best scores of a row, best first; among equals the smaller column first.
+
+    Args:
+        line: ``(n,)`` float32.
+    """
+    kth = np.partition(line, len(line) - k)[len(line) - k]
+    above, equal = np.flatnonzero(line > kth), np.flatnonzero(line == kth)
+    chosen = np.concatenate([above, equal[: k - len(above)]])
+    keys = sort_keys(line[chosen], chosen)
+    columns: Integers = chosen[np.argsort(keys)[::-1]]
+    return columns

@@ -5,14 +5,13 @@ Ranks follow the rule of :mod:`text2image.retrieval.ranking`. A model alone is r
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from text2image.base.arrays import Booleans, Integers, Vectors
 from text2image.base.parallel import in_threads, thread_count
 from text2image.retrieval.gallery import Ranking
-from text2image.retrieval.scores import sort_keys
+from text2image.retrieval.ranking import count_before, top_k
 from text2image.retrieval.systems.scorer import Scorer
 
 BLOCK_SCORES = 8 * 1024 * 1024
@@ -49,14 +48,14 @@ def rank_rows(scores: Vectors, rows: Integers, columns: Integers, k: int) -> Ran
     Args:
         scores: ``(n_queries, n_images)`` float32.
         rows, columns: ``(n_pairs,)`` int64, ``rows`` in increasing order.
-        k: how many of the best images to return.
+        k: how many of the best images to return; more than there are gives them all.
     """
     n, n_images = scores.shape
-    k = min(k, n_images)
-    best = np.stack([best_columns(line, k) for line in scores]) if n else np.empty((0, k), dtype=np.int64)
+    best = top_k(scores, k)
     pair_scores = scores[rows, columns]
     pair_ranks = np.array(
-        [rank_of(scores[row], column) for row, column in zip(rows, columns, strict=True)], dtype=np.int64
+        [rank_of(scores[row], column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)],
+        dtype=np.int64,
     )
     irrelevant = np.full(n, -1, dtype=np.int64)
     for row in range(n):
@@ -68,7 +67,8 @@ def rank_rows(scores: Vectors, rows: Integers, columns: Integers, k: int) -> Ran
             irrelevant[row] = _best_apart_from(scores[row], own)
     there = irrelevant >= 0
     ranks = [
-        rank_of(line, column) if column >= 0 else 1 for line, column in zip(scores, irrelevant, strict=True)
+        rank_of(line, column) if column >= 0 else 1
+        for line, column in zip(scores, irrelevant.tolist(), strict=True)
     ]
     return Ranking(
         slice(0, n), best, np.take_along_axis(scores, best, axis=1),
@@ -77,24 +77,9 @@ def rank_rows(scores: Vectors, rows: Integers, columns: Integers, k: int) -> Ran
     )  # fmt: skip
 
 
-def best_columns(line: Vectors, k: int) -> Integers:
-    """Return the columns of the ``k`` ≤ n best scores of a row, best first; among equals the smaller column first.
-
-    Args:
-        line: ``(n,)`` float32.
-    """
-    kth = np.partition(line, len(line) - k)[len(line) - k]
-    above, equal = np.flatnonzero(line > kth), np.flatnonzero(line == kth)
-    chosen = np.concatenate([above, equal[: k - len(above)]])
-    keys = sort_keys(line[chosen], chosen)
-    columns: Integers = chosen[np.argsort(keys)[::-1]]
-    return columns
-
-
-def rank_of(line: Vectors, column: int | np.integer[Any]) -> int:
+def rank_of(line: Vectors, column: int) -> int:
     """Return the exact rank of a column in a row of scores: ``1 + |{j : s_j > s}| + |{j < column : s_j = s}|``."""
-    score = line[column]
-    return int(1 + np.count_nonzero(line > score) + np.count_nonzero(line[:column] == score))
+    return 1 + count_before(line, 0, line[column], column)
 
 
 def _best_apart_from(line: Vectors, columns: Integers) -> int:
