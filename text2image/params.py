@@ -17,7 +17,7 @@ from text2image.encoders.settings import Model
 from text2image.finetuning.settings import FinetuneRun
 from text2image.labels.protocol.source import SOURCES, settings_class
 from text2image.queries.settings import Queries
-from text2image.retrieval.systems.settings import System, Systems, Vision, parts_of
+from text2image.retrieval.systems.settings import Meaning, System, Systems, Vision, parts_of
 
 PARAMS_FILE = Path("params.yaml")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
@@ -219,7 +219,10 @@ class Params(Section):
                 f"systems.{name}: expected a system that is not made of itself, found {name} in it"
             )
         system = self.used[name]
-        if isinstance(system, Vision) and system.model not in self.embed.models:
+        if (
+            isinstance(system, Vision)
+            or (isinstance(system, Meaning) and system.model in self.models)  # no name on the hub
+        ) and system.model not in self.embed.models:
             raise ValueError(f"systems.{name}.model: expected one of embed.models, found '{system.model}'")
         for part in parts_of(system):
             if part not in self.used:

@@ -47,6 +47,11 @@ def test_the_projects_own_params_are_valid() -> None:
         ("models.a@b", {"name": "x", "pretrained": None, "context_length": None}, r"models\.a@b"),
         ("catalog", None, "catalog: missing key"),
         ("catalog.max_pixels", 10**9, r"catalog\.max_pixels: .*178956970.*1000000000"),
+        (
+            "systems.words",
+            {"kind": "meaning", "fields": ["ocr"], "model": "siglip"},
+            r"systems\.words\.model: expected one of embed\.models, found 'siglip'",
+        ),
         ("runtime.device", "gpu", r"runtime\.device: "),
     ],
 )
