@@ -174,7 +174,7 @@ def _ask(
     """Ask about images by the keys of their pairs, and store the answers as they come."""
     texts = {key: pair.query for key, pair in pairs.items()}
     asker = Asker(settings, runtime, stored, question(settings, texts, asking))
-    bar = progress(total=len(asked), unit="image", title=asking.title)
+    bar = progress(total=len(asked), unit="pair", title=asking.title)
     with bar, closing(asker.ask(asked)) as coming:
         for key, answer in coming:
             if not answer.get("transient"):
