@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from text2image.base.arrays import Floats, Vectors
 from text2image.base.parallel import in_threads, thread_count
@@ -125,7 +126,8 @@ def measure_units(parts: Sequence[Scorer], method: Method, threads: int | None =
     units = []
     for part in parts:
         tasks = [(part, start) for start in range(0, n_queries, stride)]
-        found = [square for block in in_threads(squares, tasks, threads) for square in block]
+        with threadpool_limits(1 if len(tasks) > 1 else None, "blas"):  # threads multiply alone
+            found = [square for block in in_threads(squares, tasks, threads) for square in block]
         units.append(math.sqrt(math.fsum(found) / len(found)) or 1.0)
     return np.array(units)
 

@@ -7,6 +7,7 @@ Ranks follow the rule of :mod:`text2image.retrieval.ranking`. A model alone is r
 from collections.abc import Iterator
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from text2image.base.arrays import Booleans, Integers, Vectors
 from text2image.base.parallel import in_threads, thread_count
@@ -39,7 +40,8 @@ def rank_scores(
         ranked = rank_rows(scorer.scores(block), rows[pairs] - start, columns[pairs], k)
         return ranked._replace(queries=block, pairs=pairs)
 
-    yield from in_threads(rank_block, range(0, scorer.n_queries, step), thread_count(threads))
+    with threadpool_limits(1 if step < scorer.n_queries else None, "blas"):  # threads multiply alone
+        yield from in_threads(rank_block, range(0, scorer.n_queries, step), thread_count(threads))
 
 
 def rank_rows(scores: Vectors, rows: Integers, columns: Integers, k: int) -> Ranking:

@@ -18,6 +18,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from text2image.base.arrays import Floats, Integers, Vectors
 from text2image.base.parallel import in_threads, thread_count
@@ -249,7 +250,8 @@ def reciprocal_ranks_at(
         given = [part.scores(block) for part in parts]
         return _block_quality(given, units.tolist(), relevant, points, method)
 
-    blocks = list(in_threads(of_block, range(0, n_queries, step), count))
+    with threadpool_limits(1 if step < n_queries else None, "blas"):  # threads multiply alone
+        blocks = list(in_threads(of_block, range(0, n_queries, step), count))
     return np.concatenate(blocks) if blocks else np.empty((0, len(points)))
 
 
