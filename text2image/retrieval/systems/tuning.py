@@ -247,8 +247,7 @@ def reciprocal_ranks_at(
     def of_block(start: int) -> Floats:
         block = slice(start, min(start + step, n_queries))
         relevant = [columns[ends[query] : ends[query + 1]] for query in range(block.start, block.stop)]
-        given = [part.scores(block) for part in parts]
-        return _block_quality(given, units.tolist(), relevant, points, method)
+        return _block_quality([part.scores(block) for part in parts], units, relevant, points, method)
 
     with threadpool_limits(1 if step < n_queries else None, "blas"):  # threads multiply alone
         blocks = list(in_threads(of_block, range(0, n_queries, step), count))
@@ -257,7 +256,7 @@ def reciprocal_ranks_at(
 
 def _block_quality(
     given: Sequence[Vectors],
-    units: Sequence[float],
+    units: Floats,
     relevant: Sequence[Integers],
     points: Floats,
     method: Method,
@@ -266,7 +265,7 @@ def _block_quality(
     quality = np.empty((len(relevant), len(points)))
     for query, columns in enumerate(relevant):
         scores = [one[query] for one in given]
-        said = [SAYS[method](*one) for one in zip(scores, units, strict=True)]
+        said = [SAYS[method](*one) for one in zip(scores, units.tolist(), strict=True)]
         quality[query] = 1.0 / _best_ranks(scores, said, columns, points)
     return quality
 
