@@ -112,7 +112,7 @@ def test_what_counts_as_relevant_embeds_nothing(project: Project) -> None:
 
 def test_a_judgement_changes_the_relevance_of_its_source_alone(project: Project) -> None:
     audit = (project.root / "data" / "labels" / "human.csv").read_text().splitlines()
-    image_id, text, _ = audit[1].split(",")
+    image_id, text, *_ = audit[1].split(",")
     other = audit[2].split(",")[0]
     with (project.root / "data" / "judgements.csv").open("a") as file:
         file.write(f"human,{text},{other},3,someone,\nhuman,{text},{image_id},0,someone,\n")
