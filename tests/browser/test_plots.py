@@ -26,6 +26,9 @@ def check(project: Project, folder: Path, revisions: list[str]) -> None:
     assert seen.console == []
     declared = yaml.safe_load((project.root / "dvc.yaml").read_text())["plots"]
     for name, plot in (item for named in declared for item in named.items()):
+        if name == "fusion_weights":  # of systems whose weights are tuned, of which the project has none
+            assert f"Nothing to draw: {name} has no row." in seen.page
+            continue
         drawn = chart(seen.page, name)
         texts = {html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn)}
         assert {plot["title"], *revisions} <= texts, name

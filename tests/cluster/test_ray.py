@@ -277,6 +277,7 @@ def stage_folder(root: Path) -> Path:
     settings = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     settings["models"]["tiny"] = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
     settings["embed"]["models"], settings["data"]["images"] = ["tiny"], "pictures"
+    settings["retrieve"]["systems"] = ["tiny"]
     settings["runtime"] |= {"engine": "ray", "device": "cpu", "ray": {"actors": None, "images_per_task": 2}}
     (root / "params.yaml").write_text(yaml.safe_dump(settings))
     (root / "pictures").mkdir()

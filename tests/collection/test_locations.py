@@ -57,7 +57,7 @@ def point(place: Path, images: str) -> None:
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["data"]["images"] = images
     params["models"]["tiny"] = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
-    params["embed"]["models"] = ["tiny"]
+    params["embed"]["models"] = params["retrieve"]["systems"] = ["tiny"]
     (place / "params.yaml").write_text(yaml.safe_dump(params))
 
 

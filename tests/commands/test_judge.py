@@ -59,6 +59,7 @@ def project(tmp_path: Path, files: dict[str, ImageFile], monkeypatch: pytest.Mon
     """A folder as the pipeline leaves it: of the query's label "b", judgements left nothing in the qrels."""
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["data"]["images"] = "."
+    params["retrieve"]["systems"] = ["builtin"]
     params["judge"] |= {"by": "Ann", "depth": 1}
     contents = {
         "params.yaml": yaml.safe_dump(params),

@@ -136,6 +136,7 @@ def test_the_stage_lists_counts_and_says_it(
     monkeypatch.chdir(tmp_path)
     raw = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     raw["label"]["sources"], raw["embed"]["models"] = ["human"], ["tiny"]
+    raw["retrieve"]["systems"] = ["tiny"]
     raw["models"]["tiny"] = {"name": "local-dir:tiny", "pretrained": None, "context_length": None}
     Path("params.yaml").write_text(yaml.safe_dump(raw))
     tiny_model(Path("tiny"))

@@ -136,6 +136,11 @@ UNREAD = {
         "data/tuned",
     ),  # of a model that is not made by the pipeline, nothing is read
     "relevance": ("data/embeddings", "data/splits"),  # for queries.cosine.model and fine-tuned models
+    "retrieve": (  # by systems that rerank: what was graded, and the pictures; their settings are of params
+        "data/manifest.csv",
+        "data/systems/builtin/human.json",
+        "data/systems/builtin/imagenet.json",
+    ),
     "systems": ("data/fields", "data/qrels"),  # for systems that search in texts, and tuned weights
     "evaluate": ("data/splits",),  # for fine-tuned models
 }
