@@ -13,7 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from text2image.lockfile.reading import ABSENT, CODE, PathOf, Recorded, Stage, value_of
+from text2image.lockfile.reading import ABSENT, CODE, PARAMS, PathOf, Recorded, Stage, value_of
+from text2image.retrieval.systems.settings import OPENAI
+
+OF_SERVICE = ("judge.", "label.openai.")
+"""How the keys of params.yaml begin of which only systems that rerank by the vision model depend."""
 
 Digest = Callable[[str], str | None]
 """Returns the MD5 of a file's bytes in hex, by its path in the project; None if there is no such file."""
@@ -87,6 +91,9 @@ def _own(name: str, recorded: Recorded, made: Mapping[str, str | None], digest: 
             f"params key {key} changed"
             for key in keys
             if ran_with.get(key, ABSENT) != value_of(recorded.params[file], key)
+            and not (
+                name == "systems" and key.startswith(OF_SERVICE) and not asks_service(recorded.params[PARAMS])
+            )
         )
     deps = {dep["path"]: dep for dep in entry.get("deps", ()) if not dep["path"].startswith(CODE)}
     if new := [path for path in stage.deps if path not in deps]:
@@ -102,6 +109,30 @@ def _own(name: str, recorded: Recorded, made: Mapping[str, str | None], digest: 
         f"{path} is not what stage {name} wrote"
         for path in stage.metrics
         if (now := digest(path)) and now != written.get(path)
+    )
+
+
+def asks_service(params: Any) -> bool:
+    """Return whether a system in use asks the vision model of ``label.openai`` for grades.
+
+    The stage ``systems`` depends on that model's settings whether or not one does, since DVC knows no other way; without
+    one they change no result.
+
+    >>> second = {"kind": "rerank", "of": "a"}
+    >>> asks_service({"systems": {"second": second}, "retrieve": {"systems": ["a"]}})
+    False
+    >>> asks_service({"systems": {"second": second}, "retrieve": {"systems": ["a", "second"]}})
+    True
+    """
+    described, found = params.get("systems", {}), set[str]()
+    todo = list(value_of(params, "retrieve.systems"))
+    while todo:
+        if (name := todo.pop()) in described and name not in found:
+            found.add(name)
+            parts = described[name].get("of", [])
+            todo += [parts] if isinstance(parts, str) else parts
+    return any(
+        described[name]["kind"] == "rerank" and described[name].get("by", OPENAI) == OPENAI for name in found
     )
 
 
