@@ -142,5 +142,6 @@ UNREAD = {
         "data/systems/builtin/imagenet.json",
     ),
     "systems": ("data/fields", "data/qrels"),  # for systems that search in texts, and tuned weights
+    "audit": ("data/systems",),  # for systems that are no models alone, whose cards say the same
     "evaluate": ("data/splits",),  # for fine-tuned models
 }
