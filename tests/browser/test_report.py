@@ -97,7 +97,7 @@ def check_markdown(folder: Path) -> None:
     assert all(re.fullmatch(r"pictures/[\w.-]+", path) for path in named)
     for title in ("What was run", "Conclusions", "Measures", "Labels"):
         assert f"<h2>{title}</h2>" in drawn
-    assert "<th>labels</th>\n<th>model</th>" in drawn
+    assert "<th>labels</th>\n<th>system</th>" in drawn
     assert not re.search(r"<a |<script|<img src=.?x|<strong>b", drawn)
     shown = html.unescape(drawn).replace("\N{ZERO WIDTH SPACE}", "")
     assert HOSTILE in shown
