@@ -155,7 +155,7 @@ def test_what_cannot_be_answered_is_one_sentence(project: Project) -> None:
             vectors.write_bytes(damage)
         assert message in refusal(project, "shoe")
     np.save(vectors, matrix[:-1])
-    assert f"expected {IMAGES} rows" in refusal(project, "shoe")
+    assert f"expected a row for each of the {IMAGES} views" in refusal(project, "shoe")
     shutil.rmtree(project.root / "data" / "models")
     assert "data/models/builtin.json" in refusal(project, "shoe")
 
