@@ -13,7 +13,7 @@ def test_a_change_of_the_theme_reruns_the_pictures_alone(project: Project) -> No
     for name, old, new in (
         ("theme.py", '"#009e73"', '"#111111"'),
         ("sheets/sheet.py", "GAP = 12", "GAP = 14"),
-        ("sheets/examples.py", " queries: {model}{", " answers: {model}{"),
+        ("sheets/examples.py", " queries: {system}{", " answers: {system}{"),
     ):
         text = (pages / name).read_text()
         assert old in text
