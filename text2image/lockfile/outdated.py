@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
 from text2image.lockfile.reading import ABSENT, CODE, PARAMS, PathOf, Recorded, Stage, value_of
-from text2image.retrieval.systems.settings import OPENAI
+from text2image.retrieval.systems.settings import System, Systems
 
 OF_SERVICE = ("judge.", "label.openai.")
 """How the keys of params.yaml begin of which only systems that rerank by the vision model depend."""
@@ -118,22 +120,18 @@ def asks_service(params: Any) -> bool:
     The stage ``systems`` depends on that model's settings whether or not one does, since DVC knows no other way; without
     one they change no result.
 
-    >>> second = {"kind": "rerank", "of": "a"}
-    >>> asks_service({"systems": {"second": second}, "retrieve": {"systems": ["a"]}})
+    >>> params = {"embed": {"models": ["a"]}, "systems": {"second": {"kind": "rerank", "of": "a"}}}
+    >>> asks_service(params | {"retrieve": {"systems": ["a"]}})
     False
-    >>> asks_service({"systems": {"second": second}, "retrieve": {"systems": ["a", "second"]}})
+    >>> asks_service(params | {"retrieve": {"systems": ["a", "second"]}})
     True
     """
-    described, found = params.get("systems", {}), set[str]()
-    todo = list(value_of(params, "retrieve.systems"))
-    while todo:
-        if (name := todo.pop()) in described and name not in found:
-            found.add(name)
-            parts = described[name].get("of", [])
-            todo += [parts] if isinstance(parts, str) else parts
-    return any(
-        described[name]["kind"] == "rerank" and described[name].get("by", OPENAI) == OPENAI for name in found
-    )
+    try:
+        described = TypeAdapter(dict[str, System]).validate_python(params["systems"])
+        systems = Systems(described, params["embed"]["models"])
+        return any(systems.paid(name) for name in params["retrieve"]["systems"])
+    except (KeyError, RecursionError, ValidationError):  # of another version, or to be refused: it may
+        return True
 
 
 def _unfinished(name: str, recorded: Recorded, digest: Digest) -> Iterator[str]:
