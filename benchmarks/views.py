@@ -110,7 +110,7 @@ class Collection(NamedTuple):
         manifest = read_manifest(ARTIFACTS.manifest)
         views = view_files(gallery(manifest, location(self.params.data.images)), manifest, kinds)
         card, precision = self.card | {"resize": resize}, self.params.embed.precision
-        embed = partial(embed_images_here, self.model, card, precision, self.params.runtime)
+        embed = partial(embed_images_here, self.model, card, precision, "cpu", self.params.runtime)
         items = {image.key: image for image, _ in views}
         title = f"{resize}, {' + '.join(kinds)}"
         vectors, _ = stored_vectors(

@@ -19,7 +19,7 @@ from text2image.params import Params
 
 
 def main(params: Params, model: str) -> None:
-    card, precision = load_card(ARTIFACTS.card(model)), params.embed.precision
+    card, precision, decode = load_card(ARTIFACTS.card(model)), params.embed.precision, params.embed.decode
     manifest = read_manifest(ARTIFACTS.manifest)
     views = view_files(gallery(manifest, location(params.data.images)), manifest, card["views"])
     embed = embed_images_here
@@ -28,9 +28,9 @@ def main(params: Params, model: str) -> None:
 
         embed = embed_on_cluster
     vectors, n = stored_vectors(
-        image_determinants(card, precision),
+        image_determinants(card, precision, decode),
         {image.key: image for image, _ in views},
-        partial(embed, model, card, precision, params.runtime),
+        partial(embed, model, card, precision, decode, params.runtime),
         unit="view" if len(card["views"]) > 1 else "image",
         title=f"embed images with {model}",
     )

@@ -77,6 +77,7 @@ else:
 class Embed(Section):
     models: Names
     precision: Literal["fp32", "bf16", "fp16"]
+    decode: Literal["cpu", "gpu"] = "cpu"
 
 
 class Zoo(Section):

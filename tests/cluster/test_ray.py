@@ -151,7 +151,9 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
     card = describe("tiny", model)
     files = [picture(Path(f"{number}.jpg"), number, 1400) for number in range(10)]
     here = dict(
-        row for batch in embed_images_here("tiny", card, "fp32", params.runtime, files) for row in batch
+        row
+        for batch in embed_images_here("tiny", card, "fp32", "cpu", params.runtime, files)
+        for row in batch
     )
     Path("sub").mkdir()
     original = {}
@@ -173,7 +175,9 @@ def test_a_killed_node_loses_nothing_and_the_bytes_are_those_of_one_machine(
 
     watch(monkeypatch, seen)
     small = with_runtime(params, images_per_task=2)
-    there = [row for batch in embed_on_cluster("tiny", card, "fp32", small.runtime, many) for row in batch]
+    there = [
+        row for batch in embed_on_cluster("tiny", card, "fp32", "cpu", small.runtime, many) for row in batch
+    ]
     assert before[dead] == 3, "the node had worked"
     assert sum(before.values()) < len(many) / 4, "it was killed in the middle"
     assert after[dead] <= 4, "what it had finished may still have been on its way"
@@ -337,7 +341,7 @@ def test_an_interrupted_stage_ends_cleanly_and_keeps_what_is_done(
     card = json.loads((stage / "data" / "models" / "tiny.json").read_text())
     card["name"] = f"local-dir:{stage / 'tiny'}"
     first = image_file(stage / "pictures" / "0.jpg")
-    ((_, row),) = next(embed_images_here("tiny", card, "fp32", params.runtime, [first]))
+    ((_, row),) = next(embed_images_here("tiny", card, "fp32", "cpu", params.runtime, [first]))
     assert set(finished.values()) == {row}, "one picture under many ids"
 
 

@@ -17,7 +17,7 @@ from text2image.encoders.models.card import describe
 from text2image.encoders.models.load import load_model
 from text2image.encoders.settings import Model
 from text2image.encoders.vectors import embed_images_here, image_determinants, stored_vectors
-from text2image.finetuning.network.inputs import Base, make_inputs
+from text2image.finetuning.network.inputs import Base, image_features_determinants, make_inputs
 from text2image.finetuning.network.towers import Towers
 from text2image.labels.imagenet import classifier
 from text2image.labels.imagenet.source import Settings, Source
@@ -59,7 +59,7 @@ def test_vectors(images: list[ImageFile], runtime: Runtime, batch_size: int) -> 
         rows, _ = stored_vectors(
             determinants,
             items,
-            lambda some: embed_images_here("tiny", card, "fp32", how, some),
+            lambda some: embed_images_here("tiny", card, "fp32", "cpu", how, some),
             unit="image",
             title="test",
         )
@@ -75,7 +75,7 @@ def test_vectors(images: list[ImageFile], runtime: Runtime, batch_size: int) -> 
     mend(images)
     right = embed()
     for image, row in zip(images, right, strict=True):
-        alone = next(iter(embed_images_here("tiny", card, "fp32", how, [image])))
+        alone = next(iter(embed_images_here("tiny", card, "fp32", "cpu", how, [image])))
         assert np.frombuffer(alone[0][1], dtype=np.float32).tobytes() == row.tobytes(), image
 
 
@@ -88,7 +88,7 @@ def test_features_of_fine_tuning(images: list[ImageFile], runtime: Runtime) -> N
         with pytest.raises(InputError, match=rf"{CHANGED}\.png as data/catalog\.csv lists it"):
             inputs = make_inputs(Towers(base.model.network, 0.0), base, images, ["text"], how, frozen)
             inputs.all_images(range(COUNT))
-    with Store("features", {"trunk": image_determinants(card, "fp32")}) as store:
+    with Store("features", image_features_determinants(card)) as store:
         assert store.missing(image.key for image in images) == [images[CHANGED].key], "the others are kept"
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.support.networks import Small, sums
-from text2image.encoders.batches import CPU_REFERENCE, FILE, Probe, pick_batch_size
+from text2image.encoders.batches import ACCELERATOR_REFERENCE, CPU_REFERENCE, FILE, Probe, pick_batch_size
 
 CPU = torch.device("cpu")
 
@@ -63,3 +63,25 @@ def test_a_network_whose_rows_depend_on_their_place_takes_one_image_at_a_time() 
 def test_a_probe_finds_the_largest_reference_that_fits() -> None:
     assert pick_batch_size(probe(Small(fits=5)), "k", 10, wanted=None) == 4
     assert pick_batch_size(probe(Small(fits=5)), "other", 10, wanted=16) == 4
+
+
+def test_an_accelerator_that_does_not_give_the_same_bits_every_time_is_said_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls = 0
+
+    def unsteady(pixels: torch.Tensor) -> torch.Tensor:
+        """Round one row in a thousand differently, as a kernel does that adds up in the order of arrival."""
+        nonlocal calls
+        calls += 1
+        return sums(pixels) * (1 + 1e-6 * (calls == 9) * (torch.arange(len(pixels)) == 5).view(-1, 1))
+
+    on_accelerator = probe(sums)
+    on_accelerator.accelerated = True
+    pick_batch_size(on_accelerator, "steady", 10, wanted=None)
+    assert capsys.readouterr().err == ""
+    on_accelerator = probe(unsteady)
+    on_accelerator.accelerated = True
+    for _ in range(2):  # the second time, it is remembered
+        assert pick_batch_size(on_accelerator, "unsteady", 10, wanted=None) == ACCELERATOR_REFERENCE
+        assert "may differ from run to run" in capsys.readouterr().err

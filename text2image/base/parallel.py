@@ -2,10 +2,11 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -55,3 +56,40 @@ def in_threads(
                 yield result
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def in_lanes(
+    lanes: Sequence[Sequence[Callable[[Any], Any]]], tasks: Iterable[Any], waiting: int = WAITING
+) -> Generator[Any, None, None]:
+    """Yield what lanes make of tasks, in order: each task goes through all functions of one lane.
+
+    Every function has a thread of its own, so that one works on a task while the next works on the task before it; and
+    every function sees its tasks in order, one at a time. Lanes take turns.
+
+    Args:
+        lanes: functions, each of which takes what the one before it returned.
+        tasks: what the first functions take; they are taken by the thread that asks for results.
+        waiting: tasks a function that are under way or wait for the reader.
+    """
+    with ExitStack() as stack:
+        pools = [[stack.enter_context(ThreadPoolExecutor(1)) for _ in lane] for lane in lanes]
+
+        def start(number: int, task: Any) -> Future[Any]:
+            place = number % len(lanes)
+            result: Future[Any] = pools[place][0].submit(lanes[place][0], task)
+            for pool, function in zip(pools[place][1:], lanes[place][1:], strict=True):
+                result = pool.submit(lambda before, run: run(before.result()), result, function)
+            return result
+
+        most = waiting * sum(len(lane) for lane in lanes)
+        under_way: deque[Future[Any]] = deque()
+        try:
+            for number, task in enumerate(tasks):
+                under_way.append(start(number, task))
+                while len(under_way) >= most or (under_way and under_way[0].done()):
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for pool in (pool for row in pools for pool in row):
+                pool.shutdown(wait=False, cancel_futures=True)

@@ -42,6 +42,7 @@ class RayRuntime(Section):
 class Runtime(Section):
     engine: Literal["local", "ray"]
     device: Literal["auto", "cpu", "cuda", "mps"]
+    devices: Count | None = None
     batch_size: Count | None
     workers: Count | None
     ray: RayRuntime

@@ -28,15 +28,20 @@ EMBEDDING_TASK = 64, 512  # images at most, on CPUs and on GPUs
 
 
 def embed_on_cluster(
-    name: str, card: dict[str, Any], precision: str, runtime: Runtime, images: Sequence[ImageFile]
+    name: str,
+    card: dict[str, Any],
+    precision: str,
+    decode: str,
+    runtime: Runtime,
+    images: Sequence[ImageFile],
 ) -> Iterator[list[tuple[str, bytes]]]:
     """Yield ``[(key, row), …]``, rows as the store keeps them, in any order."""
-    start = partial(embedder, name, card | {"name": shared(card["name"])}, precision)
+    start = partial(embedder, name, card | {"name": shared(card["name"])}, precision, decode)
     yield from map_images(start, images, runtime, EMBEDDING_TASK)
 
 
-def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) -> Work:
-    """Load an embedding model on a worker, in a precision (``embed.precision``).
+def embedder(name: str, card: dict[str, Any], precision: str, decode: str, runtime: Runtime) -> Work:
+    """Load an embedding model on a worker, as ``embed.precision`` and ``embed.decode`` say.
 
     Raises:
         InputError: the model is not there, or its files are not those of the card.
@@ -51,7 +56,7 @@ def embedder(name: str, card: dict[str, Any], precision: str, runtime: Runtime) 
             f"expected the files of model '{name}' as data/models/{name}.json lists them, found others; give every "
             "machine of the cluster the same"
         )
-    model = load_model(name, card, runtime.device, precision)
+    model = load_model(name, card, runtime.device, precision, decode)
 
     def work(images: Sequence[ImageFile]) -> Iterator[tuple[str, bytes]]:
         for batch, rows in embed_images(model, images, runtime):

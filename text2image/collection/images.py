@@ -29,8 +29,10 @@ DECODING = 1
 rendering that :mod:`text2image.collection.rendering` names have versions of their own, in their names.
 tests/collection/test_golden_pixels.py holds the pixels of each kind of file."""
 
+Opened = TypeVar("Opened")
 Made = TypeVar("Made")
 
+UPRIGHT = 1  # of EXIF's orientations
 FRAMES = 10  # of an animation that are looked at
 SHALLOW = ("L", "LA", "RGB", "RGBA")  # modes in which Pillow keeps the high bytes of numbers of 16 bits
 SIXTEEN = re.compile(
@@ -121,9 +123,19 @@ def _render_frame(image: OpenedFile, content: bytes, max_pixels: int | None) -> 
 def _upright(image: Image.Image) -> Image.Image:
     """Return an image as its EXIF data says that it is to be seen: itself, where that is as it is."""
     with suppress(Exception):  # broken EXIF data is no reason to lose an image that decodes
-        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        if orientation(image) != UPRIGHT:
             return ImageOps.exif_transpose(image)
     return image
+
+
+def orientation(image: Image.Image) -> int:
+    """Return how EXIF data say that an image lies: 1 for upright, 2 to 8 for mirrored or turned (EXIF 3.0, 4.6.5.1.6).
+
+    Raises:
+        Exception: of any kind, where these data are broken.
+    """
+    lies: int = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    return lies
 
 
 def _low_bytes(image: OpenedFile, content: bytes) -> Callable[[], Image.Image] | None:
@@ -210,7 +222,16 @@ def open_image(image: ImageFile) -> Image.Image:
         InputError: the file changed or vanished since, does not decode here, or another version of this
             program made the manifest and other pixels of this image.
     """
-    content = read_image_bytes(image)
+    return part_of(open_content(image, read_image_bytes(image)), image)
+
+
+def open_content(image: ImageFile, content: bytes) -> Image.Image:
+    """Return the upright RGB pixels of the whole of an image, of whose file the bytes have been read.
+
+    Raises:
+        InputError: they do not decode here, or another version of this program made the manifest and other pixels of
+            this image.
+    """
     try:
         rendered = render(content)
     except Unreadable as error:
@@ -225,7 +246,7 @@ def open_image(image: ImageFile) -> Image.Image:
             f"expected {_as_listed(image)} to be rendered as '{image.rendering}', found "
             f"'{rendered.rendering}': another version of this program made the catalog; run `dvc repro`"
         )
-    return part_of(rendered.image, image)
+    return rendered.image
 
 
 def part_of(picture: Image.Image, image: ImageFile) -> Image.Image:
@@ -243,12 +264,27 @@ def open_each(
     Returns:
         The images that could be opened with what was made of them, and the error of the first that could not.
     """
+    return each_whole(images, open_image, lambda picture, image: make(part_of(picture, image)))
+
+
+def each_whole(
+    images: Iterable[ImageFile],
+    open_whole: Callable[[ImageFile], Opened],
+    make: Callable[[Opened, ImageFile], Made],
+) -> tuple[list[tuple[ImageFile, Made]], InputError | None]:
+    """Open the whole of images in some form, and make something of each image of it, as :func:`open_each` does.
+
+    Args:
+        images: those that are parts of one picture follow each other.
+        open_whole: opens an image without a box.
+        make: takes what was opened and the image, with its box.
+    """
     made: list[tuple[ImageFile, Made]] = []
     first: InputError | None = None
     for whole, parts in groupby(images, lambda image: image._replace(box=None)):
         try:
-            picture = open_image(whole)
-            made.extend([(image, make(part_of(picture, image))) for image in parts])
+            opened = open_whole(whole)
+            made.extend([(image, make(opened, image)) for image in parts])
         except InputError as error:
             first = first or error
     return made, first

@@ -26,9 +26,19 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
         image: of any mode with 8 bits a channel; transparency is left out.
         profile: the bytes of an ICC profile.
     """
-    mode = {"LA": "L", "1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+    mode = _mode(image)
     transform = _transform(profile, mode)
     return None if transform is None else transform.apply(image.convert(mode))
+
+
+def is_srgb(image: Image.Image, profile: bytes) -> bool:
+    """Say whether :func:`to_srgb` would return None, without a look at the pixels."""
+    return _transform(profile, _mode(image)) is None
+
+
+def _mode(image: Image.Image) -> str:
+    """Return the mode of an image's colours that a profile is for."""
+    return {"LA": "L", "1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
 
 
 @lru_cache(maxsize=16)

@@ -67,7 +67,7 @@ def current_use(params: Params) -> Use:
             doubt = f"model '{name}' has no card yet; run `dvc repro`"
             use.doubts.update({"embeddings": doubt, READINGS: doubt})
             continue
-        use.add("embeddings", partial(image_determinants, card, params.embed.precision))
+        use.add("embeddings", partial(image_determinants, card, params.embed.precision, params.embed.decode))
         use.add("embeddings", partial(text_determinants, card, params.embed.precision))
         use.add(READINGS, partial(reading_determinants, card))
     for name in dict.fromkeys([*params.label.sources, *params.retrieve.fields]):

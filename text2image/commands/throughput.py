@@ -58,7 +58,8 @@ class Measured:
 
         if name not in self._models:
             card, runtime = describe(name, self.params.models[name]), self.params.runtime
-            self._models[name] = load_model(name, card, runtime.device, self.params.embed.precision)
+            embed = self.params.embed
+            self._models[name] = load_model(name, card, runtime.device, embed.precision, embed.decode)
             views = views_per_image(ARTIFACTS.manifest, self.params.models[name].views)
             speeds = with_views(measure_speeds(name, self._models[name], runtime), views)
             keep(ARTIFACTS.throughput, read_speeds, speeds)

@@ -83,10 +83,11 @@ def write_leaderboard(cards: dict[str, dict[str, Any]], absent: dict[str, str], 
             f"expected a leaderboard in the experiment {NAME}, found none; run the stage evaluate"
         )
     speeds, queries, n_images = list[Speed](), list[QueryTime](), int(rows[0]["n_images"])
+    embed = params.embed.precision, params.embed.decode
     for name in dict.fromkeys(row["system"] for row in rows):
         say(f"zoo: measuring how fast {name} is")
         try:
-            model = load_model(name, cards[name], params.runtime.device, params.embed.precision)
+            model = load_model(name, cards[name], params.runtime.device, *embed)
             views = views_per_image(ARTIFACTS.manifest, params.models[name].views)
             speeds += with_views(measure_speeds(name, model, params.runtime), views)
             kept = views if params.models[name].combine == "max" else 1.0

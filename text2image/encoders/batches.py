@@ -16,7 +16,7 @@ import torch
 from text2image.base.console import say
 from text2image.base.store import cache_root
 from text2image.encoders.device import one_torch_thread
-from text2image.encoders.forward import Network
+from text2image.encoders.images.memory import Network
 from text2image.encoders.linear import is_amd_avx512
 from text2image.formats.files import write_text
 
@@ -24,6 +24,7 @@ FILE = "batch_sizes.json"
 CPU_REFERENCE, ACCELERATOR_REFERENCE = 8, 128
 LARGER = (2, 4, 8)  # times the reference: the sizes that are tried
 MOST_SECONDS, SHARE = 5.0, 0.01  # a measurement takes at most so long, and at most this share of the run
+REPEATS = 12  # times that an accelerator computes the same before its results count as steady
 GAIN = 0.97  # of the reference's time: a smaller gain may be noise
 
 
@@ -33,7 +34,8 @@ class Probe:
     def __init__(self, network: Network, image: torch.Tensor, device: torch.device, workers: int) -> None:
         """Take ``image``: ``(3, height, width)`` of the network's type, as a model for the noise."""
         self.network, self.image, self.device = network, image, device
-        self.side_by_side = workers if device.type == "cpu" else 1
+        self.accelerated = device.type != "cpu"
+        self.side_by_side = 1 if self.accelerated else workers
 
     def noise(self, count: int) -> torch.Tensor:
         made = torch.rand(count, *self.image.shape, generator=torch.Generator().manual_seed(0))
@@ -48,7 +50,7 @@ class Probe:
             with torch.inference_mode():
                 return self.network(filled)[: len(batch)].float().cpu()
 
-        start = one_torch_thread if self.device.type == "cpu" else None
+        start = None if self.accelerated else one_torch_thread
         with ThreadPoolExecutor(self.side_by_side, initializer=start) as pool:
             return torch.cat(list(pool.map(compute, pixels.split(size))))
 
@@ -57,6 +59,12 @@ class Probe:
         pixels = self.noise(size)
         rows, moved = self.rows(torch.cat([pixels, pixels.roll(1, 0)]), size).split(size)
         return bool(torch.equal(rows, moved.roll(-1, 0)))
+
+    def repeats(self, size: int) -> bool:
+        """Say whether a batch gives the same bits every time; some kernels add up in the order of arrival."""
+        pixels = self.noise(size)
+        first = self.rows(pixels, size)
+        return all(torch.equal(first, self.rows(pixels, size)) for _ in range(REPEATS))
 
     def same(self, size: int, reference: int) -> bool:
         """Say whether two batch sizes give the same bits, in every place; not, if the memory does not suffice."""
@@ -90,6 +98,11 @@ def pick_batch_size(probe: Probe, key: str, images: int, wanted: int | None) -> 
         return answer
 
     reference = remembered("reference", lambda: _reference(probe)) or 1
+    if probe.accelerated and not remembered("repeats", lambda: int(probe.repeats(reference))):
+        say(
+            "this device does not give the same bits every time in this precision: the last bits of vectors may differ "
+            "from run to run (embed.precision: fp32 in params.yaml may be steady; docs/gpu.md)"
+        )
     if wanted is None:
         question = f"fastest of {probe.side_by_side} at once"
         return remembered(question, lambda: _fastest(probe, reference, images)) or reference
@@ -104,7 +117,7 @@ def pick_batch_size(probe: Probe, key: str, images: int, wanted: int | None) -> 
 
 def _reference(probe: Probe) -> int:
     """Return the reference size: as large as the memory allows, and 1 where rows depend on their place."""
-    size = CPU_REFERENCE if probe.device.type == "cpu" else ACCELERATOR_REFERENCE
+    size = ACCELERATOR_REFERENCE if probe.accelerated else CPU_REFERENCE
     while size > 1:
         try:
             return size if probe.steady(size) else 1

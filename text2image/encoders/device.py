@@ -1,12 +1,15 @@
 """Which processor a model runs on, in which precision, and how its memory is kept."""
 
+import copy
 import ctypes
 import sys
+from collections.abc import Sequence
 from functools import cache
 
 import torch
 
 from text2image.base.console import InputError
+from text2image.base.settings import Runtime
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -28,6 +31,27 @@ def pick_device(wanted: str) -> torch.device:
             f"(here: {', '.join(name for name, here in there.items() if here)})"
         )
     return torch.device(wanted)
+
+
+def pick_devices(runtime: Runtime) -> list[torch.device]:
+    """Return the devices that compute side by side: all GPUs of NVIDIA's, or ``runtime.devices`` of them, else one.
+
+    Raises:
+        InputError: there are not so many, or ``runtime.device`` is not there.
+    """
+    device = pick_device(runtime.device)
+    there = torch.cuda.device_count() if device.type == "cuda" else 1
+    if (wanted := runtime.devices or there) > there:
+        raise InputError(
+            f"expected at most {there} for runtime.devices in params.yaml, since this machine has so many devices of type "
+            f"{device.type}, found {wanted}"
+        )
+    return [torch.device("cuda", index) for index in range(wanted)] if device.type == "cuda" else [device]
+
+
+def replicate(network: torch.nn.Module, devices: Sequence[torch.device]) -> list[torch.nn.Module]:
+    """Return a network on each of some devices: itself, moved to the first, and copies."""
+    return [network.to(devices[0]), *(copy.deepcopy(network).to(device) for device in devices[1:])]
 
 
 def pick_dtype(precision: str, device: torch.device) -> torch.dtype:

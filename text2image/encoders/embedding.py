@@ -5,17 +5,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from PIL import Image
 
 from text2image.base.arrays import Vectors
+from text2image.base.console import InputError
 from text2image.base.parallel import in_threads, thread_count
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.batches import Probe, pick_batch_size
-from text2image.encoders.device import one_torch_thread
-from text2image.encoders.forward import forward_images
+from text2image.encoders.device import one_torch_thread, pick_devices, replicate
+from text2image.encoders.images.forward import ACCELERATOR_BATCH, Replica, forward_images
+from text2image.encoders.images.preprocessing import preprocessing
 from text2image.encoders.models.load import EmbeddingModel
-from text2image.encoders.preprocessing import fast
 
 EXAMPLE = (64, 64)  # pixels
 TEXTS = 32  # a batch; its shape is fixed, since kernels may round differently for another
@@ -31,22 +31,38 @@ def embed_images(
     """
     if not images:
         return
-    network = model.network.to(memory_format=torch.channels_last)
-    weights = next(network.parameters())
-    transform, workers = fast(model.transform), thread_count(runtime.workers)
-    example = transform(Image.new("RGB", EXAMPLE)).to(weights.dtype)  # of which the shape alone counts
-    probe = Probe(network.encode_image, example, weights.device, workers)
+    devices, ready = image_devices(model, len(images), runtime), preprocessing(model.transform)
+    networks = replicate(model.network.to(memory_format=torch.channels_last), devices)
+    dtype, workers = next(model.network.parameters()).dtype, thread_count(runtime.workers)
+    probe = Probe(networks[0].encode_image, ready.example(*EXAMPLE).to(dtype), devices[0], workers)
     rows = forward_images(
         images,
-        transform,
-        network.encode_image,
-        weights.device,
+        ready,
+        [Replica(network.encode_image, device) for network, device in zip(networks, devices, strict=True)],
         batch_size=pick_batch_size(probe, model.key, len(images), runtime.batch_size),
         workers=workers,
-        dtype=weights.dtype,
+        dtype=dtype,
+        decode=model.decode if ready.resize else "cpu",
     )
     for batch, features in rows:
         yield batch, unit_rows(features)
+
+
+def image_devices(model: EmbeddingModel, n_images: int, runtime: Runtime) -> list[torch.device]:
+    """Return the devices on which a loaded model embeds images: one for few, all of ``runtime.devices`` for many.
+
+    Raises:
+        InputError: they are to decode, and cannot.
+    """
+    device = next(model.network.parameters()).device
+    if model.decode == "gpu" and device.type != "cuda":
+        raise InputError(
+            "expected a GPU of NVIDIA for embed.decode: gpu in params.yaml, found that this run computes on "
+            f"'{device.type}' (runtime.device); set embed.decode: cpu, which makes other vectors"
+        )
+    if device.type != "cuda" or n_images <= ACCELERATOR_BATCH:
+        return [device]
+    return pick_devices(runtime)
 
 
 def embed_texts(

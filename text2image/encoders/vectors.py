@@ -27,7 +27,7 @@ Batch = list[tuple[str, bytes]]
 """Keys of the store and vectors, float32."""
 
 PREPROCESSING = 2
-"""Version of how decoded pixels become a network's input (text2image/encoders/preprocessing.py). Raise it with
+"""Version of how decoded pixels become a network's input (text2image/encoders/images/preprocessing.py). Raise it with
 every change of them: tests/encoders/test_golden_inputs.py holds the inputs of each kind of transform."""
 
 VECTORS = 1
@@ -40,8 +40,12 @@ def load_card(path: Path) -> Card:
     return card
 
 
-def image_determinants(card: Card, precision: str) -> dict[str, Any]:
+def image_determinants(card: Card, precision: str, decode: str = "cpu") -> dict[str, Any]:
     """Return all that determines an image's vector besides its key (:attr:`ImageFile.key`).
+
+    Args:
+        card: of the model.
+        precision, decode: of the section ``embed`` of params.yaml.
 
     Name, tag and files decide the size, crop and normalisation of a model's input, too; ``resize``, if another than the
     model's own is asked for. Which part of the image it is stands in the key.
@@ -49,8 +53,9 @@ def image_determinants(card: Card, precision: str) -> dict[str, Any]:
     about = {key: card[key] for key in ("name", "pretrained", "files")}
     resize = card.get("resize", "model")
     resized = {} if resize == "model" else {"resize": resize}  # vectors of stores from before stay known
+    decoded = {} if decode == "cpu" else {"decode": decode}
     versions = {"preprocessing": PREPROCESSING, **decoding_determinants(), **_vectors_version()}
-    return {"kind": "image", **about, **resized, "precision": precision, **versions}
+    return {"kind": "image", **about, **resized, "precision": precision, **decoded, **versions}
 
 
 def text_determinants(card: Card, precision: str) -> dict[str, Any]:
@@ -97,13 +102,13 @@ def stored_vectors(
 
 
 def embed_images_here(
-    name: str, card: Card, precision: str, runtime: Runtime, images: Sequence[ImageFile]
+    name: str, card: Card, precision: str, decode: str, runtime: Runtime, images: Sequence[ImageFile]
 ) -> Iterator[Batch]:
     """Yield the vectors of images batch by batch, computed on this machine."""
     from text2image.encoders.embedding import embed_images
     from text2image.encoders.models.load import load_model
 
-    model = load_model(name, card, runtime.device, precision)
+    model = load_model(name, card, runtime.device, precision, decode)
     for batch, rows in embed_images(model, images, runtime):
         yield [(image.key, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
 

@@ -10,13 +10,13 @@ from torch import nn
 
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.vectors import image_determinants, text_determinants
+from text2image.encoders.vectors import text_determinants
 from text2image.finetuning.checkpoint import Checkpoint
 from text2image.finetuning.data import learning_data, number_rows, questions
 from text2image.finetuning.interpolate import Mixed, mix_with_base
 from text2image.finetuning.loop import Log, Progress, Trainer, set_weights, snapshot, train
 from text2image.finetuning.measure import measure_part
-from text2image.finetuning.network.inputs import PRECISION, Base, make_inputs
+from text2image.finetuning.network.inputs import PRECISION, Base, image_features_determinants, make_inputs
 from text2image.finetuning.network.parts import choose_parameters, merge_low_rank
 from text2image.finetuning.network.towers import Towers
 from text2image.finetuning.settings import FinetuneRun
@@ -63,7 +63,7 @@ def determinants(
 
     The number of threads is set here; see :func:`set_threads`.
     """
-    versions = image_determinants(card, PRECISION), text_determinants(card, PRECISION)
+    versions = image_features_determinants(card), text_determinants(card, PRECISION)
     rendered = sorted({files[row.image_id].key for row in split if files[row.image_id].rendering})
     return [run.model_dump(), *versions, list(split), device.type, set_threads(run, device), *rendered]
 

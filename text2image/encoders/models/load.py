@@ -10,10 +10,10 @@ import torch
 from text2image.base.console import InputError, one_line
 from text2image.base.store import fingerprint
 from text2image.encoders.device import pick_device, pick_dtype
+from text2image.encoders.images.preprocessing import Transform
 from text2image.encoders.linear import use_onednn
 from text2image.encoders.models.size import require_memory
 from text2image.encoders.models.tokenizers import check_tokenizer
-from text2image.encoders.preprocessing import Transform
 from text2image.encoders.settings import RESIZE_MODES, checkpoint_directory
 from text2image.encoders.vectors import Card, image_determinants
 
@@ -27,6 +27,7 @@ class EmbeddingModel(NamedTuple):
         key: names the files and the precision.
         network: has ``encode_image`` and ``encode_text``, in the precision.
         transform: an RGB image to ``(3, height, width)`` float32.
+        decode: ``embed.decode``: what decodes JPEG files, cpu or gpu.
         tokenize: texts to ``(n_texts, length)`` int64; ``length`` may depend on the longest of them.
     """
 
@@ -34,13 +35,15 @@ class EmbeddingModel(NamedTuple):
     network: torch.nn.Module
     transform: Transform
     tokenize: Tokenize
+    decode: str = "cpu"
 
 
-def load_model(name: str, card: Card, device: str, precision: str) -> EmbeddingModel:
+def load_model(name: str, card: Card, device: str, precision: str, decode: str = "cpu") -> EmbeddingModel:
     """Load the model of a card, its weights converted to a precision (``embed.precision``).
 
     Args:
         device: ``runtime.device``.
+        decode: ``embed.decode``.
 
     Raises:
         InputError: it cannot be loaded, there is not enough memory for it, or the device is not there or
@@ -58,7 +61,7 @@ def load_model(name: str, card: Card, device: str, precision: str) -> EmbeddingM
         gc.enable()
     use_onednn(network)
     key = fingerprint(image_determinants(card, precision))
-    return EmbeddingModel(key, network.to(dtype).requires_grad_(False), transform, tokenize)
+    return EmbeddingModel(key, network.to(dtype).requires_grad_(False), transform, tokenize, decode)
 
 
 def copies_of_weights(files: Iterable[str]) -> int:

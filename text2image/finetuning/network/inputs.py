@@ -11,17 +11,22 @@ import torch
 from torch import Tensor
 
 from text2image.base.console import progress
+from text2image.base.parallel import in_threads
 from text2image.base.settings import Runtime
 from text2image.base.store import Store
-from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.forward import forward_images
+from text2image.encoders.device import one_torch_thread
+from text2image.encoders.images.forward import Replica, forward_images
+from text2image.encoders.images.preprocessing import preprocessing
 from text2image.encoders.models.load import EmbeddingModel
 from text2image.encoders.vectors import gather, image_determinants, text_determinants, text_key
 from text2image.finetuning.network.towers import Towers, device_of
 
 PRECISION = "fp32"
 """Of weights and features, whatever ``embed.precision`` says: gradients need it."""
+
+INPUTS = 2
+"""Version of how the trunk's inputs are made beside what determines embeddings: since 2 they are the same as theirs."""
 
 AT_ONCE = 64
 """Images or texts that go through a whole tower together when a part is measured."""
@@ -51,7 +56,9 @@ class Inputs(NamedTuple):
         """Return unit rows of some images: ``(len(rows), dim)``."""
         if self.features:
             return self.towers.image_rows(self.features[0][list(rows)], training=training)
-        pixels = [self.model.transform(open_image(self.images[row])) for row in rows]
+        ready = preprocessing(self.model.transform)
+        files = [self.images[row] for row in rows]
+        pixels = list(in_threads(ready.input_of, files, None, one_torch_thread))
         trunk = self.towers.network.encode_image(torch.stack(pixels).to(device_of(self.towers.network)))
         return self.towers.image_rows(trunk, training=training)
 
@@ -93,16 +100,20 @@ def make_inputs(
     return Inputs(towers, base.model, images, texts, features)
 
 
+def image_features_determinants(card: dict[str, Any]) -> dict[str, Any]:
+    """Return all that determines what a trunk makes of an image besides its key."""
+    return {"trunk": image_determinants(card, PRECISION), "inputs": INPUTS}
+
+
 def _image_features(towers: Towers, base: Base, images: Sequence[ImageFile], runtime: Runtime) -> Tensor:
-    with Store("features", {"trunk": image_determinants(base.card, PRECISION)}) as store:
+    with Store("features", image_features_determinants(base.card)) as store:
         keys = [image.key for image in images]
         missing = set(store.missing(keys))
         network = towers.network.to(memory_format=torch.channels_last)
         batches = forward_images(
             [image for image in images if image.key in missing],
-            base.model.transform,
-            network.encode_image,
-            device_of(network),
+            preprocessing(base.model.transform),
+            [Replica(network.encode_image, device_of(network))],
             batch_size=runtime.batch_size,
             workers=runtime.workers,
         )

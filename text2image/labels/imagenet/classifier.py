@@ -10,9 +10,9 @@ from text2image.base.console import InputError
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.builtin import efficientnet_lite
-from text2image.encoders.device import pick_device
-from text2image.encoders.forward import forward_images
-from text2image.encoders.preprocessing import Transform
+from text2image.encoders.device import pick_devices, replicate
+from text2image.encoders.images.forward import Replica, forward_images
+from text2image.encoders.images.preprocessing import Transform, preprocessing
 from text2image.labels.protocol.source import Ask, ImageAnswer
 
 CLASSES = 1000
@@ -62,12 +62,14 @@ def load_timm(model: str) -> tuple[torch.nn.Module, Transform]:
 
 def ask(network: torch.nn.Module, transform: Transform, classes: int, runtime: Runtime) -> Ask:
     """Return what yields the most probable ``classes`` of each image, in order."""
-    device = pick_device(runtime.device)
-    on_device = network.to(device, memory_format=torch.channels_last)
+    devices = pick_devices(runtime)
+    networks = replicate(network.to(memory_format=torch.channels_last), devices)
+    replicas = [Replica(*pair) for pair in zip(networks, devices, strict=True)]
+    ready = preprocessing(transform)
 
     def classify(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
         batches = forward_images(
-            images, transform, on_device, device, batch_size=runtime.batch_size, workers=runtime.workers
+            images, ready, replicas, batch_size=runtime.batch_size, workers=runtime.workers
         )
         for batch, logits in batches:
             best = logits.float().softmax(dim=1).topk(classes)

@@ -29,6 +29,7 @@ class Source(ComputedSource):
     """A classifier: the built-in one or one of timm's."""
 
     settings: Settings
+    preprocessing = 2
 
     def fetch(self) -> None:
         """Download the weights of a model of timm's, or the newest of them."""

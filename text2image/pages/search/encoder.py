@@ -48,13 +48,24 @@ class QueryEncoder:
         Raises:
             InputError: its file has changed meanwhile.
         """
-        determinants = image_determinants(self.card, self.params.embed.precision)
+        determinants = image_determinants(self.card, self.params.embed.precision, self._decode())
         views = self.card.get("views", [WHOLE])  # cards of earlier versions have none
         if len(views) == 1 or self.card["combine"] == "max":
             return self._stored(determinants, image.key, image)
         parts = [image._replace(box=view.box) for view in views_of(*open_image(image).size, views)]
         rows = np.concatenate([self._stored(determinants, part.key, part) for part in parts])
         return mean_views(rows, np.zeros(1, dtype=np.int64))
+
+    def _decode(self) -> str:
+        """Return what decodes a picture that is asked for: as the gallery's, where this machine can do so.
+
+        Else it is the CPU, whose pixels differ by next to nothing; the vector then stands under its own name.
+        """
+        if self.params.embed.decode == "cpu":
+            return "cpu"
+        from text2image.encoders.device import pick_device
+
+        return "gpu" if pick_device(self.params.runtime.device).type == "cuda" else "cpu"
 
     def _stored(self, determinants: dict[str, Any], key: str, query: str | ImageFile) -> Vectors:
         with Store("embeddings", determinants) as store:
@@ -70,7 +81,9 @@ class QueryEncoder:
         runtime = self.params.runtime
         if self._model is None:
             say(f"loading {self.name} …")
-            self._model = load_model(self.name, self.card, runtime.device, self.params.embed.precision)
+            self._model = load_model(
+                self.name, self.card, runtime.device, self.params.embed.precision, self._decode()
+            )
         if isinstance(query, str):
             [(_, rows)] = embed_texts(self._model, [query], runtime)
         else:

@@ -4,6 +4,7 @@ Torch's resize of uint8 has whole numbers for weights, so that processors with a
 """
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from open_clip.transform import image_transform
 
 from tests.support.pictures import golden_picture
 from text2image.base.store import fingerprint
+from text2image.collection.manifest import ImageFile
 from text2image.encoders.embedding import unit_rows
+from text2image.encoders.images.decoding import to_tensor
+from text2image.encoders.images.preprocessing import preprocessing
 from text2image.encoders.models.local_dir import without_padding_columns
-from text2image.encoders.preprocessing import fast
 from text2image.encoders.vectors import PREPROCESSING, VECTORS, image_determinants, text_determinants
 
 GOLDEN_PREPROCESSING = 2
@@ -66,9 +69,11 @@ def input_hash(way: str, size: tuple[int, int]) -> str:
         "std": (0.27, 0.26, 0.28),
     } | WAYS[way]
     transform = image_transform(is_train=False, **options)
-    quick = fast(transform)
-    assert quick is not transform
-    return hashlib.sha256(quick(golden_picture(*size)).numpy().tobytes()).hexdigest()[:12]
+    ready = preprocessing(transform)
+    assert ready.resize is not None
+    levels = ready.prepare(to_tensor(golden_picture(*size)), ImageFile("", Path()))
+    pixels = ready.normalise(levels[None])[0].contiguous()
+    return hashlib.sha256(pixels.numpy().tobytes()).hexdigest()[:12]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -9,7 +9,9 @@ from PIL import Image
 
 from tests.support.networks import Small, sums, write_pictures
 from text2image.base.console import InputError
-from text2image.encoders.forward import Halving, forward_images
+from text2image.encoders.images.forward import Replica, forward_images
+from text2image.encoders.images.memory import Halving
+from text2image.encoders.images.preprocessing import preprocessing
 
 CPU = torch.device("cpu")
 
@@ -18,13 +20,16 @@ def to_tensor(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image.resize((8, 8)))).permute(2, 0, 1) / 255
 
 
+READY = preprocessing(to_tensor)
+
+
 def test_out_of_memory_halves_the_batch_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photographs = write_pictures(tmp_path, 19)
     network = Small(fits=3)
-    found = list(forward_images(photographs, to_tensor, network, CPU, batch_size=8, workers=1))
-    expected = list(forward_images(photographs, to_tensor, sums, CPU, batch_size=8, workers=1))
+    found = list(forward_images(photographs, READY, [Replica(network, CPU)], batch_size=8, workers=1))
+    expected = list(forward_images(photographs, READY, [Replica(sums, CPU)], batch_size=8, workers=1))
     assert [image for batch, _ in found for image in batch] == photographs
     assert torch.equal(torch.cat([rows for _, rows in found]), torch.cat([rows for _, rows in expected]))
     assert network.tried[:2] == [8, 4]

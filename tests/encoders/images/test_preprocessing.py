@@ -1,15 +1,22 @@
 """Preprocessing: what open_clip does, up to rounding, for every kind and size of image."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from open_clip.transform import image_transform
 from PIL import Image
+from timm.data import create_transform
 
 from tests.support.networks import picture
 from tests.support.pictures import encoded
 from text2image.collection.images import decode
-from text2image.encoders.preprocessing import TOLERANCE, fast
+from text2image.collection.manifest import ImageFile
+from text2image.encoders.images.decoding import to_tensor
+from text2image.encoders.images.preprocessing import TOLERANCE, preprocessing
+
+WHOLE = ImageFile("", Path())
 
 
 def files() -> dict[str, bytes]:
@@ -39,12 +46,13 @@ def levels_apart(image: Image.Image, **options: object) -> torch.Tensor:
     """Return by how many of 255 levels the fast transform differs from open_clip's."""
     mean, std = (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
     transform = image_transform(is_train=False, mean=mean, std=std, **options)
-    quick = fast(transform)
-    assert quick is not transform
-    ours, theirs = quick(image), transform(image)
+    ready = preprocessing(transform)
+    assert ready.resize is not None
+    levels = ready.prepare(to_tensor(image), WHOLE)
+    assert levels.dtype == torch.uint8
+    ours, theirs = ready.normalise(levels[None])[0], transform(image)
     assert ours.shape == theirs.shape
     assert ours.dtype == theirs.dtype
-    assert ours.is_contiguous()
     return (ours - theirs).abs() * torch.tensor(std).view(3, 1, 1) * 255
 
 
@@ -78,4 +86,32 @@ def test_every_size_is_preprocessed_as_open_clip_does_it(
 @pytest.mark.parametrize("options", [{"image_size": 64, "resize_mode": "longest"}, {"image_size": (48, 64)}])
 def test_other_transforms_are_left_as_they_are(options: dict[str, object]) -> None:
     transform = image_transform(is_train=False, **options)
-    assert fast(transform) is transform
+    ready = preprocessing(transform)
+    assert ready.resize is None
+    image = picture(90, 61)
+    assert torch.equal(ready.normalise(ready.prepare(image, WHOLE)[None])[0], transform(image))
+    part = ImageFile("", Path(), box=(10, 20, 70, 50))
+    assert torch.equal(ready.prepare(image, part), transform(image.crop(part.box)))
+    assert ready.example(64, 64).shape == transform(image).shape
+
+
+def test_a_part_of_a_picture_is_preprocessed_as_a_picture_of_its_own() -> None:
+    ready = preprocessing(image_transform(is_train=False, image_size=32, resize_mode="squash"))
+    image, part = picture(90, 61), ImageFile("", Path(), box=(10, 20, 70, 50))
+    alone = ready.prepare(to_tensor(image.crop(part.box)), WHOLE)
+    assert torch.equal(ready.prepare(to_tensor(image), part), alone)
+
+
+def test_a_device_that_normalises_gets_the_bits_of_single_pictures() -> None:
+    ready = preprocessing(image_transform(is_train=False, image_size=32))
+    levels = torch.stack([ready.prepare(to_tensor(picture(60 + n, 70, n)), WHOLE) for n in range(5)])
+    together = ready.normalise(levels)
+    assert torch.equal(together, torch.cat([ready.normalise(each[None]) for each in levels]))
+
+
+def test_the_transform_of_a_classifier_of_timm_is_followed() -> None:
+    transform = create_transform((3, 32, 32), interpolation="bicubic", crop_pct=0.875)
+    ready, image = preprocessing(transform), picture(90, 61)
+    assert ready.resize is not None
+    apart = (ready.normalise(ready.prepare(to_tensor(image), WHOLE)[None])[0] - transform(image)).abs()
+    assert apart.max() < (TOLERANCE + 0.01) / 255 / 0.2

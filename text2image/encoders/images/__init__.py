@@ -1,0 +1,1 @@
+"""Images from files to what a network makes of them: decoding, preprocessing, batches, processors and accelerators."""
