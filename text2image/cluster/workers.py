@@ -99,6 +99,8 @@ class SourceOnCluster(ComputedSource):
     def load(self, runtime: Runtime) -> Ask:
         """Return what sends images to the workers; each loads the model with the first that it gets."""
         start = partial(labeller, self._name, self.settings, all_determinants(self))
+        if self.task_size[1] is None:  # its workers claim no GPU, so they must not use one
+            runtime = runtime.model_copy(update={"device": "cpu"})
 
         def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
             for chunk in map_images(start, images, runtime, self.task_size):

@@ -253,7 +253,7 @@ def test_words_are_counted() -> None:
 def test_one_image_does_not_end_the_run(
     runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(models: Models) -> Any:
+    def broken(models: Models, detector: Any) -> Any:
         def engine(pixels: Any, **steps: bool) -> Any:
             raise RuntimeError("an error in the engine")
 

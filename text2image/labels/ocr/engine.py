@@ -33,8 +33,12 @@ class Lines(NamedTuple):
         return {"lines": [line._asdict() for line in self.lines], "both_ways": self.both_ways}
 
 
-def recogniser(models: Models, max_side: int, workers: int | None) -> Ask:
-    """Return what yields the lines of each image, in order; every thread has an engine on one core to itself."""
+def recogniser(models: Models, max_side: int, workers: int | None, detector: Any = None) -> Ask:
+    """Return what yields the lines of each image, in order; every thread has an engine on one core to itself.
+
+    ``detector``: what all threads find lines with (:class:`text2image.labels.ocr.gpu.GpuDetector`), instead of one
+    a thread on its core.
+    """
     idle: SimpleQueue[Engine] = SimpleQueue()
 
     def recognise(image: ImageFile) -> ImageAnswer:
@@ -42,7 +46,7 @@ def recogniser(models: Models, max_side: int, workers: int | None) -> Ask:
         try:
             engine = idle.get_nowait()
         except Empty:
-            engine = load_engine(models)
+            engine = load_engine(models, detector)
         try:
             lines = read_lines(picture, engine, max_side)
         except Exception as error:  # of OpenCV, ONNX Runtime or RapidOCR: one image must not end the run
@@ -58,8 +62,12 @@ def recogniser(models: Models, max_side: int, workers: int | None) -> Ask:
     return ask
 
 
-def load_engine(models: Models) -> Engine:
-    """Return RapidOCR on one thread, silent, returning every line and leaving the image's size as it is."""
+def load_engine(models: Models, detector: Any = None) -> Engine:
+    """Return RapidOCR on one thread, silent, returning every line and leaving the image's size as it is.
+
+    ``detector``: an ``onnxruntime.InferenceSession`` to find lines with, if another than one of its own.
+    """
+    from omegaconf import flag_override
     from rapidocr import RapidOCR
 
     one_opencv_thread()
@@ -83,6 +91,9 @@ def load_engine(models: Models) -> Engine:
             "Rec.rec_batch_num": 1,  # a line's text does not depend on the lines beside it
         }
     )
+    if detector is not None:
+        with flag_override(engine.cfg, "allow_objects", True):
+            engine.cfg.Det.session = detector
     return engine
 
 

@@ -79,14 +79,17 @@ class Source(ComputedSource):
         return not in_doubt([Reading(line.text, line.confidence) for line in lines], upright)
 
     def load(self, runtime: Runtime) -> Ask:
-        """Find the models; each thread loads them when it needs them."""
+        """Find the models; each thread loads them when it needs them, but for a detector on a GPU, which they share."""
         from text2image.labels.ocr.engine import recogniser
+        from text2image.labels.ocr.gpu import gpu_detector
         from text2image.labels.ocr.models import check_recogniser, find_models
 
         models = find_models(self.settings.language, self.settings.model)
         if self.settings.model is not None:
             check_recogniser(models)
-        return recogniser(models, self.settings.max_side, runtime.workers)
+        max_side = self.settings.max_side
+        detector = gpu_detector(models.detector, runtime.device, max_side)
+        return recogniser(models, max_side, runtime.workers, detector)
 
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         """Return the phrase that stands out."""
