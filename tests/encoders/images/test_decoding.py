@@ -17,7 +17,7 @@ from tests.support.profiles import PROPHOTO, rgb_profile
 from text2image.base.console import InputError
 from text2image.collection.images import decode, open_image
 from text2image.encoders.images import decoding
-from text2image.encoders.images.decoding import DECODERS, decode_plain, inspect, open_pixels
+from text2image.encoders.images.decoding import DECODERS, decode_plain, inspect, open_pixels, to_tensor
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SIZES = ((1, 1), (7, 100), (33, 17), (160, 90), (161, 91))
@@ -158,3 +158,19 @@ def test_a_png_without_its_end_is_left_to_pillow() -> None:
     assert inspect(content) is not None
     assert inspect(content[: content.index(b"IEND") - 4]) is None
     assert Image.open(io.BytesIO(content)).size == (61, 40)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (61, 40), (2500, 2000)])
+def test_pixels_of_pillow_are_read_where_they_lie_or_copied(size: tuple[int, int]) -> None:
+    """A picture of more than 16 MiB lies in several pieces, which Pillow does not lend."""
+    image = picture(*size)
+    with patch("numpy.array", side_effect=AssertionError("copied under the lock")):
+        try:
+            pixels = to_tensor(image)
+        except AssertionError:
+            assert size == (2500, 2000)
+            pixels = None
+    pixels = to_tensor(image) if pixels is None else pixels
+    image.putpixel((0, 0), (1, 2, 3))  # the tensor is no window on the picture
+    expected = np.array(picture(*size))
+    np.testing.assert_array_equal(pixels.permute(1, 2, 0).numpy(), expected)

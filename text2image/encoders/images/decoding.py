@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+import cv2
+import nanoarrow
 import numpy as np
 import torch
 from PIL import Image
@@ -19,6 +21,7 @@ from PIL.ImageFile import ImageFile as OpenedFile
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg, decode_png, decode_webp
 
+from text2image.base.parallel import one_opencv_thread
 from text2image.collection.images import (
     UPRIGHT,
     open_content,
@@ -28,6 +31,8 @@ from text2image.collection.images import (
 )
 from text2image.collection.manifest import ImageFile
 from text2image.collection.profiles import is_srgb
+
+one_opencv_thread()
 
 PNG_CHUNKS = frozenset(
     (
@@ -158,8 +163,17 @@ def _has_known_chunks(content: bytes) -> bool:
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
-    """Return the pixels of an RGB picture as ``(3, height, width)`` uint8."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+    """Return the pixels of an RGB picture as ``(3, height, width)`` uint8.
+
+    They are read where they lie, by way of Arrow's C data interface: numpy's way copies them under the interpreter's lock.
+    Pillow lends a picture so if it lies in one piece, which those of more than some 4 million pixels do not.
+    """
+    try:
+        lent = nanoarrow.c_array(picture)
+    except ValueError:
+        return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+    pixels = np.asarray(lent.child(0).view().buffer(1)).reshape(picture.height, picture.width, -1)
+    return torch.from_numpy(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)).permute(2, 0, 1)
 
 
 def cut(pixels: Tensor, image: ImageFile) -> Tensor:
