@@ -78,7 +78,7 @@ def test_confidence_is_the_mean_token_probability(
     """Against transformers' own account of the chosen tokens."""
     model = load(settings(folders[kind], num_beams=num_beams))
     features = model.prepare([open_image(image) for image in images])
-    ours = [confidence for _, confidence in model.caption(features, torch.device("cpu"))]
+    ours = [confidence for _, confidence in model.generate(features, model.network)]
     output = model.network.generate(
         **features,
         do_sample=False,

@@ -1,10 +1,11 @@
 """Hugging Face image-to-text models: loaded, and asked for a text with its confidence."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from PIL import Image
@@ -17,9 +18,16 @@ from text2image.labels.caption.source import Settings, find_commit, unavailable
 ENCODER_DECODER = "vision-encoder-decoder"
 CONFIDENCE_DIGITS = 6
 
+Tokens: TypeAlias = list[int]
+
 
 class Captioner:
-    """A loaded model. :meth:`prepare` may run in a thread beside :meth:`caption`."""
+    """A loaded model. :meth:`prepare` and :meth:`spell` may run in threads beside :meth:`generate`.
+
+    Attributes:
+        prepares_in_threads: :meth:`prepare` works in several threads at once. The processors of models with a prompt
+            do not, since a tokenizer, which is part of them, cannot.
+    """
 
     def __init__(self, settings: Settings) -> None:
         options = location(settings)
@@ -28,7 +36,8 @@ class Captioner:
         self.tokenizer: Any
         self._prepare: Callable[[list[Image.Image]], Any]
         self._one_at_a_time = threading.Lock()  # a tokenizer cannot encode and decode at once
-        if network.config.model_type == ENCODER_DECODER:
+        self.prepares_in_threads = network.config.model_type == ENCODER_DECODER
+        if self.prepares_in_threads:
             self.tokenizer = AutoTokenizer.from_pretrained(**options)
             self._prepare = partial(AutoImageProcessor.from_pretrained(**options), return_tensors="pt")
         else:
@@ -40,16 +49,22 @@ class Captioner:
 
     def prepare(self, images: list[Image.Image]) -> Any:
         """Turn RGB images of any sizes into what the model takes."""
-        with self._one_at_a_time:
+        with nullcontext() if self.prepares_in_threads else self._one_at_a_time:
             return self._prepare(images)
 
-    def caption(self, features: Any, device: torch.device) -> list[tuple[str, float]]:
-        """Return text and confidence, in [0, 1], of each prepared image."""
-        features = features.to(device, dtype=self.network.dtype)  # only what is floating changes its type
-        tokens, confidences = generate(self.network, features, self.settings)
+    def generate(self, features: Any, network: Any) -> list[tuple[Tokens, float]]:
+        """Return tokens and confidence, in [0, 1], of each prepared image.
+
+        Args:
+            features: what :meth:`prepare` returned, on the network's device and of its type.
+            network: this model's, or a copy of it on another device.
+        """
+        return list(zip(*generate(network, features, self.settings), strict=True))
+
+    def spell(self, tokens: Sequence[Tokens]) -> list[str]:
+        """Return the texts that tokens stand for."""
         with self._one_at_a_time:
-            texts = [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in tokens]
-        return list(zip(texts, confidences, strict=True))
+            return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in tokens]
 
 
 def load(settings: Settings) -> Captioner:
@@ -102,7 +117,7 @@ def with_prompt(processor: Any, prompt: str | None) -> Callable[[list[Image.Imag
     return prepare
 
 
-def generate(network: Any, features: Any, settings: Settings) -> tuple[list[list[int]], list[float]]:
+def generate(network: Any, features: Any, settings: Settings) -> tuple[list[Tokens], list[float]]:
     """Return the new tokens of each sequence, up to its end, and ``exp(mean log p(token))``, in [0, 1]."""
     with torch.inference_mode():
         output = network.generate(

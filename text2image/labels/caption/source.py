@@ -71,12 +71,12 @@ class Source(ComputedSource):
 
     def load(self, runtime: Runtime) -> Ask:
         """Load the model."""
-        from text2image.encoders.device import pick_device
+        from text2image.encoders.device import pick_devices
         from text2image.labels.caption.batches import caption_images
         from text2image.labels.caption.captioner import load
 
         model = load(self.settings)
-        return caption_images(model, pick_device(runtime.device), self.settings.max_side, runtime)
+        return caption_images(model, pick_devices(runtime), self.settings.max_side, runtime)
 
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:
         """Return the caption with its confidence, or why there is none."""
