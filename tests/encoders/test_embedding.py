@@ -11,10 +11,12 @@ import pytest
 from tests.conftest import Finished
 from tests.support.networks import write_pictures
 from tests.support.pipeline import tiny_model
+from text2image.base.console import InputError
 from text2image.base.settings import OpenaiRuntime, RayRuntime, Runtime
 from text2image.collection.manifest import ImageFile, read_gallery
 from text2image.encoders.embedding import embed_images
 from text2image.encoders.models.load import EmbeddingModel, load_model
+from text2image.encoders.vectors import image_determinants
 
 RAY = RayRuntime(actors=None, images_per_task=None)
 OPENAI = OpenaiRuntime(
@@ -71,3 +73,22 @@ def test_a_vision_transformer_gives_the_same_bits_in_every_schedule(tmp_path: Pa
         assert vectors(model, photographs, how).tobytes() == rows.tobytes()
     assert vectors(model, photographs[::-1], runtime())[::-1].tobytes() == rows.tobytes()
     assert vectors(model, photographs[7:9], runtime()).tobytes() == rows[7:9].tobytes()
+
+
+def test_a_gpu_that_is_to_decode_has_to_be_there(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "tiny")
+    card: dict[str, Any] = {
+        "name": f"local-dir:{tmp_path / 'tiny'}",
+        "pretrained": None,
+        "context_length": None,
+        "files": {},
+    }
+    model = load_model("tiny", card, "cpu", "fp32", "gpu")
+    with pytest.raises(InputError, match=r"embed\.decode: gpu .*'cpu'.* set embed\.decode: cpu"):
+        vectors(model, write_pictures(tmp_path, 2), runtime())
+
+
+def test_what_a_gpu_decodes_is_kept_beside_what_the_cpu_does() -> None:
+    card: dict[str, Any] = {"name": "some", "pretrained": None, "files": {}}
+    assert image_determinants(card, "fp32", "cpu") == image_determinants(card, "fp32")
+    assert image_determinants(card, "fp32", "gpu") == image_determinants(card, "fp32") | {"decode": "gpu"}

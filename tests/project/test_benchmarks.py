@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from open_clip.transform import image_transform
 
-from benchmarks import retrieval, words
+from benchmarks import gpu, retrieval, words
 from benchmarks.table import (
     Row,
     against,
@@ -22,6 +24,7 @@ from benchmarks.table import (
     write,
 )
 from tests.support.pipeline import REPOSITORY
+from text2image.encoders.models.load import EmbeddingModel
 
 
 @pytest.fixture
@@ -102,4 +105,51 @@ def test_an_unknown_part_is_one_sentence() -> None:
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "expected parts of embedding, retrieval, words, metrics, scale, found speed" in done.stderr
+    assert "expected parts of embedding, gpu, retrieval, words, metrics, scale, found speed" in done.stderr
+
+
+def test_the_gpu_benchmark_says_where_there_is_no_gpu(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert list(gpu.rows()) == []
+    gpu.main([])
+    said = capsys.readouterr()
+    assert "no GPU of NVIDIA's here" in said.err
+    assert "no GPU of NVIDIA's here" in said.out
+
+
+def test_the_gpu_benchmark_names_the_module_whose_results_differ(tmp_path: Path) -> None:
+    class Unsteady(torch.nn.Module):
+        """Adds what it has been asked, as a kernel that adds up in the order of arrival."""
+
+        calls = 0
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return pixels + 1e-3 * (self.calls == 7)
+
+    class Network(torch.nn.Module):
+        def __init__(self, middle: torch.nn.Module) -> None:
+            super().__init__()
+            self.first, self.middle = torch.nn.Conv2d(3, 2, 8, 8), middle
+            self.last = torch.nn.Flatten()
+
+        def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
+            made: torch.Tensor = self.last(self.middle(self.first(pixels)))
+            return made
+
+    bench = gpu.Bench(torch.device("cpu"), [], 1)
+    transform = image_transform(is_train=False, image_size=16)
+    for middle, expected in ((torch.nn.ReLU(), ""), (Unsteady(), "middle (Unsteady)")):
+        model = EmbeddingModel("", Network(middle).eval(), transform, list)
+        assert gpu.first_unsteady(model, bench) == expected
+
+
+def test_the_table_of_a_card_says_what_was_missed() -> None:
+    line = (
+        gpu.Rate("ViT", "embed_images", 500.0).at_least(400, "400").at_least(600, "0.75 of the bound (800)")
+    )
+    text = gpu.table([line], [("2 of 9 rows differ", False)], "NVIDIA Card")
+    assert "| ViT | embed_images | 500 | at least 400, 0.75 of the bound (800) (missed) |" in text
+    assert "- 2 of 9 rows differ (missed)" in text

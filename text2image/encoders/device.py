@@ -2,6 +2,7 @@
 
 import copy
 import ctypes
+import os
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -24,13 +25,26 @@ def pick_device(wanted: str) -> torch.device:
     """
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
+        wanted = next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if wanted == "cuda" and there[wanted]:
+        prefer_steady_kernels()
     if not there[wanted]:
         raise InputError(
             f"expected a device that this machine has for runtime.device in params.yaml, found '{wanted}' "
             f"(here: {', '.join(name for name, here in there.items() if here)})"
         )
     return torch.device(wanted)
+
+
+def prefer_steady_kernels() -> None:
+    """Have GPUs of NVIDIA's compute with kernels that give the same bits every time, wherever torch knows of such.
+
+    That leaves out cuDNN's attention, which torch takes for half precision on newer cards and calls non-deterministic. It
+    has to be said before anything is computed there. Where there is no such kernel, torch warns and goes on.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS promises nothing
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a help to find mistakes, which takes time
 
 
 def pick_devices(runtime: Runtime) -> list[torch.device]:
