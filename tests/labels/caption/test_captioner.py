@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
+from transformers import AutoImageProcessor
 
 from tests.support.tiny_captioners import SAVERS, Describe, settings
 from text2image.base.console import InputError
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
-from text2image.labels.caption.captioner import load
+from text2image.labels.caption.captioner import alone, load
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("offline")]
 
@@ -34,6 +36,20 @@ def test_text_is_the_same_alone_and_in_a_batch(
     assert len({answer.get("caption") for _, answer in alone}) > 1
     for (_, one), (_, other) in zip(alone, together, strict=True):
         assert one.get("confidence") == pytest.approx(other.get("confidence"), abs=1e-4)
+
+
+@pytest.mark.parametrize("backend", ["torchvision", "pil"])
+@pytest.mark.parametrize("size", [(61, 40), (40, 61), (3, 3), (1, 50), (200, 1)])
+def test_an_image_processor_gives_the_same_for_tensors_and_pictures(
+    folders: dict[str, Path], backend: str, size: tuple[int, int]
+) -> None:
+    processor = AutoImageProcessor.from_pretrained(folders["encoder-decoder"], backend=backend)
+    assert processor.backend == backend
+    picture = Image.effect_noise(size, 90).convert("RGB")
+    picture.paste((255, 0, 60), (0, 0, 2, 2))
+    ours = alone(processor)([picture, picture])["pixel_values"]
+    assert torch.equal(ours, processor([picture, picture], return_tensors="pt")["pixel_values"])
+    assert isinstance(ours, torch.Tensor) and len(ours) == 2
 
 
 def test_prompts_of_different_length_are_padded_on_the_left(

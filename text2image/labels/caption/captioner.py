@@ -13,6 +13,7 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoPr
 from transformers.utils import logging
 
 from text2image.base.console import InputError
+from text2image.encoders.images.decoding import to_tensor
 from text2image.labels.caption.source import Settings, find_commit, unavailable
 
 ENCODER_DECODER = "vision-encoder-decoder"
@@ -39,7 +40,7 @@ class Captioner:
         self.prepares_in_threads = network.config.model_type == ENCODER_DECODER
         if self.prepares_in_threads:
             self.tokenizer = AutoTokenizer.from_pretrained(**options)
-            self._prepare = partial(AutoImageProcessor.from_pretrained(**options), return_tensors="pt")
+            self._prepare = alone(AutoImageProcessor.from_pretrained(**options))
         else:
             processor = AutoProcessor.from_pretrained(**options)
             self.tokenizer = processor.tokenizer
@@ -91,6 +92,13 @@ def location(settings: Settings) -> dict[str, Any]:
         "revision": "main" if folder else find_commit(settings, local_only=True),
         "trust_remote_code": settings.trust_remote_code,
     }
+
+
+def alone(processor: Any) -> Callable[[list[Image.Image]], Any]:
+    """Return what puts images through an image processor, out of the interpreter's lock where it works on tensors."""
+    if getattr(processor, "backend", None) != "torchvision":
+        return partial(processor, return_tensors="pt")
+    return lambda images: processor([to_tensor(image) for image in images], return_tensors="pt")
 
 
 def with_prompt(processor: Any, prompt: str | None) -> Callable[[list[Image.Image]], Any]:
