@@ -14,6 +14,7 @@ from text2image.encoders.vectors import image_determinants
 from text2image.formats.files import write_json
 from text2image.labels.imagenet.source import Source as ImagenetSource
 from text2image.labels.openai.source import Source as OpenaiSource
+from text2image.labels.protocol.answers import all_determinants
 from text2image.params import load_params
 from text2image.queries.judging.model import judge_determinants
 from text2image.retrieval.systems.vision_grades import grader_settings
@@ -31,7 +32,7 @@ def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workpla
     used: list[tuple[str, Any]] = [("embeddings", image_determinants(card, "fp32"))]
     used += [
         ("labels/openai", OpenaiSource(params.label.openai).determinants()),
-        ("labels/imagenet", ImagenetSource(params.label.imagenet).determinants()),
+        ("labels/imagenet", all_determinants(ImagenetSource(params.label.imagenet))),
         ("readings", reading_determinants(card)),
     ]
     unused = [

@@ -2,7 +2,7 @@
 
 Kernels round differently for some shapes. So every image is computed in a batch of one fixed shape (filled
 up with repeats), and another size is used only when seeded noise shows that it gives the same bits as the
-reference, which is 8 on a CPU and 128 on an accelerator. Rows must not depend on their place in the batch
+reference, which is 8 on a CPU and 256 on an accelerator. Rows must not depend on their place in the batch
 either: where they do, the reference is 1. What was found is remembered in ``.cache/batch_sizes.json``.
 """
 
@@ -21,7 +21,7 @@ from text2image.encoders.linear import is_amd_avx512
 from text2image.formats.files import write_text
 
 FILE = "batch_sizes.json"
-CPU_REFERENCE, ACCELERATOR_REFERENCE = 8, 128
+CPU_REFERENCE, ACCELERATOR_REFERENCE = 8, 256
 LARGER = (2, 4, 8)  # times the reference: the sizes that are tried
 MOST_SECONDS, SHARE = 5.0, 0.01  # a measurement takes at most so long, and at most this share of the run
 REPEATS = 12  # times that an accelerator computes the same before its results count as steady

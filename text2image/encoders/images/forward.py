@@ -25,7 +25,7 @@ from text2image.encoders.images.memory import Halving, Network
 from text2image.encoders.images.preparing import cut_batches, prepare, regroup
 from text2image.encoders.images.preprocessing import Preprocessing
 
-CPU_BATCH, ACCELERATOR_BATCH = 1, 128
+CPU_BATCH, ACCELERATOR_BATCH = 1, 256
 PIECE = 16  # images that a thread prepares at once: few, so that all threads are busy to the end
 
 
@@ -52,7 +52,7 @@ def forward_images(
         images: those with a box are views; if they follow each other, their picture is decoded once.
         preprocessing: how they become the network's input.
         replicas: the network on a CPU, or on each of some accelerators, which take turns.
-        batch_size: images a batch; None for 1 on a CPU and 128 on an accelerator.
+        batch_size: images a batch; None for 1 on a CPU and 256 on an accelerator.
         workers: threads that read and decode, and on a CPU compute; None for one a core.
         dtype: what the network computes in.
         decode: ``embed.decode``: gpu has accelerators decode JPEG files and resize them.
