@@ -9,6 +9,7 @@ from functools import partial
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
+from text2image.base.garbage import no_collection
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.encoders.vectors import embed_images_here, image_determinants, load_card, stored_vectors
@@ -35,7 +36,8 @@ def main(params: Params, model: str) -> None:
         title=f"embed images with {model}",
     )
     say(f"embed_images {model}: {n} embedded, {len(vectors) - n} found in the store")
-    rows = [ViewRow(image.image_id, name) for image, name in views]
+    with no_collection():
+        rows = [ViewRow(image.image_id, name) for image, name in views]
     if card["combine"] == "mean":
         vectors, rows = combine_views(vectors, rows)
     write_array(ARTIFACTS.image_vectors(model), vectors)

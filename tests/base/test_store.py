@@ -1,13 +1,14 @@
 """The store of costly results: whole or not at all, shared between processes."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from text2image.base.console import InputError
-from text2image.base.store import Store, cache_root, exclusive_lock, fingerprint, spaces
+from text2image.base.store import Store, Writer, cache_root, exclusive_lock, fingerprint, spaces
 
 
 def test_what_is_put_comes_back(tmp_path: Path) -> None:
@@ -90,6 +91,117 @@ def test_killed_writers_leave_whole_batches(tmp_path: Path) -> None:
         batches = [number for number in range(2000) if not store.missing([f"{number}-0"])]
         for number in batches:
             assert store.missing(f"{number}-{part}" for part in range(8)) == []
+
+
+def test_what_a_full_disk_does_not_take_is_one_sentence(tmp_path: Path) -> None:
+    with Store("things", {}, tmp_path) as store:
+        store.put([("first", b"kept")])
+        store._db.execute("PRAGMA max_page_count = 8")  # what SQLite then says, it says of a full disk
+        with pytest.raises(
+            InputError, match=r"expected a disk that takes .*\.sqlite, found: .*full; make room"
+        ):
+            store.put((f"{number}", b"x" * 30_000) for number in range(20))
+        assert dict(store.get(["first", "0", "19"])) == {"first": b"kept"}, "the others whole or not at all"
+        store._db.execute("PRAGMA max_page_count = 1000")
+        store.put([("later", b"v")])
+        assert store.missing(["later"]) == []
+
+
+def test_a_writer_has_written_all_when_its_block_ends(tmp_path: Path) -> None:
+    with Store("things", {}, tmp_path) as store:
+        with Writer(store) as writer:
+            for number in range(50):
+                writer.put([(f"{number}-{part}", b"v") for part in range(4)])
+                assert store.missing([f"{done}-0" for done in range(number)]) == [], "but one that waits"
+        assert store.missing([f"{number}-{part}" for number in range(50) for part in range(4)]) == []
+
+
+def test_what_comes_while_a_writer_writes_is_one_transaction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go, sizes = threading.Event(), threading.Event(), list[int]()
+    put = Store.put
+
+    def slow(store: Store, items: Iterable[tuple[str, bytes]]) -> None:
+        some = list(items)
+        sizes.append(len(some))
+        begun.set()
+        assert go.wait(20)
+        put(store, some)
+
+    monkeypatch.setattr(Store, "put", slow)
+    with Store("things", {}, tmp_path) as store:
+        with Writer(store, ahead=100) as writer:
+            writer.put([("0", b"v")])
+            assert begun.wait(20)
+            for number in range(1, 100):
+                writer.put([(str(number), b"v")])
+            go.set()
+        assert sizes == [1, 99]
+        assert store.missing(map(str, range(100))) == []
+
+
+def test_an_error_leaves_what_a_writer_was_given(tmp_path: Path) -> None:
+    with Store("things", {}, tmp_path) as store:
+        with pytest.raises(KeyboardInterrupt), Writer(store, ahead=9) as writer:
+            for number in range(5):
+                writer.put([(str(number), b"v")])
+            raise KeyboardInterrupt
+        assert store.missing(map(str, range(5))) == []
+
+
+BESIDE = """
+import sys
+from pathlib import Path
+from text2image.base.store import Store, Writer
+with Store("things", {}, Path(sys.argv[1])) as store, Writer(store) as writer:
+    for number in range(10**9):
+        writer.put([(f"{number}-{part}", b"x" * 2048) for part in range(64)])
+        print(number, flush=True)
+"""
+
+
+def test_a_kill_takes_one_batch_that_a_writer_has_accepted(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", BESIDE, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    for _ in range(20):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate()
+    accepted = 20 + rest.count(b"\n")
+    with Store("things", {}, tmp_path) as store:
+        absent = store.missing(f"{number}-{part}" for number in range(accepted) for part in range(64))
+        assert absent in ([], [f"{accepted - 1}-{part}" for part in range(64)])
+        assert len(store.missing(f"{accepted}-{part}" for part in range(64))) in (0, 64)
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from text2image.base import console
+from text2image.base.store import Store, Writer
+def main():
+    with Store("things", {}, Path(sys.argv[1])) as store, Writer(store) as writer:
+        writer.put([("first", b"kept")])
+        writer.put([("second", b"kept")])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))
+        for number in range(10**4):
+            writer.put([(f"{number}-{part}", b"x" * 2048) for part in range(64)])
+console.run(main)
+"""
+
+
+def test_a_writer_that_cannot_write_ends_the_run_with_one_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"error: expected a disk that takes .*, found: disk I/O error; make room .*\n", done.stderr
+    )
+    with Store("things", {}, tmp_path) as store:
+        assert dict(store.get(["first", "second"])) == {"first": b"kept", "second": b"kept"}
 
 
 SHARER = """

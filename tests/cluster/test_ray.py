@@ -251,7 +251,7 @@ def test_what_goes_wrong_on_a_worker_is_one_sentence(nodes: Nodes, params: Param
         if sys.platform == "linux":  # a path that this process alone can open
             with Path(str(hidden.path)).open("rb") as file:
                 os.dup2(file.fileno(), 900)
-            _, sentence = failure([hidden._replace(path=Path("/proc/self/fd/900"))], params)
+            _, sentence = failure([ImageFile(hidden.image_id, Path("/proc/self/fd/900"))], params)
             os.close(900)
             assert (
                 "expected every machine of the Ray cluster to see /proc/self/fd/900, found that" in sentence

@@ -82,9 +82,10 @@ def test_the_manifest_hands_the_rendering_on(tmp_path: Path) -> None:
     path = tmp_path / "manifest.csv"
     path.write_text("image_id,path,rendering\nb,1,\na,3,icc1\na,2,icc1\n")
     assert gallery(read_manifest(path), Path("in")) == [
-        ImageFile("a", Path("in/2"), "icc1"),
-        ImageFile("b", Path("in/1"), ""),
+        ImageFile("a", Path("in"), "icc1", name="2"),
+        ImageFile("b", Path("in"), "", name="1"),
     ]
+    assert [image.path for image in gallery(read_manifest(path), Path("in"))] == [Path("in/2"), Path("in/1")]
     path.write_text("image_id,path\nb,1\n")
     assert read_manifest(path) == [ManifestEntry("b", "1", "")], "of an earlier version"
 

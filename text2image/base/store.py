@@ -9,9 +9,11 @@ import hashlib
 import json
 import os
 import sqlite3
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +22,16 @@ from text2image.base.console import InputError
 PAGE_BYTES = 32768  # an embedding of 2 KB in pages of 4 KB would waste half the disk; 64 KB are slow to write
 LOOKUP_KEYS = 500
 TIMEOUT_S = 60  # to wait for other processes
+NOT_WRITTEN = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+}
+"""What SQLite says where the disk is full, or does not take what is written for another reason."""
+
+Item = tuple[str, bytes]
+"""A key and its value."""
 
 
 def cache_root() -> Path:
@@ -48,10 +60,11 @@ class Store:
     """
 
     def __init__(self, kind: str, determinants: Any, root: Path | None = None) -> None:
-        folder = (root or cache_root()) / kind
+        root = root or cache_root()
+        self.space = kind, determinants, root
+        folder = root / kind
         folder.mkdir(parents=True, exist_ok=True)
-        space = fingerprint(determinants)
-        self.path = folder / f"{space}.sqlite"
+        self.path = folder / f"{fingerprint(determinants)}.sqlite"
         self._db = sqlite3.connect(self.path, timeout=TIMEOUT_S, isolation_level=None)
         self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         self._write_ahead()
@@ -82,17 +95,27 @@ class Store:
                     raise
             time.sleep(0.01)
 
-    def put(self, items: Iterable[tuple[str, bytes]]) -> None:
-        """Keep all ``(key, value)`` or none of them; a key that is there is overwritten."""
-        self._db.execute("BEGIN IMMEDIATE")
+    def put(self, items: Iterable[Item]) -> None:
+        """Keep all ``(key, value)`` or none of them; a key that is there is overwritten.
+
+        Raises:
+            InputError: the disk is full or does not take them.
+        """
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?)", items)
             self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
+        except BaseException as error:
+            if self._db.in_transaction:  # where the disk is full, SQLite has ended it already
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in NOT_WRITTEN:
+                raise InputError(
+                    f"expected a disk that takes what is written to {self.path}, found: {error}; make room and run the "
+                    "same command to go on: what was written before is kept"
+                ) from None
             raise
 
-    def get(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    def get(self, keys: Iterable[str]) -> Iterator[Item]:
         """Yield ``(key, value)`` for those ``keys`` that are there."""
         wanted = list(keys)
         for start in range(0, len(wanted), LOOKUP_KEYS):
@@ -104,6 +127,73 @@ class Store:
         """Return those ``keys`` that are not there, in their order."""
         absent = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT key FROM results)"
         return [key for (key,) in self._db.execute(absent, (json.dumps(list(keys)),))]
+
+
+class Writer:
+    """Puts results into a store in a thread of its own, so that who computes them does not wait for the disk.
+
+    What comes while a transaction is under way makes the next one. A block ends when all is written, also where an
+    error or Ctrl-C ends it. Only a kill loses results: those of ``ahead`` calls of :meth:`put` that have returned, at
+    most, and of one that has not.
+    """
+
+    def __init__(self, store: Store, ahead: int = 1) -> None:
+        """Take a store, and how many calls of :meth:`put` may return before their items are written."""
+        self._space, self._ahead = store.space, ahead
+        self._changed = threading.Condition()
+        self._waiting: list[Sequence[Item]] = []
+        self._unwritten, self._closed = 0, False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._write, name="store", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._check()
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Have items written, those of one call whole or not at all.
+
+        Raises:
+            InputError: the disk did not take these, or earlier ones.
+        """
+        with self._changed:
+            self._check()
+            self._waiting.append(items)
+            self._unwritten += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._unwritten <= self._ahead or self._error)
+            self._check()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _write(self) -> None:
+        try:
+            with Store(*self._space) as store:  # a connection belongs to the thread that made it
+                while batches := self._take():
+                    store.put(chain.from_iterable(batches))
+                    with self._changed:
+                        self._unwritten -= len(batches)
+                        self._changed.notify_all()
+        except BaseException as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _take(self) -> list[Sequence[Item]]:
+        """Return what waits, as soon as something does; nothing when all is written."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            batches, self._waiting = self._waiting, []
+            return batches
 
 
 @contextmanager

@@ -123,7 +123,7 @@ def choose_pool(machines: Sequence[dict[str, float]], wanted: int | None, *, on_
 def cut(images: Sequence[ImageFile], size: int) -> list[list[ImageFile]]:
     """Cut images into chunks, with paths that other machines and processes can use."""
     absolute = [
-        image._replace(path=image.path.absolute()) if isinstance(image.path, Path) else image
+        image._replace(root=image.root.absolute()) if isinstance(image.root, Path) else image
         for image in images
     ]
     return [absolute[first : first + size] for first in range(0, len(absolute), size)]

@@ -84,7 +84,7 @@ def group_entries(
     """
     candidates = {
         entry.image_id: Candidate(
-            ImageFile(entry.image_id, root / entry.path, entry.rendering),
+            ImageFile(entry.image_id, root, entry.rendering, name=entry.path),
             entry.width * entry.height,
             entry.phash,
             entry.phash256,

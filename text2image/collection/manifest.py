@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from text2image.base.garbage import no_collection
 from text2image.collection.locations import Location, location
-from text2image.formats.tables import read_csv
+from text2image.formats.tables import read_columns, read_csv
 
 COLOURS = "icc"
 """How the names of renderings begin that change colours alone, see :mod:`text2image.collection.rendering`."""
@@ -32,13 +33,24 @@ Box = tuple[int, int, int, int]
 class ImageFile(NamedTuple):
     """An image of the gallery, one file that holds it, and how its bytes become pixels ("" for most).
 
-    ``box``: the part of the picture that is meant; None for the whole.
+    Attributes:
+        image_id: of the file's bytes.
+        root: where the file lies; the folder or URL of the whole collection, if there is a ``name``.
+        rendering: how the bytes become pixels.
+        box: the part of the picture that is meant; None for the whole.
+        name: of the file, relative to ``root``.
     """
 
     image_id: str
-    path: Location
+    root: Location
     rendering: str = ""
     box: Box | None = None
+    name: str = ""
+
+    @property
+    def path(self) -> Location:
+        """Return where the file lies. Paths are made as they are read: 100,000 at once would take half a second."""
+        return self.root / self.name if self.name else self.root
 
     @property
     def key(self) -> str:
@@ -57,19 +69,18 @@ class ImageFile(NamedTuple):
         return self._replace(rendering="+".join(kept)).key
 
 
+@no_collection()
 def read_manifest(path: Path) -> list[ManifestEntry]:
     """Read the manifest, sorted by image_id and path.
 
     In one that was written before there was a column ``rendering``, all images count as plain; before there were
     ``width`` and ``height``, these are 0.
     """
-    return sorted(
-        ManifestEntry(
-            row["image_id"], row["path"], row.get("rendering", ""),
-            int(row.get("width", 0)), int(row.get("height", 0)),
-        )
-        for row in read_csv(path, ["image_id", "path"])
-    )  # fmt: skip
+    columns = read_columns(path, ["image_id", "path"])
+    ids, n = columns["image_id"], len(columns["image_id"])
+    sizes = (map(int, columns.get(side, [0] * n)) for side in ("width", "height"))
+    rows = zip(ids, columns["path"], columns.get("rendering", [""] * n), *sizes, strict=True)
+    return sorted(map(ManifestEntry._make, rows))
 
 
 def read_groups(path: Path) -> dict[str, int]:
@@ -82,9 +93,10 @@ def read_gallery(manifest: Path, images: str) -> list[ImageFile]:
     return gallery(read_manifest(manifest), location(images))
 
 
+@no_collection()
 def gallery(manifest: Iterable[ManifestEntry], root: Location) -> list[ImageFile]:
     """Return the unique images, sorted by image_id: the row order of every image matrix."""
     first: dict[str, ManifestEntry] = {}
     for entry in sorted(manifest):
         first.setdefault(entry.image_id, entry)
-    return [ImageFile(entry.image_id, root / entry.path, entry.rendering) for entry in first.values()]
+    return [ImageFile(entry.image_id, root, entry.rendering, None, entry.path) for entry in first.values()]

@@ -1,12 +1,13 @@
 """Vectors of images and texts from the store; what is not there is embedded, and kept batch by batch.
 
-So ten new images in a folder cost ten images, and a killed run loses at most one batch. Nothing here needs torch
-until something has to be embedded.
+So ten new images in a folder cost ten images. A killed run loses at most the two batches that came last, one that is
+written beside the computation and one that waits for it. Nothing here needs torch until something has to be embedded.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ import numpy as np
 from text2image.base.arrays import Vectors
 from text2image.base.console import progress
 from text2image.base.settings import Runtime
-from text2image.base.store import Store
+from text2image.base.store import Store, Writer
 from text2image.collection.images import decoding_determinants
 from text2image.collection.manifest import ImageFile
 
@@ -25,6 +26,9 @@ Card = dict[str, Any]
 
 Batch = list[tuple[str, bytes]]
 """Keys of the store and vectors, float32."""
+
+READ_AT_ONCE = 500
+"""Vectors from the store that are put into a matrix together."""
 
 PREPROCESSING = 2
 """Version of how decoded pixels become a network's input (text2image/encoders/images/preprocessing.py). Raise it with
@@ -91,14 +95,20 @@ def stored_vectors(
         unit, title: of the progress bar.
     """
     with Store("embeddings", determinants) as store:
-        missing = [items[key] for key in store.missing(items)]
+        matrix = Matrix(items)
+        missing = store.missing(items)
         if missing:
             kept = len(items) - len(missing)
-            with progress(total=len(items), done=kept, unit=unit, title=title) as bar:
-                for batch in embed(missing):
-                    store.put(batch)
+            with (
+                progress(total=len(items), done=kept, unit=unit, title=title) as bar,
+                Writer(store) as writer,
+            ):
+                for batch in embed([items[key] for key in missing]):
+                    writer.put(batch)
+                    matrix.add(batch)
                     bar.update(len(batch))
-        return gather(store, list(items)), len(missing)
+        matrix.read(store)
+        return matrix.whole(), len(missing)
 
 
 def embed_images_here(
@@ -133,17 +143,54 @@ def gather(store: Store, keys: Sequence[str]) -> Vectors:
     Raises:
         KeyError: a key is not in the store.
     """
-    if not keys:
-        return np.empty((0, 0), dtype=np.float32)
-    row_of = {key: row for row, key in enumerate(keys)}
-    matrix: Vectors | None = None
-    n_found = 0
-    for key, value in store.get(keys):
-        vector = np.frombuffer(value, dtype=np.float32)
-        if matrix is None:
-            matrix = np.empty((len(keys), len(vector)), dtype=np.float32)
-        matrix[row_of[key]] = vector
-        n_found += 1
-    if matrix is None or n_found != len(keys):
-        raise KeyError(f"expected {len(keys)} vectors in {store.path}, found {n_found}")
-    return matrix
+    matrix = Matrix(keys)
+    matrix.read(store)
+    return matrix.whole()
+
+
+class Matrix:
+    """Vectors in the order of their keys, which differ; they may come in any order, and twice."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._keys = list(keys)
+        self._row_of = {key: row for row, key in enumerate(self._keys)}
+        self._there = np.zeros(len(self._row_of), dtype=np.bool_)
+        self._rows: Vectors = np.empty((0, 0), dtype=np.float32)
+
+    def add(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Take keys and vectors, float32.
+
+        Raises:
+            KeyError: a key is none of the matrix.
+            ValueError: a vector has another length than the others.
+        """
+        rows = [self._row_of[key] for key, _ in items]
+        if rows and not len(self._rows):
+            dim = len(items[0][1]) // self._rows.itemsize
+            self._rows = np.empty((len(self._there), dim), dtype=np.float32)
+        if lengths := {len(value) for _, value in items} - {self._rows.shape[1] * self._rows.itemsize}:
+            raise ValueError(f"expected vectors of {self._rows.shape[1]} float32, found {lengths} bytes")
+        joined = np.frombuffer(b"".join([value for _, value in items]), dtype=np.float32)
+        self._rows[rows] = joined.reshape(len(rows), self._rows.shape[1])
+        self._there[rows] = True
+
+    def read(self, store: Store) -> None:
+        """Take what is not there yet from the store."""
+        found = store.get(self._absent())
+        while some := list(islice(found, READ_AT_ONCE)):
+            self.add(some)
+
+    def whole(self) -> Vectors:
+        """Return ``(n_keys, dim)`` float32, C order; ``(0, 0)`` without a key.
+
+        Raises:
+            KeyError: a vector is not there.
+        """
+        if absent := self._absent():
+            raise KeyError(
+                f"expected vectors of {len(self._there)} keys, found none of {len(absent)}, such as {absent[0]}"
+            )
+        return self._rows
+
+    def _absent(self) -> list[str]:
+        return [self._keys[row] for row in np.flatnonzero(~self._there)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError
+from text2image.base.garbage import no_collection
 from text2image.collection.manifest import Box, ImageFile, ManifestEntry
 from text2image.encoders.settings import CORNERS, TILES, WHOLE
 from text2image.formats.views import ViewRow, view_starts
@@ -72,6 +73,7 @@ def _corners(width: int, height: int) -> list[View]:
     return [View(f"corner {place}", box) for place, box in zip(PLACES, boxes, strict=True)]
 
 
+@no_collection()
 def view_files(
     images: Iterable[ImageFile], manifest: Iterable[ManifestEntry], kinds: Sequence[str]
 ) -> list[tuple[ImageFile, str]]:

@@ -4,15 +4,19 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from text2image.base.console import InputError, one_line
+from text2image.base.garbage import no_collection
 from text2image.formats.files import write_text
 
 Row = dict[str, str]
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet may run; the apostrophes are ours
+MISREAD = re.compile(rf"^{FORMULA.pattern}|\r", re.MULTILINE)  # in cells, a line each: some may need care
 GUARDED = re.compile(r"'+[=+\-@\t\r]")
+ROWS = 1000  # that are looked at together
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 
@@ -37,10 +41,16 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
     plain = csv.writer(out, lineterminator="\n")
     quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     plain.writerow(columns)
-    for row in rows:
-        cells = [guard(cell) if isinstance(cell, str) else cell for cell in row]
-        bare_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
-        (quoted if bare_return else plain).writerow(cells)
+    remaining = iter(rows)
+    while some := list(islice(remaining, ROWS)):
+        texts = [cell for row in some for cell in row if isinstance(cell, str)]
+        if not MISREAD.search("\n".join(texts)):
+            plain.writerows(some)
+            continue
+        for row in some:
+            cells = [guard(cell) if isinstance(cell, str) else cell for cell in row]
+            bare_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+            (quoted if bare_return else plain).writerow(cells)
     write_text(path, out.getvalue())
 
 
@@ -56,9 +66,30 @@ def read_csv(path: Path, columns: Sequence[str], *, key: str | None = None) -> l
         InputError: no such file, not UTF-8, not CSV, a column is missing, or a row has more or
             fewer cells than the header.
     """
+    header, rows = _read_cells(path, columns, key)
+    return [dict(zip(header, map(unguard, cells), strict=True)) for cells in rows]
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
+    """Read a CSV that has at least ``columns``, a list of cells for each of its columns.
+
+    For tables with a row an image: it takes a third of the time of :func:`read_csv`, which raises the same errors.
+    """
+    header, rows = _read_cells(path, columns)
+    cells = zip(*rows, strict=True) if rows else ((),) * len(header)
+    return {
+        name: [unguard(cell) if cell.startswith("'") else cell for cell in column]
+        for name, column in zip(header, cells, strict=True)
+    }
+
+
+def _read_cells(
+    path: Path, columns: Sequence[str], key: str | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a CSV, cells as they are in the file."""
     where = f"{path}{f' (params key {key})' if key else ''}"
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file, no_collection():
             reader = csv.reader(file, strict=True)
             header = next(reader, [])
             missing = [column for column in columns if column not in header]
@@ -73,8 +104,8 @@ def read_csv(path: Path, columns: Sequence[str], *, key: str | None = None) -> l
                     raise InputError(
                         f"expected {len(header)} cells on line {reader.line_num} of {where}, found {len(cells)}"
                     )
-                rows.append(dict(zip(header, map(unguard, cells), strict=True)))
-            return rows
+                rows.append(cells)
+            return header, rows
     except FileNotFoundError:
         raise InputError(f"expected a CSV file at {where}, found no such file") from None
     except (UnicodeDecodeError, csv.Error, IsADirectoryError) as error:

@@ -11,8 +11,7 @@ from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.arrays import Vectors
 from text2image.base.console import InputError, say
 from text2image.collection.images import identify
-from text2image.collection.locations import location
-from text2image.collection.manifest import ImageFile, ManifestEntry, read_manifest
+from text2image.collection.manifest import ImageFile, read_gallery
 from text2image.encoders.vectors import load_card
 from text2image.formats.fields import FieldText, read_fields, texts_of_images
 from text2image.formats.texts import normalise_text
@@ -43,18 +42,14 @@ class Gallery:
 
     def __init__(self, params: Params) -> None:
         self.params = params
-        self.root = location(params.data.images)
-        self._entries: dict[str, ManifestEntry] = {}
-        for entry in read_manifest(
-            existing(ARTIFACTS.manifest)
-        ):  # as `gallery`, without the cost of its paths
-            self._entries.setdefault(entry.image_id, entry)
-        self.image_ids = list(self._entries)
+        images = read_gallery(existing(ARTIFACTS.manifest), params.data.images)
+        self._images = {image.image_id: image for image in images}
+        self.image_ids = list(self._images)
         self._lock = threading.RLock()
         self._kept: dict[tuple[object, ...], Any] = {}
 
     def __contains__(self, image_id: str) -> bool:
-        return image_id in self._entries
+        return image_id in self._images
 
     def image(self, image_id: str) -> ImageFile:
         """Return an image of the gallery.
@@ -62,8 +57,7 @@ class Gallery:
         Raises:
             KeyError: it is not in the gallery.
         """
-        entry = self._entries[image_id]
-        return ImageFile(image_id, self.root / entry.path, entry.rendering)
+        return self._images[image_id]
 
     def once(self, key: tuple[object, ...], make: Callable[[], Made]) -> Made:
         """Return what ``make`` gave for a key when it was first asked for it."""

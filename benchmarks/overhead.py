@@ -1,0 +1,177 @@
+"""What embedding costs beside the model, at the rate of a large GPU: ``python -m benchmarks.overhead [N] [--profile]``.
+
+The stage ``embed_images`` runs as it is on a manifest of N images (100,000 by default), but that in place of a model
+something hands out rows of 512 floats in batches of 512. It runs twice: with batches that are there at once, which
+shows what each part takes, and with batches that come as from a device of 6,000 images a second, which computes one
+batch ahead of its reader. What the second run takes beyond the device's own time is what a user waits for, at most 5 %
+of that time, which is the reference: 16.7 s for 100,000 images.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import multiprocessing
+import os
+import pstats
+import resource
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+from unittest import mock
+
+import numpy as np
+from tqdm import tqdm
+
+import stages.embed_images as stage
+from text2image.artifacts import ARTIFACTS
+from text2image.base.arrays import Vectors
+from text2image.base.store import Store
+from text2image.collection.manifest import ImageFile, ManifestEntry
+from text2image.encoders import vectors
+from text2image.formats.files import write_json
+from text2image.formats.tables import write_csv
+from text2image.params import load_params
+
+DIM, BATCH, RATE = 512, 512, 6000
+MAX_SHARE = 0.05
+MODEL = "made-up"
+CARD: dict[str, Any] = {"name": MODEL, "pretrained": None, "files": {}, "views": ["whole"], "combine": "max"}
+PARTS: dict[str, tuple[Any, str]] = {
+    "read the manifest": (stage, "read_manifest"),
+    "the gallery": (stage, "gallery"),
+    "its views": (stage, "view_files"),
+    "what the store lacks": (Store, "missing"),
+    "write to the store": (Store, "put"),
+    "close the store": (Store, "__exit__"),
+    "the progress bar": (tqdm, "update"),
+    "put the matrix together": (vectors.Matrix, "read"),
+    "write images.npy": (stage, "write_array"),
+    "write views.csv": (stage, "write_views"),
+}
+"""Parts of the stage, and where it finds their functions."""
+
+
+class Cost(NamedTuple):
+    """What the stage took.
+
+    Attributes:
+        wall: seconds.
+        processor: seconds of all its threads.
+        parts: the seconds of each of ``PARTS``, on a clock, whatever ran beside it.
+        gib: peak memory.
+    """
+
+    wall: float
+    processor: float
+    parts: dict[str, float]
+    gib: float
+
+
+class Device:
+    """Hands out made-up rows at ``rate`` images a second; like a GPU it computes one batch ahead of its reader."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.block = np.random.default_rng(0).standard_normal((BATCH, DIM)).astype(np.float32)
+
+    def rows(self, start: int, count: int) -> Vectors:
+        return self.block[:count] + np.float32(start)
+
+    def embed(self, *arguments: Any) -> Iterator[vectors.Batch]:
+        """Yield keys and rows of images, the last of the stage's ``arguments``, as ``embed_images_here`` does."""
+        images: Sequence[ImageFile] = arguments[-1]
+        done, launched = time.perf_counter(), deque[tuple[float, int]]()
+        for start in range(0, len(images), BATCH):
+            done = max(done, time.perf_counter()) + len(images[start : start + BATCH]) / self.rate
+            launched.append((done, start))
+            if len(launched) == 2:
+                yield self.wait_for(images, *launched.popleft())
+        for ready, start in launched:
+            yield self.wait_for(images, ready, start)
+
+    def wait_for(self, images: Sequence[ImageFile], ready: float, start: int) -> vectors.Batch:
+        time.sleep(max(0.0, ready - time.perf_counter()))
+        batch = images[start : start + BATCH]
+        rows = self.rows(start, len(batch))
+        return [(image.key, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
+
+
+def timed(function: Callable[..., Any], name: str, parts: dict[str, float]) -> Callable[..., Any]:
+    """Return ``function``, whose seconds are added to a part."""
+
+    def measured(*arguments: Any, **options: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return function(*arguments, **options)
+        finally:
+            parts[name] += time.perf_counter() - start
+
+    return measured
+
+
+def run(entries: int, rate: float, profiled: bool) -> Cost:
+    """Run the stage in a temporary folder, in a process of its own, and check the matrix that it writes."""
+    params, device, parts = load_params(), Device(rate), defaultdict[str, float](float)
+    profile = cProfile.Profile(builtins=False)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        os.environ["DVC_ROOT"] = folder
+        os.chdir(folder)
+        numbers = np.random.default_rng(1).choice(2**62, entries, replace=False)
+        ids = sorted(f"{number:016x}" for number in numbers)
+        rows = (ManifestEntry(image_id, f"{image_id[:2]}/{image_id}.jpg", "", 640, 480) for image_id in ids)
+        write_csv(ARTIFACTS.manifest, ManifestEntry._fields, rows)
+        write_json(ARTIFACTS.card(MODEL), CARD)
+        for name, (owner, attribute) in PARTS.items():
+            measured = timed(getattr(owner, attribute), name, parts)
+            stack.enter_context(mock.patch.object(owner, attribute, measured))
+        stack.enter_context(mock.patch.object(stage, "embed_images_here", device.embed))
+        if profiled:
+            stack.enter_context(profile)
+        start, before = time.perf_counter(), time.process_time()
+        stage.main(params, MODEL)
+        wall, processor = time.perf_counter() - start, time.process_time() - before
+        matrix = np.load(ARTIFACTS.image_vectors(MODEL), mmap_mode="r")
+        for first in range(0, entries, BATCH):
+            assert np.array_equal(
+                matrix[first : first + BATCH], device.rows(first, min(BATCH, entries - first))
+            )
+        os.chdir("/")
+    if profiled:
+        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+    return Cost(wall, processor, dict(parts), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+
+
+def in_a_process(*arguments: Any) -> Cost:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(run, *arguments).result()
+
+
+def main(entries: int, profiled: bool) -> None:
+    at_once = in_a_process(entries, float("inf"), profiled)
+    paced = in_a_process(entries, float(RATE), False)
+    needed = entries / RATE
+    print(f"{entries:,} images of {DIM} floats; a device of {RATE:,} images a second takes {needed:.1f} s")
+    for name in PARTS:
+        print(f"{name}: " + ", ".join(f"{cost.parts[name]:.3f} s" for cost in (at_once, paced)))
+    for title, cost, beyond in (("at once", at_once, 0.0), ("paced", paced, needed)):
+        share = (cost.wall - beyond) / needed
+        print(
+            f"{title}: {cost.wall - beyond:.3f} s beside the device, {share:.2%} of its time; "
+            f"{cost.processor:.2f} s of processors, {cost.gib:.2f} GiB"
+        )
+    if (paced.wall - needed) / needed > MAX_SHARE:
+        sys.exit(f"expected at most {MAX_SHARE:.0%} of the device's time")
+
+
+if __name__ == "__main__":
+    parser = ArgumentParser(prog="python -m benchmarks.overhead")
+    parser.add_argument("entries", nargs="?", type=int, default=100_000)
+    parser.add_argument("--profile", action="store_true", help="print the costliest functions, too")
+    options = parser.parse_args()
+    main(options.entries, options.profile)
