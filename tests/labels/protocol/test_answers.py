@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from text2image.base.settings import Runtime, Section
+from text2image.base.store import Store
 from text2image.collection.manifest import ImageFile
 from text2image.formats.origins import Origins
 from text2image.labels.human.source import Settings as HumanSettings
 from text2image.labels.human.source import Source as HumanSource
-from text2image.labels.protocol.answers import collect_answers, estimate
+from text2image.labels.protocol.answers import all_determinants, collect_answers, estimate, store_kind
 from text2image.labels.protocol.source import (
     Answer,
     Ask,
@@ -134,6 +135,26 @@ def test_answers_under_something_else_than_a_key_are_a_defect(runtime: Runtime) 
     source.load = lambda runtime: lambda images: iter([("a", {"n": 1})])  # type: ignore[method-assign]
     with pytest.raises(ValueError, match=r"'made_up' to answer under image\.key, found 'a'"):
         collect_answers("made_up", source, [IMAGES[0]._replace(rendering="bits1")], runtime)
+
+
+def test_an_answer_that_was_paid_for_is_on_disk_before_the_next_is_taken(runtime: Runtime) -> None:
+    class Watched(Paid):
+        def ask(
+            self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
+        ) -> Generator[ImageAnswer, None, None]:
+            with Store(store_kind("paid"), all_determinants(self)) as store:
+                for image in images:
+                    yield image.image_id, {"number": 1}
+                    assert store.missing([image.image_id]) == []
+
+    assert len(collect_answers("paid", Watched(Section()), IMAGES, runtime)) == len(IMAGES)
+
+
+def test_computed_answers_are_written_together_and_come_back(runtime: Runtime) -> None:
+    images = [ImageFile(f"{number:016x}", Path(str(number))) for number in range(1000)]
+    answers: dict[str, Answer] = {image.image_id: {"n": number} for number, image in enumerate(images)}
+    assert collect_answers("made_up", Computed(1, **answers), images, runtime) == answers
+    assert collect_answers("made_up", Computed(), images, runtime) == answers
 
 
 def test_a_paid_source_chooses_what_to_ask(runtime: Runtime) -> None:

@@ -1,16 +1,19 @@
 """Answers from the store, and from the source for what the store does not hold."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
 from text2image.base.console import progress
 from text2image.base.settings import Runtime
-from text2image.base.store import Store, exclusive_lock
+from text2image.base.store import Store, Writer, exclusive_lock
 from text2image.collection.images import decoding_determinants
 from text2image.collection.manifest import ImageFile
 from text2image.labels.protocol.source import Answer, ComputedSource, LabelSource, PaidSource, StoredSource
+
+AHEAD = 64
+"""Computed answers that may wait to be written, and that a kill may take."""
 
 
 def store_kind(name: str) -> str:
@@ -23,36 +26,58 @@ def collect_answers(
 ) -> dict[str, Answer]:
     """Return ``{image_id: answer}``, asking the source only for what the store does not hold.
 
-    Each answer is stored the moment it comes. Images that a source left out are not in the result. A transient failure
+    Answers are stored as they come. Images that a source left out are not in the result. A transient failure
     stands for a stored answer that the source asked for anew: that one no longer holds.
 
     Raises:
         ValueError: a source that computes answers under something else than a key of these images.
     """
-    keys = {source.key(image) for image in images}
     if isinstance(source, ComputedSource):
         source.fetch()
-    transient: dict[str, Answer] = {}
     with Store(store_kind(name), all_determinants(source)) as store, ExitStack() as stack:
         if isinstance(source, PaidSource):  # two processes would pay twice
             stack.enter_context(exclusive_lock(store.path))
         stored = stored_answers(store, source, images)
         if isinstance(source, ComputedSource):
             stored = {key: answer for key, answer in stored.items() if source.is_current(answer)}
+        transient = _ask(name, source, images, stored, runtime, store)
+        answers = stored_answers(store, source, images) | transient
+    return {image.image_id: answers[key] for image in images if (key := source.key(image)) in answers}
+
+
+def _ask(
+    name: str,
+    source: StoredSource,
+    images: Sequence[ImageFile],
+    stored: Mapping[str, Answer],
+    runtime: Runtime,
+    store: Store,
+) -> dict[str, Answer]:
+    """Ask a source, store what it answers, and return the transient failures, which are not stored.
+
+    An answer that was paid for is on disk before the next is taken. Computed ones, which may be thousands a second, are
+    written beside the computation.
+    """
+    keys, transient = {source.key(image) for image in images}, dict[str, Answer]()
+    with ExitStack() as stack:
+        answers = stack.enter_context(closing(source.ask(images, stored, runtime)))
         bar = None
-        for key, answer in stack.enter_context(closing(source.ask(images, stored, runtime))):
-            bar = bar or stack.enter_context(
-                progress(total=len(images), done=len(stored), unit="image", title=f"label {name}")
-            )
+        put: Callable[[list[tuple[str, bytes]]], None] = store.put
+        for key, answer in answers:
+            if bar is None:
+                bar = stack.enter_context(
+                    progress(total=len(images), done=len(stored), unit="image", title=f"label {name}")
+                )
+                if isinstance(source, ComputedSource):
+                    put = stack.enter_context(Writer(store, AHEAD)).put
             if isinstance(source, ComputedSource) and key not in keys:
                 raise ValueError(f"expected label source '{name}' to answer under image.key, found '{key}'")
             if answer.get("transient"):
                 transient[key] = answer
             else:
-                store.put([(key, json.dumps(answer).encode())])
+                put([(key, json.dumps(answer).encode())])
             bar.update(key not in stored)
-        answers = stored_answers(store, source, images) | transient
-    return {image.image_id: answers[key] for image in images if (key := source.key(image)) in answers}
+    return transient
 
 
 def all_determinants(source: StoredSource) -> dict[str, Any]:
