@@ -125,8 +125,13 @@ class Store:
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Return those ``keys`` that are not there, in their order."""
+        wanted = list(keys)
+        if (
+            self._db.execute("SELECT 1 FROM results LIMIT 1").fetchone() is None
+        ):  # new: nothing to compare with
+            return wanted
         absent = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT key FROM results)"
-        return [key for (key,) in self._db.execute(absent, (json.dumps(list(keys)),))]
+        return [key for (key,) in self._db.execute(absent, (json.dumps(wanted),))]
 
 
 class Writer:
