@@ -198,10 +198,23 @@ def test_a_writer_that_cannot_write_ends_the_run_with_one_sentence(tmp_path: Pat
     )  # fmt: skip
     assert done.returncode == 1
     assert re.fullmatch(
-        r"error: expected a disk that takes .*, found: disk I/O error; make room .*\n", done.stderr
+        r"error: expected a disk that takes .*, found: disk I/O error; make room or .*\n", done.stderr
     )
     with Store("things", {}, tmp_path) as store:
         assert dict(store.get(["first", "second"])) == {"first": b"kept", "second": b"kept"}
+
+
+def test_a_store_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    script = LIMITED.replace(
+        "    with Store(", "    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n    with Store("
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"error: expected a disk that takes .*, found: disk I/O error; make room or .*\n", done.stderr
+    )
 
 
 SHARER = """

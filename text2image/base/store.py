@@ -52,6 +52,20 @@ def fingerprint(determinants: Any) -> str:
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()[:24]
 
 
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Say in one sentence that the disk did not take what a block writes to a store's file."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in NOT_WRITTEN:
+            raise
+        raise InputError(
+            f"expected a disk that takes what is written to {path}, found: {error}; make room or allow it, and run the "
+            "same command to go on: what was written before is kept"
+        ) from None
+
+
 class Store:
     """Bytes by key, in one SQLite file.
 
@@ -65,16 +79,17 @@ class Store:
         folder = root / kind
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{fingerprint(determinants)}.sqlite"
-        self._db = sqlite3.connect(self.path, timeout=TIMEOUT_S, isolation_level=None)
-        self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        self._write_ahead()
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, value BLOB)")
-        self._db.execute("CREATE TABLE IF NOT EXISTS about (determinants TEXT PRIMARY KEY)")
-        self._db.execute(
-            "INSERT OR IGNORE INTO about VALUES (?)",
-            (json.dumps(determinants, sort_keys=True, ensure_ascii=False),),
-        )
+        with _disk_errors(self.path):
+            self._db = sqlite3.connect(self.path, timeout=TIMEOUT_S, isolation_level=None)
+            self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            self._write_ahead()
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, value BLOB)")
+            self._db.execute("CREATE TABLE IF NOT EXISTS about (determinants TEXT PRIMARY KEY)")
+            self._db.execute(
+                "INSERT OR IGNORE INTO about VALUES (?)",
+                (json.dumps(determinants, sort_keys=True, ensure_ascii=False),),
+            )
         os.utime(self.path)  # when it was last used
 
     def __enter__(self) -> Self:
@@ -101,19 +116,15 @@ class Store:
         Raises:
             InputError: the disk is full or does not take them.
         """
-        try:
+        with _disk_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?)", items)
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            if self._db.in_transaction:  # where the disk is full, SQLite has ended it already
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in NOT_WRITTEN:
-                raise InputError(
-                    f"expected a disk that takes what is written to {self.path}, found: {error}; make room and run the "
-                    "same command to go on: what was written before is kept"
-                ) from None
-            raise
+            try:
+                self._db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?)", items)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # where the disk is full, SQLite may have ended it
+                    self._db.execute("ROLLBACK")
+                raise
 
     def get(self, keys: Iterable[str]) -> Iterator[Item]:
         """Yield ``(key, value)`` for those ``keys`` that are there."""
