@@ -8,6 +8,8 @@ from functools import partial
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
+from text2image.base.imports import without_collection
+from text2image.encoders.models.towers import import_for
 from text2image.encoders.readings import (
     Finding,
     find_misread,
@@ -53,9 +55,11 @@ def main(params: Params, model: str, source: str) -> None:
 
 def load_tokenizer(model: str, card: Card) -> object:
     """Load the tokenizer; torch is imported only for texts that were never read."""
-    from text2image.encoders.models.load import load_tokenizer as load
+    with without_collection():
+        import_for(card["name"])
+        from text2image.encoders.models.load import load_tokenizer as load
 
-    return load(model, card)
+        return load(model, card)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
 from text2image.collection.manifest import read_gallery, read_groups
+from text2image.encoders.models.towers import import_for
 from text2image.encoders.settings import Model
 from text2image.encoders.vectors import load_card
 from text2image.formats.files import rounded, write_json
@@ -18,7 +19,8 @@ from text2image.queries.split import read_split, sizes
 
 
 def main(params: Params, name: str) -> None:
-    # Imported late: torch takes seconds.
+    base_card = load_card(ARTIFACTS.base_card(name))
+    import_for(base_card["name"])  # late, as what follows: torch takes seconds
     from text2image.encoders.device import pick_device
     from text2image.encoders.models.load import load_model
     from text2image.finetuning.checkpoint import Checkpoint
@@ -31,7 +33,6 @@ def main(params: Params, name: str) -> None:
     group_of = read_groups(ARTIFACTS.catalog)
     split = read_split(ARTIFACTS.split(name), group_of)
     images = {image.image_id: image for image in read_gallery(ARTIFACTS.manifest, params.data.images)}
-    base_card = load_card(ARTIFACTS.base_card(name))
     checkpoint = Checkpoint(name, determinants(base_card, settings, split, images, device))
     plots, folder = ARTIFACTS.finetune_plots(name), ARTIFACTS.tuned_model(name)
     with live_log(plots / "live") as log:

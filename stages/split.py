@@ -8,7 +8,9 @@ from stages import run
 from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.console import InputError, say
 from text2image.collection.manifest import read_groups
-from text2image.encoders.models.card import describe
+from text2image.encoders.models.towers import import_for
+from text2image.encoders.settings import Model
+from text2image.encoders.vectors import Card
 from text2image.formats.files import write_json
 from text2image.formats.origins import circular, read_origins
 from text2image.params import Params
@@ -37,8 +39,7 @@ def main(params: Params, name: str) -> None:
             f"queries in {sum(part['components'] for part in table.values())} groups that share no image or text"
         )
     write_split(ARTIFACTS.split(name), rows, group_of)
-    base = params.models[settings.base]
-    card = describe(settings.base, base) | {"licence": base.licence}
+    card = base_card(settings.base, params.models[settings.base])
     write_json(ARTIFACTS.base_card(name), card)
     for source in settings.sources:
         if why := circular(read_origins(existing(ARTIFACTS.origins(source))), card["origins"]):
@@ -49,6 +50,14 @@ def main(params: Params, name: str) -> None:
     for part, row in table.items():
         numbers = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in row.items())
         say(f"split {name}: {part} {numbers}")
+
+
+def base_card(name: str, base: Model) -> Card:
+    """Describe the base model; torch is imported for that alone."""
+    import_for(base.name)
+    from text2image.encoders.models.card import describe
+
+    return describe(name, base) | {"licence": base.licence}
 
 
 if __name__ == "__main__":

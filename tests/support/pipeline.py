@@ -169,3 +169,27 @@ def random_checkpoint(folder: Path, config: dict[str, Any]) -> None:
     folder.mkdir()
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
     save_file(weights, folder / "open_clip_model.safetensors")
+
+
+def tiny_bert_model(folder: Path) -> None:
+    """Write an open_clip checkpoint directory with random weights whose text tower is Hugging Face's BERT, of one layer."""
+    text = {"model_type": "bert", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1}
+    sizes = {"intermediate_size": 16, "vocab_size": 30522, "max_position_embeddings": 16}
+    tower = folder.with_name(f"{folder.name}-text")
+    tower.mkdir()
+    (tower / "config.json").write_text(json.dumps(text | sizes))
+    config = {
+        "embed_dim": 16,
+        "custom_text": True,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16},
+        "text_cfg": {
+            "context_length": 16,
+            "hf_model_name": str(tower),
+            "hf_model_pretrained": False,
+            "hf_pooler_type": "mean_pooler",
+            "hf_proj_type": "linear",
+        },
+    }
+    random_checkpoint(folder, config)
+    (tower / "config.json").rename(folder / "config.json")
+    tower.rmdir()

@@ -11,6 +11,7 @@ from text2image.base.settings import Runtime, Section
 from text2image.cluster.actor import Work
 from text2image.cluster.pipeline import map_images
 from text2image.collection.manifest import ImageFile
+from text2image.encoders.models.towers import import_for
 from text2image.encoders.settings import LOCAL_DIR, Model, checkpoint_directory
 from text2image.formats.origins import Origins
 from text2image.labels.protocol.answers import all_determinants
@@ -46,6 +47,7 @@ def embedder(name: str, card: dict[str, Any], precision: str, decode: str, runti
     Raises:
         InputError: the model is not there, or its files are not those of the card.
     """
+    import_for(card["name"])
     from text2image.encoders.embedding import embed_images
     from text2image.encoders.models.card import describe
     from text2image.encoders.models.load import load_model
@@ -56,7 +58,7 @@ def embedder(name: str, card: dict[str, Any], precision: str, decode: str, runti
             f"expected the files of model '{name}' as data/models/{name}.json lists them, found others; give every "
             "machine of the cluster the same"
         )
-    model = load_model(name, card, runtime.device, precision, decode)
+    model = load_model(name, card, runtime.device, precision, decode, images_only=True)
 
     def work(images: Sequence[ImageFile]) -> Iterator[tuple[str, bytes]]:
         for batch, rows in embed_images(model, images, runtime):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, say
 from text2image.collection.manifest import read_gallery
+from text2image.encoders.models.towers import import_for
 from text2image.encoders.throughput import (
     measure_speeds,
     read_query_times,
@@ -53,6 +54,7 @@ class Measured:
 
     def model(self, name: str) -> EmbeddingModel:
         """Return a model, loaded; measure and keep how fast it embeds when it is first asked for."""
+        import_for(self.params.models[name].name)
         from text2image.encoders.models.card import describe  # these take seconds to import
         from text2image.encoders.models.load import load_model
 

@@ -10,6 +10,9 @@ from text2image.base.settings import Count, Section
 LOCAL_DIR, HF_HUB = "local-dir:", "hf-hub:"
 """How the names of models begin that are a directory here, or a repository of the Hugging Face hub."""
 
+CONFIG = "open_clip_config.json"
+"""The file of a checkpoint directory that describes its towers."""
+
 TUNED = "data/tuned"
 """Where ``finetune@NAME`` makes the model NAME."""
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from text2image.base.arrays import Vectors
 from text2image.base.console import progress
+from text2image.base.imports import without_collection
 from text2image.base.settings import Runtime
 from text2image.base.store import Store, Writer
 from text2image.collection.images import decoding_determinants
 from text2image.collection.manifest import ImageFile
+from text2image.encoders.models.towers import import_for
 
 Item = TypeVar("Item")
 Card = dict[str, Any]
@@ -115,10 +117,12 @@ def embed_images_here(
     name: str, card: Card, precision: str, decode: str, runtime: Runtime, images: Sequence[ImageFile]
 ) -> Iterator[Batch]:
     """Yield the vectors of images batch by batch, computed on this machine."""
-    from text2image.encoders.embedding import embed_images
-    from text2image.encoders.models.load import load_model
+    with without_collection():
+        import_for(card["name"], images_only=True)
+        from text2image.encoders.embedding import embed_images
+        from text2image.encoders.models.load import load_model
 
-    model = load_model(name, card, runtime.device, precision, decode)
+        model = load_model(name, card, runtime.device, precision, decode, images_only=True)
     for batch, rows in embed_images(model, images, runtime):
         yield [(image.key, row.tobytes()) for image, row in zip(batch, rows, strict=True)]
 
@@ -127,10 +131,12 @@ def embed_texts_here(
     name: str, card: Card, precision: str, runtime: Runtime, texts: Sequence[str]
 ) -> Iterator[Batch]:
     """Yield the vectors of texts batch by batch, computed on this machine."""
-    from text2image.encoders.embedding import embed_texts
-    from text2image.encoders.models.load import load_model
+    with without_collection():
+        import_for(card["name"])
+        from text2image.encoders.embedding import embed_texts
+        from text2image.encoders.models.load import load_model
 
-    model = load_model(name, card, runtime.device, precision)
+        model = load_model(name, card, runtime.device, precision)
     for batch, rows in embed_texts(model, texts, runtime):
         yield [(text_key(text), row.tobytes()) for text, row in zip(batch, rows, strict=True)]
 

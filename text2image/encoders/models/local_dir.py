@@ -14,15 +14,14 @@ from typing import Any
 
 import open_clip
 import torch
-from open_clip.hf_model import HFTextEncoder
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-import text2image.encoders.builtin.efficientnet_lite  # noqa: F401  registers the built-in model's image tower with timm
 from text2image.base.console import InputError, one_line
+from text2image.encoders.builtin.package import TRUNK
 from text2image.encoders.models.tokenizers import check_tokenizer, check_vocabulary
+from text2image.encoders.settings import CONFIG
 
-CONFIG = "open_clip_config.json"
 UNUSABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, UnpicklingError)
 
 Tokenizer = Callable[[Sequence[str]], Tensor]
@@ -85,7 +84,7 @@ def _tokenizer(directory: Path, context_length: int | None, model: nn.Module) ->
     """Make the tokenizer: half a second that embedding images does not need."""
     tokenizer: Tokenizer = load_local_tokenizer(directory, context_length)
     check_vocabulary(tokenizer, getattr(model, "vocab_size", 0), f"the open_clip checkpoint in {directory}")
-    if isinstance(getattr(model, "text", None), HFTextEncoder):
+    if isinstance(getattr(model, "text", None), open_clip.model.HFTextEncoder):
         return without_padding_columns(tokenizer, model.text.config.pad_token_id)
     return tokenizer
 
@@ -95,9 +94,14 @@ def _unusable(directory: Path, error: Exception) -> InputError:
 
 
 def text_tower_here(directory: Path) -> dict[str, Any]:
-    """Return the overrides that make open_clip read the text tower's config.json in ``directory``."""
+    """Return the overrides that make open_clip read the text tower's config.json in ``directory``.
+
+    The image tower of the built-in model is registered with timm, if it is the one that ``directory`` has.
+    """
     config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
     text = config["model_cfg"]["text_cfg"]
+    if config["model_cfg"]["vision_cfg"].get("timm_model_name") == TRUNK:
+        import text2image.encoders.builtin.efficientnet_lite  # noqa: F401
     if not text.get("hf_model_name") or not (directory / "config.json").is_file():
         return {}
     return {"text_cfg": {**text, "hf_model_name": str(directory), "hf_model_pretrained": False}}

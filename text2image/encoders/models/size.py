@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from text2image.base.console import InputError
+from text2image.encoders.models.towers import import_for
 from text2image.encoders.settings import RESIZE_MODES, Model, checkpoint_directory
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -59,9 +60,9 @@ def measure(model: Model) -> tuple[Size, Input] | None:
     The network is built on PyTorch's meta device, whose tensors have shapes but no memory, and an
     image without pixels is sent through it. Hub models have to be downloaded for it.
     """
+    import_for(model.name)
     import open_clip
 
-    # It registers the built-in model's image tower, too.
     from text2image.encoders.models.local_dir import text_tower_here
 
     logging.getLogger().setLevel(logging.ERROR)  # open_clip narrates every step at INFO and WARNING

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from text2image.base.console import InputError, one_line
+from text2image.base.imports import fast_imports
 from text2image.base.parallel import in_threads
 from text2image.base.settings import Runtime
 from text2image.base.store import fingerprint
@@ -86,7 +87,8 @@ def _load(kind: Kind, folder: Path, device: str, card: Card, key: str) -> Any:
 def _class(kind: Kind, key: str) -> Any:
     """Return a class of sentence-transformers, and have what loads models narrate nothing."""
     try:
-        import sentence_transformers
+        with fast_imports():
+            import sentence_transformers
     except ImportError:
         raise InputError(
             f"expected the package sentence-transformers for {key} in params.yaml, found none; run "

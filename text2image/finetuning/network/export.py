@@ -9,8 +9,8 @@ import open_clip
 from safetensors.torch import save
 from torch import nn
 
-from text2image.encoders.models.local_dir import CONFIG, text_tower_here
-from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
+from text2image.encoders.models.local_dir import text_tower_here
+from text2image.encoders.settings import CONFIG, HF_HUB, Model, checkpoint_directory
 from text2image.formats.files import write_json
 from text2image.formats.origins import ORIGINS, Origins
 

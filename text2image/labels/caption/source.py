@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from text2image.base.console import InputError, one_line
+from text2image.base.imports import fast_imports
 from text2image.base.settings import Count, Runtime, Section
 from text2image.formats.files import sha256
 from text2image.formats.origins import Origins, weight_origins
@@ -71,11 +72,12 @@ class Source(ComputedSource):
 
     def load(self, runtime: Runtime) -> Ask:
         """Load the model."""
-        from text2image.encoders.device import pick_devices
-        from text2image.labels.caption.batches import caption_images
-        from text2image.labels.caption.captioner import load
+        with fast_imports():
+            from text2image.encoders.device import pick_devices
+            from text2image.labels.caption.batches import caption_images
+            from text2image.labels.caption.captioner import load
 
-        model = load(self.settings)
+            model = load(self.settings)
         return caption_images(model, pick_devices(runtime), self.settings.max_side, runtime)
 
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:

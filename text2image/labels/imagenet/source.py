@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
+from text2image.base.imports import import_open_clip, without_collection
 from text2image.base.settings import Runtime, Section, Share
 from text2image.formats.origins import Origins, weight_origins
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
@@ -54,19 +55,21 @@ class Source(ComputedSource):
     def origins(self) -> Origins:
         """Return the classifier's weights."""
         if self.settings.model == BUILTIN:
-            from text2image.encoders.builtin import efficientnet_lite
+            from text2image.encoders.builtin import package
 
-            return efficientnet_lite.origins()
+            return package.origins()
         return weight_origins(self._weights["files"], self.settings.model)
 
     def load(self, runtime: Runtime) -> Ask:
         """Load the classifier."""
-        from text2image.labels.imagenet import classifier
+        with without_collection():
+            import_open_clip(left_out={"transformers"})
+            from text2image.labels.imagenet import classifier
 
-        if self.settings.model == BUILTIN:
-            network, transform = classifier.load_builtin()
-        else:
-            network, transform = classifier.load_timm(self.settings.model)
+            if self.settings.model == BUILTIN:
+                network, transform = classifier.load_builtin()
+            else:
+                network, transform = classifier.load_timm(self.settings.model)
         return classifier.ask(network, transform, KEPT_CLASSES, runtime)
 
     def read(self, image_id: str, answer: Answer) -> Iterable[Label | NoLabel]:

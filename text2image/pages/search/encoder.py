@@ -10,6 +10,7 @@ from text2image.base.console import say
 from text2image.base.store import Store
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
+from text2image.encoders.models.towers import import_for
 from text2image.encoders.settings import WHOLE
 from text2image.encoders.vectors import gather, image_determinants, text_determinants, text_key
 from text2image.encoders.views import mean_views, views_of
@@ -75,6 +76,7 @@ class QueryEncoder:
             return gather(store, [key])
 
     def _embed(self, query: str | ImageFile) -> Vectors:
+        import_for(self.card["name"])
         from text2image.encoders.embedding import embed_images, embed_texts
         from text2image.encoders.models.load import load_model
 
