@@ -9,7 +9,7 @@ import importlib
 
 from benchmarks.table import renew_guide, report, require, write
 
-PARTS = ("embedding", "gpu", "retrieval", "words", "metrics", "scale")
+PARTS = ("startup", "embedding", "gpu", "retrieval", "words", "metrics", "scale")
 
 
 def main() -> None:
