@@ -16,6 +16,7 @@ from text2image.collection.manifest import ImageFile, ManifestEntry, gallery, re
 READS_PIXELS = {
     "collection/images.py": "the one place that decodes",
     "collection/facts.py": "the catalog itself, which hashes the bytes that it decodes",
+    "encoders/images/decoding.py": "looks at the header of bytes that have been compared",
     "pages/search/service.py": "pictures that people send to search with, which are in no catalog",
     "pages/report/plots.py": "sheets of pictures that the pipeline drew",
     "pages/report/rendering/drawing.py": "sheets and charts that the pipeline drew",
