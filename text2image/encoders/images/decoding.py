@@ -7,7 +7,6 @@ write straight into a tensor. They are used for files of which they are known to
 tests/encoders/test_decoding.py compares them to the last bit.
 """
 
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
@@ -16,10 +15,10 @@ import cv2
 import nanoarrow
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile as OpenedFile
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_jpeg, decode_png, decode_webp
+from torchvision.io import ImageReadMode, decode_jpeg, decode_webp
 
 from text2image.base.parallel import one_opencv_thread
 from text2image.collection.images import (
@@ -34,28 +33,14 @@ from text2image.collection.profiles import is_srgb
 
 one_opencv_thread()
 
-PNG_CHUNKS = frozenset(
-    (
-        b"IHDR",
-        b"PLTE",
-        b"IDAT",
-        b"IEND",
-        b"gAMA",
-        b"cHRM",
-        b"sRGB",
-        b"iCCP",
-        b"pHYs",
-        b"tIME",
-        b"bKGD",
-        b"sBIT",
-    )
-)
-"""Of PNG files whose pixels are those in the file: nothing in them is transparent, moves, or says that they are turned."""
+MODES = {"JPEG": ("L", "RGB"), "WEBP": ("RGB",)}
+"""Pillow's names of formats and modes that torchvision decodes to the same pixels.
 
-MODES = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "P", "RGB"), "WEBP": ("RGB",)}
-"""Pillow's names of formats and modes that torchvision decodes to the same pixels."""
+PNG is not among them: torchvision 0.29 ends the process where rows of a PNG file are damaged, as by a wrong checksum that
+Pillow overlooks.
+"""
 
-DECODERS = {"JPEG": decode_jpeg, "PNG": decode_png, "WEBP": decode_webp}
+DECODERS = {"JPEG": decode_jpeg, "WEBP": decode_webp}
 
 TURNS: dict[int, Callable[[Tensor], Tensor]] = {
     2: lambda pixels: pixels.flip(-1),
@@ -74,7 +59,7 @@ class Encoded(NamedTuple):
 
     Attributes:
         content: ``(n_bytes,)`` uint8: the file.
-        format: JPEG, PNG or WEBP.
+        format: JPEG or WEBP.
         orientation: how its pixels lie, as EXIF says it; 1 for upright.
         n_pixels: width by height.
     """
@@ -133,10 +118,23 @@ def inspect(content: bytes) -> Encoded | None:
     """Return a file whose pixels are taken as they are, of a kind that torchvision decodes alike; None for others."""
     with suppress(Exception), open_pillow(content) as opened:  # Pillow may raise anything on a damaged file
         if opened.mode in MODES.get(opened.format or "", ()) and _is_plain(opened, content):
-            lies = UPRIGHT if opened.format == "PNG" else orientation(opened)
             data = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-            return Encoded(data, str(opened.format), lies, opened.width * opened.height)
+            return Encoded(data, str(opened.format), _lies(opened), opened.width * opened.height)
     return None
+
+
+def _lies(opened: OpenedFile) -> int:
+    """Return the EXIF orientation by which Pillow turns an image.
+
+    Raises:
+        Exception: of any kind, where Pillow fails to write the EXIF data of the turned image and so leaves it as it lies.
+    """
+    lies = orientation(opened)
+    if lies != UPRIGHT:
+        sample = Image.new("L", (1, 1))
+        sample.info = opened.info
+        ImageOps.exif_transpose(sample)
+    return lies
 
 
 def _is_plain(opened: OpenedFile, content: bytes) -> bool:
@@ -144,22 +142,12 @@ def _is_plain(opened: OpenedFile, content: bytes) -> bool:
     profile = opened.info.get("icc_profile")
     if profile and not is_srgb(opened, profile):
         return False
-    if opened.format == "PNG":
-        return content[24] <= 8 and _has_known_chunks(content)
-    return opened.format == "JPEG" or not getattr(opened, "is_animated", False)
-
-
-def _has_known_chunks(content: bytes) -> bool:
-    """Say whether a PNG file consists of ``PNG_CHUNKS`` alone (ISO/IEC 15948, 5.3)."""
-    place = 8
-    while place + 8 <= len(content):
-        length, name = struct.unpack_from(">I4s", content, place)
-        if name not in PNG_CHUNKS:
-            return False
-        if name == b"IEND":
-            return True
-        place += 12 + length
-    return False
+    if opened.format == "JPEG":
+        return True
+    whole = int.from_bytes(content[4:8], "little") + 8 == len(
+        content
+    )  # torchvision reads on behind a WebP file's end
+    return whole and not getattr(opened, "is_animated", False)
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
