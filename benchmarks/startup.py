@@ -50,14 +50,14 @@ class Process(NamedTuple):
 PROCESSES = (
     Process(TORCH, ("-c", "import torch, os; os._exit(0)")),
     Process("import open_clip", ("-c", "import open_clip, os; os._exit(0)")),
-    Process("embed_images ViT-B-32, one image", ("-m", "stages.embed_images", "ViT-B-32"), most=2.2),
-    Process("embed_images builtin, one image", ("-m", "stages.embed_images", "builtin"), most=2.2),
+    Process("embed_images ViT-B-32, one image", ("-m", "stages.embed_images", "ViT-B-32"), most=3),
+    Process("embed_images builtin, one image", ("-m", "stages.embed_images", "builtin"), most=3),
     Process(NOTHING, ("-m", "stages.embed_images", "builtin"), stored=True, most=0.5),
-    Process("embed_queries builtin, one text", ("-m", "stages.embed_queries", "builtin", "human"), most=3.3),
+    Process("embed_queries builtin, one text", ("-m", "stages.embed_queries", "builtin", "human"), most=4.2),
     Process(
-        "embed_queries ViT-B-32, one text", ("-m", "stages.embed_queries", "ViT-B-32", "human"), most=2.2
+        "embed_queries ViT-B-32, one text", ("-m", "stages.embed_queries", "ViT-B-32", "human"), most=4.2
     ),
-    Process("label imagenet, one image", ("-m", "stages.label", "imagenet"), most=2.2),
+    Process("label imagenet, one image", ("-m", "stages.label", "imagenet"), most=3),
     Process("label imagenet, nothing to ask", ("-m", "stages.label", "imagenet"), stored=True, most=0.5),
 )
 

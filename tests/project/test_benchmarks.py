@@ -105,7 +105,10 @@ def test_an_unknown_part_is_one_sentence() -> None:
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "expected parts of startup, embedding, gpu, retrieval, words, metrics, scale, found speed" in done.stderr
+    assert (
+        "expected parts of startup, embedding, gpu, retrieval, words, metrics, scale, found speed"
+        in done.stderr
+    )
 
 
 def test_the_gpu_benchmark_says_where_there_is_no_gpu(
