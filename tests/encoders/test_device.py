@@ -23,6 +23,7 @@ def _kernels_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     yield
     torch.use_deterministic_algorithms(False)
+    torch.backends.cuda.enable_cudnn_sdp(True)
 
 
 def on_gpus(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -35,6 +36,9 @@ def test_all_gpus_compute_or_as_many_as_are_asked_for(monkeypatch: pytest.Monkey
     how = runtime().model_copy(update={"device": "auto"})
     assert pick_devices(how) == [torch.device("cuda", index) for index in range(4)]
     assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cuda.cudnn_sdp_enabled(), (
+        "torch takes it all the same where it is to warn alone"
+    )
     assert pick_devices(how.model_copy(update={"devices": 2})) == [
         torch.device("cuda", 0),
         torch.device("cuda", 1),

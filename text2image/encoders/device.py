@@ -39,11 +39,13 @@ def pick_device(wanted: str) -> torch.device:
 def prefer_steady_kernels() -> None:
     """Have GPUs of NVIDIA's compute with kernels that give the same bits every time, wherever torch knows of such.
 
-    That leaves out cuDNN's attention, which torch takes for half precision on newer cards and calls non-deterministic. It
-    has to be said before anything is computed there. Where there is no such kernel, torch warns and goes on.
+    It has to be said before anything is computed there. Where there is no such kernel, torch warns and goes on. cuDNN's
+    attention, which torch takes for half precision on newer cards and calls non-deterministic, has to be left out by name:
+    where torch is to warn alone, it goes on with it without a word.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS promises nothing
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cuda.enable_cudnn_sdp(False)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a help to find mistakes, which takes time
 
 

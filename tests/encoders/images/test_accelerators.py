@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -176,6 +177,17 @@ def test_a_copy_without_memory_is_tried_again_once_the_device_has_settled(
         rows_of([short], photographs)
 
 
+def test_a_batch_is_halved_where_normalising_takes_too_much_memory(photographs: list[ImageFile]) -> None:
+    def normalise(levels: torch.Tensor) -> torch.Tensor:
+        if len(levels) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return READY.normalise(levels)
+
+    short = Accelerator(network, CPU, READY._replace(normalise=normalise), 16, FP32)
+    assert torch.equal(rows_of([short], photographs)[1], on_cpu(photographs))
+    assert short.network.size == 4
+
+
 def test_lanes_yield_in_order_with_few_results_under_way() -> None:
     lock, running, most = threading.Lock(), 0, 0
 
@@ -266,6 +278,38 @@ class TestGpuDecoding:
         assert torch.equal(decode_inputs(part.images, part.inputs, READY, CPU, without_one), expected)
         assert asked[0] == -7
         assert sorted(asked[1:]) == [-1, *[1] * 6]
+
+    @pytest.mark.parametrize(
+        "message", ["CUDA out of memory. Tried to allocate", "Failed to create pinned buffer: 5"]
+    )
+    def test_short_memory_is_no_reason_to_decode_on_the_cpu(self, tmp_path: Path, message: str) -> None:
+        """torchvision reports both as it reports a file that nvJPEG does not know."""
+        images = self.images(tmp_path)
+        part = prepare(images, READY, encoded=True)
+
+        def short(files: list[torch.Tensor]) -> list[torch.Tensor]:
+            raise RuntimeError(f"Error while decoding JPEG images: {message}\nException raised from")
+
+        with pytest.raises(torch.OutOfMemoryError):
+            decode_inputs(part.images, part.inputs, READY, CPU, short)
+
+    def test_nvjpeg_waits_for_what_still_uses_memory_of_the_stream(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        done: list[str] = []
+        stream = SimpleNamespace(synchronize=lambda: done.append("waited"))
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
+
+        def decoder(
+            files: list[torch.Tensor], mode: ImageReadMode, device: torch.device
+        ) -> list[torch.Tensor]:
+            done.append(f"decoded on {device}")
+            return [decode_jpeg(each, mode) for each in files]
+
+        monkeypatch.setattr("text2image.encoders.images.gpu_decoding.decode_jpeg", decoder)
+        part = prepare(self.images(tmp_path), READY, encoded=True)
+        decode_inputs(part.images, part.inputs, READY, CPU)
+        assert done == ["waited", "decoded on cpu"]
 
     def test_large_pictures_are_decoded_a_few_at_a_time(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

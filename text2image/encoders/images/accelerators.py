@@ -38,8 +38,13 @@ class Accelerator:
         size: int,
         dtype: torch.dtype,
     ) -> None:
-        self.device, self.preprocessing, self.size, self.dtype = device, preprocessing, size, dtype
-        self.network = Halving(network, size)
+        self.device, self.preprocessing, self.size = device, preprocessing, size
+
+        def forward(pixels: Tensor) -> Tensor:
+            ready = preprocessing.normalise(pixels).to(dtype)
+            return network(ready.contiguous(memory_format=torch.channels_last))
+
+        self.network = Halving(forward, size)
         self._streams = {
             step: torch.cuda.Stream(device) for step in ("load", "fetch") if device.type == "cuda"
         }
@@ -69,8 +74,7 @@ class Accelerator:
                 stream = torch.cuda.current_stream(self.device)
                 stream.wait_event(complete)
                 pixels.record_stream(stream)
-            ready = self.preprocessing.normalise(pixels).to(self.dtype)
-            rows = self.network(ready.contiguous(memory_format=torch.channels_last))
+            rows = self.network(pixels)
             return part, rows, self._event()
 
     def fetch(self, computed: Step) -> tuple[Prepared, Tensor | None]:

@@ -5,8 +5,10 @@ way, by up to some 15 of 255 levels at edges. So what is made of them has a key 
 cannot decode depends on the file alone; these, and all that are no JPEG, are decoded as on a CPU.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,6 +22,9 @@ Decode = Callable[[list[Tensor]], list[Tensor]]
 
 PIXELS_AT_ONCE = 64_000_000
 """Pixels of pictures that are decoded and resized together: some 1.5 GB on the device."""
+
+NO_MEMORY = re.compile(r"out of memory|Failed to [a-z ]+: 5\b")
+"""In what torchvision says of any failure on a GPU: torch's words and nvJPEG's status (NVJPEG_STATUS_ALLOCATOR_FAILURE)."""
 
 
 def decode_inputs(
@@ -37,7 +42,7 @@ def decode_inputs(
         preprocessing: with a step ``resize``.
         decode: files ``(n_bytes,)`` uint8 to pixels ``(3, height, width)`` uint8 on the device; None for nvJPEG.
     """
-    nvjpeg = decode or (lambda files: decode_jpeg(files, ImageReadMode.RGB, device=device))
+    nvjpeg = decode or partial(by_nvjpeg, device=device)
     made: dict[int, Tensor] = {}
     for rows in _at_once(inputs):
         files = {id(each): each for row in rows if isinstance(each := inputs[row], Encoded)}
@@ -60,15 +65,32 @@ def decode_inputs(
     return torch.stack([made[row] for row in range(len(inputs))])
 
 
+def by_nvjpeg(files: list[Tensor], device: torch.device) -> list[Tensor]:
+    """Return the pixels of files, ``(3, height, width)`` uint8 on a device.
+
+    nvJPEG writes on a stream of its own, into memory that torch takes for the current stream and may have lent before to
+    work there that is not done yet: so that is waited for.
+    """
+    torch.cuda.current_stream(device).synchronize()
+    pictures: list[Tensor] = decode_jpeg(files, ImageReadMode.RGB, device=device)
+    return pictures
+
+
 def decode_files(files: Sequence[Encoded], decode: Decode) -> list[Tensor | None]:
-    """Return the pixels of files as they lie in them; None of those that cannot be decoded so."""
+    """Return the pixels of files as they lie in them; None of those that cannot be decoded so.
+
+    Raises:
+        OutOfMemoryError: the device's memory does not suffice, which says nothing of the files.
+    """
     if not files:
         return []
     try:
         return list(decode([each.content for each in files]))
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError:  # one of them is of a kind that nvJPEG does not know
+    except RuntimeError as error:  # one of them is of a kind that nvJPEG does not know
+        if NO_MEMORY.search(str(error)):
+            raise torch.OutOfMemoryError(str(error)) from None
         if len(files) == 1:
             return [None]
         return [picture for each in files for picture in decode_files([each], decode)]
