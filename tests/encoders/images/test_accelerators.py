@@ -6,6 +6,7 @@ of what was asked of them, memory that does not suffice, and a decoder in the pl
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Sequence
@@ -223,6 +224,24 @@ def test_an_error_in_a_lane_reaches_the_reader_and_ends_the_others() -> None:
         seen.extend(in_lanes([(fail, abs)], range(100)))
     assert seen == [0, 1, 2]
     assert threading.active_count() < 20
+
+
+@pytest.mark.parametrize("step", ["load", "compute", "fetch"])
+def test_no_thread_is_left_by_an_error(photographs: list[ImageFile], step: str) -> None:
+    """Not even until the garbage collector comes to the error, which would wait for a thread in whichever it runs."""
+
+    def fail(part: object) -> None:
+        raise ZeroDivisionError
+
+    accelerator, before = Recorded(4), threading.active_count()
+    setattr(accelerator, step, fail)
+    gc.disable()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            rows_of([accelerator], photographs)
+        assert threading.active_count() == before
+    finally:
+        gc.enable()
 
 
 class TestGpuDecoding:

@@ -121,8 +121,10 @@ def on_accelerators(
     """
     first = accelerators[0]
     read = partial(prepare, preprocessing=first.preprocessing, encoded=encoded)
-    pieces = in_threads(read, cut_batches(images, PIECE), workers, one_torch_thread)
     lanes = [(each.load, each.compute, each.fetch) for each in accelerators]
-    with closing(in_lanes(lanes, regroup(pieces, first.size))) as computed:
+    with (
+        closing(in_threads(read, cut_batches(images, PIECE), workers, one_torch_thread)) as pieces,
+        closing(in_lanes(lanes, regroup(pieces, first.size))) as computed,
+    ):
         for part, rows in computed:
             yield part.images, rows, part.error
