@@ -1,6 +1,8 @@
 """Preprocessing: what open_clip does, up to rounding, for every kind and size of image."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import torch
 from open_clip.transform import image_transform
 from PIL import Image
 from timm.data import create_transform
+from torchvision.transforms import Normalize
 
 from tests.support.networks import picture
 from tests.support.pictures import encoded
@@ -115,3 +118,24 @@ def test_the_transform_of_a_classifier_of_timm_is_followed() -> None:
     assert ready.resize is not None
     apart = (ready.normalise(ready.prepare(to_tensor(image), WHOLE)[None])[0] - transform(image)).abs()
     assert apart.max() < (TOLERANCE + 0.01) / 255 / 0.2
+
+
+@pytest.mark.parametrize("of", [list, tuple, torch.tensor])
+def test_batches_are_normalised_by_constants_that_stay_on_the_device(
+    of: Callable[[list[float]], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of a number to a GPU would wait for all that it computes; the bits are those of torchvision."""
+    mean, std = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+    transform = image_transform(is_train=False, image_size=8)
+    normal = Normalize(of(mean), of(std))
+    transform.transforms[-1] = normal
+    ready = preprocessing(transform)
+    levels = torch.from_numpy(np.array(picture(32, 24))).permute(2, 0, 1)[None]
+    expected = normal(levels.float().div(255.0))
+    assert torch.equal(ready.normalise(levels), expected)
+
+    def copied(*given: object, **named: object) -> None:
+        raise AssertionError("made anew for every batch")
+
+    monkeypatch.setattr(torch, "tensor", copied)
+    assert torch.equal(ready.normalise(levels), expected)

@@ -6,11 +6,12 @@ computes.
 
 Pillow computes a bicubic resize of RGB in scalar code; torch has the same filter, with antialiasing and the
 same fixed-point weights, in vector code. A pixel differs by at most ``TOLERANCE`` of 255 levels, in
-rounding alone. Cropping and normalising are open_clip's own objects. A transform that cannot be followed so is applied as
+rounding alone. Cropping is open_clip's own object, and normalising its arithmetic. A transform that cannot be followed so is applied as
 it is, to Pillow's pictures.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,11 +105,30 @@ class Steps(NamedTuple):
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Return levels ``(n, 3, height, width)`` uint8 as float32 with the model's mean and deviation."""
-        scale = torch.tensor(
-            255.0, device=pixels.device
-        )  # a number would be multiplied by its inverse on a GPU
-        scaled: Tensor = self.normal(pixels.float().div(scale))
-        return scaled
+        scale, mean, deviation = constants(
+            pixels.device, _numbers(self.normal.mean), _numbers(self.normal.std)
+        )
+        return pixels.float().div(scale).sub_(mean).div_(deviation)
+
+
+def _numbers(values: Tensor | Sequence[float]) -> tuple[float, ...]:
+    return tuple(torch.as_tensor(values, dtype=torch.float32).tolist())
+
+
+@cache
+def constants(
+    device: torch.device, mean: tuple[float, ...], deviation: tuple[float, ...]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the white level, a mean and a deviation on a device, the latter two ``(channels, 1, 1)``.
+
+    They are kept there: torchvision copies them for every batch and looks whether one is zero, so that a GPU has to finish
+    the batch before, and then waits for the next to be started. The white level is a tensor, because a number would be
+    multiplied by its inverse on a GPU.
+    """
+    with torch.inference_mode(mode=False):
+        white = torch.tensor(255.0, device=device)
+        mean_, deviation_ = (torch.tensor(each, device=device).view(-1, 1, 1) for each in (mean, deviation))
+    return white, mean_, deviation_
 
 
 def followed(transform: Transform) -> Steps | None:
