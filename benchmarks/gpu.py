@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ from text2image.base.parallel import in_threads
 from text2image.base.settings import OpenaiRuntime, RayRuntime, Runtime
 from text2image.collection.images import image_id
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.device import DTYPES, keep_freed_memory, one_torch_thread
+from text2image.encoders.device import DTYPES, keep_freed_memory, one_torch_thread, pick_device
 from text2image.encoders.embedding import embed_images
 from text2image.encoders.images.gpu_decoding import decode_inputs
 from text2image.encoders.images.preparing import cut_batches, prepare
@@ -190,6 +191,19 @@ def decode_alone(ready: Preprocessing, bench: Bench, decode: str) -> float:
     return rate(bench.images, on_cpu if decode == "cpu" else on_gpu, bench.device)
 
 
+@contextmanager
+def any_kernels() -> Iterator[None]:
+    """Let torch take the kernels that it takes for others, who have not asked for steady ones."""
+    steady, cudnn = torch.are_deterministic_algorithms_enabled(), torch.backends.cuda.cudnn_sdp_enabled()
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(steady, warn_only=True)
+        torch.backends.cuda.enable_cudnn_sdp(cudnn)
+
+
 def loader(model: EmbeddingModel, bench: Bench, size: int, processes: int) -> float:
     """Return the rate of a DataLoader with a loop in autocast."""
     from torch.utils.data import DataLoader
@@ -208,7 +222,8 @@ def loader(model: EmbeddingModel, bench: Bench, size: int, processes: int) -> fl
                 rows = network.encode_image(batch.to(bench.device, non_blocking=True))
                 torch.nn.functional.normalize(rows, dim=-1).float().cpu().numpy()
 
-    return rate(bench.images, work, bench.device)
+    with any_kernels():
+        return rate(bench.images, work, bench.device)
 
 
 def rates(name: str, bench: Bench) -> Iterator[Rate]:
@@ -313,7 +328,7 @@ def rows() -> Iterator[Row]:
         print("gpu: no GPU of NVIDIA's here: nothing is measured", file=sys.stderr, flush=True)
         return
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(torch.device("cuda"), make_files(Path(folder), FILES), IMAGES)
+        bench = Bench(pick_device("cuda"), make_files(Path(folder), FILES), IMAGES)
         for name in MODELS:
             part = (
                 f"embedding {IMAGES:,} photographs with {name} in bf16 on an {torch.cuda.get_device_name()}"
@@ -354,7 +369,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not torch.cuda.is_available() and not options.trial:
         print("no GPU of NVIDIA's here: nothing is measured")
         return
-    device = torch.device("cpu" if options.trial else "cuda")
+    device = pick_device("cpu" if options.trial else "cuda")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DVC_ROOT"] = folder  # choices of batches are made anew
         bench = Bench(device, make_files(Path(folder), min(FILES, options.images)), options.images)

@@ -149,6 +149,22 @@ def test_the_gpu_benchmark_names_the_module_whose_results_differ(tmp_path: Path)
         assert gpu.first_unsteady(model, bench) == expected
 
 
+def test_others_are_measured_with_the_kernels_that_torch_takes_for_them() -> None:
+    def state() -> tuple[bool, bool]:
+        return torch.are_deterministic_algorithms_enabled(), torch.backends.cuda.cudnn_sdp_enabled()
+
+    before = state()
+    try:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cuda.enable_cudnn_sdp(False)
+        with gpu.any_kernels():
+            assert state() == (False, True)
+        assert state() == (True, False)
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.backends.cuda.enable_cudnn_sdp(before[1])
+
+
 def test_the_table_of_a_card_says_what_was_missed() -> None:
     line = (
         gpu.Rate("ViT", "embed_images", 500.0).at_least(400, "400").at_least(600, "0.75 of the bound (800)")
