@@ -66,7 +66,9 @@ def random_model(name: str, directory: Path) -> None:
 
     torch.manual_seed(0)
     directory.mkdir(parents=True)
-    config = {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": {}}
+    described = open_clip.get_model_config(name)
+    described["text_cfg"].pop("hf_tokenizer_name", None)  # its files are on the hub, and no text is embedded
+    config = {"model_cfg": described, "preprocess_cfg": {}}
     weights = {key: value.contiguous() for key, value in open_clip.create_model(name).state_dict().items()}
     save_file(weights, directory / "open_clip_model.safetensors")
     (directory / "open_clip_config.json").write_text(json.dumps(config))
@@ -100,7 +102,10 @@ def prepare(root: Path, name: str, count: int, precision: str) -> None:
     (root / "data/manifest.csv").write_text("".join(lines[: count + 1]))
     params: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["data"]["images"] = "data/images"
-    params["embed"]["precision"] = precision
+    params["embed"] |= {"models": [name], "precision": precision}
+    entry = {"name": f"local-dir:data/models/{name}", "pretrained": None, "context_length": None}
+    params["models"] = {name: entry}
+    params["retrieve"]["systems"], params["systems"], params["zoo"]["models"] = [name], {}, [name]
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     for path in [*(root / ".cache").rglob("*.sqlite*"), *(root / "data/embeddings").rglob("*.npy")]:
         path.unlink()
