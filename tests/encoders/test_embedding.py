@@ -3,10 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.conftest import Finished
 from tests.support.networks import write_pictures
@@ -14,7 +16,8 @@ from tests.support.pipeline import tiny_model
 from text2image.base.console import InputError
 from text2image.base.settings import OpenaiRuntime, RayRuntime, Runtime
 from text2image.collection.manifest import ImageFile, read_gallery
-from text2image.encoders.embedding import embed_images
+from text2image.encoders.embedding import embed_images, image_devices
+from text2image.encoders.images.forward import ACCELERATOR_BATCH
 from text2image.encoders.models.load import EmbeddingModel, load_model
 from text2image.encoders.vectors import image_determinants
 
@@ -86,6 +89,22 @@ def test_a_gpu_that_is_to_decode_has_to_be_there(tmp_path: Path) -> None:
     model = load_model("tiny", card, "cpu", "fp32", "gpu")
     with pytest.raises(InputError, match=r"embed\.decode: gpu .*'cpu'.* set embed\.decode: cpu"):
         vectors(model, write_pictures(tmp_path, 2), runtime())
+
+
+def test_one_gpu_decodes_of_several(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """torchvision makes a decoder anew whenever the GPU changes, and never frees the one before."""
+    gpus = [torch.device("cuda", index) for index in range(3)]
+    monkeypatch.setattr("text2image.encoders.embedding.pick_devices", lambda how: gpus)
+    network = SimpleNamespace(parameters=lambda: iter([SimpleNamespace(device=gpus[0])]))
+    model = EmbeddingModel("", network, lambda picture: torch.zeros(3, 8, 8), list)
+    many = ACCELERATOR_BATCH + 1
+    assert image_devices(model, many, runtime()) == gpus
+    assert image_devices(model, many - 1, runtime()) == gpus[:1]
+    assert "one of the 3 GPUs" not in capsys.readouterr().err
+    assert image_devices(model._replace(decode="gpu"), many, runtime()) == gpus[:1]
+    assert "one of the 3 GPUs" in capsys.readouterr().err
 
 
 def test_what_a_gpu_decodes_is_kept_beside_what_the_cpu_does() -> None:

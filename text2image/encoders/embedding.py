@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from text2image.base.arrays import Vectors
-from text2image.base.console import InputError
+from text2image.base.console import InputError, say
 from text2image.base.parallel import in_threads, thread_count
 from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
@@ -51,6 +51,9 @@ def embed_images(
 def image_devices(model: EmbeddingModel, n_images: int, runtime: Runtime) -> list[torch.device]:
     """Return the devices on which a loaded model embeds images: one for few, all of ``runtime.devices`` for many.
 
+    Where a GPU decodes, it is one, too: given files for another GPU than the last time, torchvision makes a new decoder and
+    never frees the memory of the one before.
+
     Raises:
         InputError: they are to decode, and cannot.
     """
@@ -62,7 +65,14 @@ def image_devices(model: EmbeddingModel, n_images: int, runtime: Runtime) -> lis
         )
     if device.type != "cuda" or n_images <= ACCELERATOR_BATCH:
         return [device]
-    return pick_devices(runtime)
+    devices = pick_devices(runtime)
+    if model.decode == "gpu" and len(devices) > 1:
+        say(
+            f"embed.decode: gpu computes on one of the {len(devices)} GPUs of this machine, since torchvision keeps a decoder "
+            "for one; embed.decode: cpu computes on all"
+        )
+        return [device]
+    return devices
 
 
 def embed_texts(
