@@ -144,9 +144,9 @@ def _fastest(probe: Probe, reference: int, images: int) -> int | None:
 
 
 def _machine(device: torch.device) -> str:
-    """Name what a choice holds for: the processor and the library."""
+    """Name what a choice holds for: the processor, the library, and which of its kernels compute."""
     if device.type == "cuda":
-        return f"{torch.cuda.get_device_name(device)} torch {torch.__version__}"
+        return f"{torch.cuda.get_device_name(device)} steady torch {torch.__version__}"
     linear = " oneDNN" if is_amd_avx512() else ""
     return f"{device.type} {torch.backends.cpu.get_cpu_capability()}{linear} torch {torch.__version__}"
 

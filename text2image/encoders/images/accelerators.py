@@ -114,4 +114,8 @@ class Accelerator:
 
     def _event(self) -> Any:
         """Return an event after all that the current stream was asked for; None where there are no streams."""
-        return None if self.device.type != "cuda" else torch.cuda.current_stream(self.device).record_event()
+        if self.device.type != "cuda":
+            return None
+        event = torch.cuda.Event(blocking=True)  # who waits for it sleeps, and leaves the core to readers
+        event.record(torch.cuda.current_stream(self.device))
+        return event
