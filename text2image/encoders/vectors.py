@@ -34,7 +34,7 @@ READ_AT_ONCE = 500
 
 PREPROCESSING = 2
 """Version of how decoded pixels become a network's input (text2image/encoders/images/preprocessing.py). Raise it with
-every change of them: tests/encoders/test_golden_inputs.py holds the inputs of each kind of transform."""
+every change of them: tests/encoders/images/test_golden_inputs.py holds the inputs of each kind of transform."""
 
 VECTORS = 1
 """Version of how texts become tokens and a network's outputs unit rows. Raise it with every change of them; the same

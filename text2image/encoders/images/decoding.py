@@ -4,7 +4,7 @@ What an image's pixels are is decided by :mod:`text2image.collection.images`, wh
 Pillow in a copy that holds the interpreter's lock for a millisecond of a photograph, a third of all that it takes to be
 prepared, so that more than three threads were of no use. torchvision's decoders are the same libraries without the lock, and
 write straight into a tensor. They are used for files of which they are known to give the same pixels, which is most;
-tests/encoders/test_decoding.py compares them to the last bit.
+tests/encoders/images/test_decoding.py compares them to the last bit.
 """
 
 from collections.abc import Callable
@@ -138,15 +138,16 @@ def _lies(opened: OpenedFile) -> int:
 
 
 def _is_plain(opened: OpenedFile, content: bytes) -> bool:
-    """Say whether the pixels in a file are those to be seen: opaque, 8 bits a channel, in sRGB, and of one frame."""
+    """Say whether the pixels in a file are those to be seen: opaque, 8 bits a channel, in sRGB, and of one frame.
+
+    Nor is a WebP file plain that is longer or shorter than it says: torchvision reads on behind its end.
+    """
     profile = opened.info.get("icc_profile")
     if profile and not is_srgb(opened, profile):
         return False
     if opened.format == "JPEG":
         return True
-    whole = int.from_bytes(content[4:8], "little") + 8 == len(
-        content
-    )  # torchvision reads on behind a WebP file's end
+    whole = int.from_bytes(content[4:8], "little") + 8 == len(content)
     return whole and not getattr(opened, "is_animated", False)
 
 
