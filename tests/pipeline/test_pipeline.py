@@ -301,15 +301,15 @@ def test_a_killed_embedding_loses_at_most_a_batch(project: Project) -> None:
 
 SLOW_STAGE = """
 import sys, time
-import text2image.base.store as store
-put, batches = store.Store.put, 0
-def slow(self, items):
-    global batches
-    put(self, items)
-    batches += 1
-    print("batches", batches, flush=True)
-    time.sleep(0.3)
-store.Store.put = slow
+from text2image.encoders import embedding
+plain = embedding.embed_images
+def slow(*given):
+    for number, batch in enumerate(plain(*given), start=1):
+        yield batch
+        time.sleep(1)  # what was handed over is written meanwhile
+        print("batches", number, flush=True)
+        time.sleep(60)
+embedding.embed_images = slow
 sys.argv = ["embed_images", "builtin"]
 from stages import embed_images, run
 run(embed_images.main, "model")
