@@ -16,6 +16,8 @@ from importlib.machinery import ModuleSpec
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
+from text2image.base.garbage import no_collection
+
 COMPILER, COMPILER_UTILS = "torch._dynamo", "torch._dynamo.utils"
 
 OPTIONAL = {"transformers": ("hf_model", "HFTextEncoder"), "timm": ("timm_model", "TimmModel")}
@@ -25,15 +27,13 @@ OPTIONAL = {"transformers": ("hf_model", "HFTextEncoder"), "timm": ("timm_model"
 @contextmanager
 def without_collection() -> Iterator[None]:
     """Have Python look for no garbage in a block, nor ever among what is there after a block that imports torch."""
-    enabled, first = gc.isenabled(), "torch" not in sys.modules
-    gc.disable()
-    try:
-        yield
-    finally:
-        if first and "torch" in sys.modules:
-            gc.freeze()
-        if enabled:
-            gc.enable()
+    first = "torch" not in sys.modules
+    with no_collection():
+        try:
+            yield
+        finally:
+            if first and "torch" in sys.modules:
+                gc.freeze()
 
 
 @contextmanager
