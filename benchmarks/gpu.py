@@ -35,10 +35,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.embedding import photograph
+from benchmarks.embedding import REPOSITORY, photograph
 from benchmarks.table import GUIDE, Row, against, reference
 from text2image.base.parallel import in_threads
-from text2image.base.settings import OpenaiRuntime, RayRuntime, Runtime
+from text2image.base.settings import Runtime
 from text2image.collection.images import image_id
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.device import DTYPES, keep_freed_memory, one_torch_thread, pick_device
@@ -48,6 +48,7 @@ from text2image.encoders.images.gpu_decoding import decode_inputs
 from text2image.encoders.images.preparing import cut_batches, prepare
 from text2image.encoders.images.preprocessing import Preprocessing, preprocessing
 from text2image.encoders.models.load import EmbeddingModel
+from text2image.params import PARAMS_FILE, load_params
 
 MODELS = ("ViT-B-32", "ViT-B-16-SigLIP", "ViT-L-14")
 AT_LEAST = {
@@ -104,17 +105,8 @@ class Photographs:
 
 
 def runtime(device: torch.device, **others: Any) -> Runtime:
-    service = OpenaiRuntime(
-        concurrency=1,
-        requests_per_minute=None,
-        tokens_per_minute=None,
-        timeout=1.0,
-        max_retries=0,
-        poll_seconds=1.0,
-    )
-    ray = RayRuntime(actors=None, images_per_task=None)
-    settings = {"batch_size": None, "workers": None, "devices": None} | others
-    return Runtime(engine="local", device=device.type, ray=ray, openai=service, **settings)
+    """Return the section of params.yaml with a device and what else is to be other."""
+    return load_params(REPOSITORY / PARAMS_FILE).runtime.model_copy(update={"device": device.type, **others})
 
 
 def make_files(folder: Path, count: int) -> list[ImageFile]:

@@ -38,6 +38,12 @@ def runtime(batch_size: int | None = None, workers: int | None = 2) -> Runtime:
     )
 
 
+def tiny_card(folder: Path) -> dict[str, Any]:
+    """Write a tiny model into a folder and return what is needed of its card to load it."""
+    tiny_model(folder / "tiny")
+    return {"name": f"local-dir:{folder / 'tiny'}", "pretrained": None, "context_length": None, "files": {}}
+
+
 def vectors(model: EmbeddingModel, images: Sequence[ImageFile], how: Runtime) -> np.ndarray:
     return np.concatenate([rows for _, rows in embed_images(model, images, how)])
 
@@ -64,13 +70,7 @@ def test_bf16_is_close_to_fp32_with_the_built_in_model(
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_vision_transformer_gives_the_same_bits_in_every_schedule(tmp_path: Path, precision: str) -> None:
     photographs = write_pictures(tmp_path, 19)
-    tiny_model(tmp_path / "tiny")
-    card: dict[str, Any] = {
-        "name": f"local-dir:{tmp_path / 'tiny'}",
-        "pretrained": None,
-        "context_length": None,
-    }
-    model = load_model("tiny", card | {"files": {}}, "cpu", precision)
+    model = load_model("tiny", tiny_card(tmp_path), "cpu", precision)
     rows = vectors(model, photographs, runtime())
     for how in (runtime(workers=1), runtime(workers=3), runtime(1), runtime(3), runtime(16)):
         assert vectors(model, photographs, how).tobytes() == rows.tobytes()
@@ -79,14 +79,7 @@ def test_a_vision_transformer_gives_the_same_bits_in_every_schedule(tmp_path: Pa
 
 
 def test_a_gpu_that_is_to_decode_has_to_be_there(tmp_path: Path) -> None:
-    tiny_model(tmp_path / "tiny")
-    card: dict[str, Any] = {
-        "name": f"local-dir:{tmp_path / 'tiny'}",
-        "pretrained": None,
-        "context_length": None,
-        "files": {},
-    }
-    model = load_model("tiny", card, "cpu", "fp32", "gpu")
+    model = load_model("tiny", tiny_card(tmp_path), "cpu", "fp32", "gpu")
     with pytest.raises(InputError, match=r"embed\.decode: gpu .*'cpu'.* set embed\.decode: cpu"):
         vectors(model, write_pictures(tmp_path, 2), runtime())
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from benchmarks.embedding import photograph
-from tests.encoders.test_embedding import runtime, vectors
+from tests.encoders.test_embedding import runtime, tiny_card, vectors
 from tests.support.pictures import image_file
-from tests.support.pipeline import tiny_model
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.embedding import unit_rows
 from text2image.encoders.images.forward import Replica, forward_images
@@ -33,13 +32,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
 
 @pytest.fixture
 def loaded(tmp_path: Path) -> Any:
-    tiny_model(tmp_path / "tiny")
-    card: dict[str, Any] = {
-        "name": f"local-dir:{tmp_path / 'tiny'}",
-        "pretrained": None,
-        "context_length": None,
-        "files": {},
-    }
+    card = tiny_card(tmp_path)
 
     def load(precision: str = "fp32", decode: str = "cpu", device: str = "cuda") -> EmbeddingModel:
         return load_model("tiny", card, device, precision, decode)
