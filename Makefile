@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro sample report zoo app throughput test test-fast lint bench readme api store format clean
+.PHONY: help install repro sample report zoo app throughput test test-fast coverage lint bench readme api store format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,10 @@ test: install $(VENV)/.installed-test ## Run all tests, examples in docstrings i
 
 test-fast: install $(VENV)/.installed-test ## Run the tests that take no pipeline, browser or simulation, within a minute
 	pytest $(PYTEST_ARGS) --dist loadfile -m 'not (slow or pipeline or browser)'
+
+# Counting lines makes the tests' own processes take half as long again.
+coverage: install $(VENV)/.installed-test ## Run all tests and list the lines that none of them runs
+	pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
 
 # Types of the extras, too, which the tests have.
 lint: install $(VENV)/.installed-test $(VENV)/.installed-lint ## Check style and types
