@@ -101,11 +101,14 @@ def controls(actions: Actions) -> Any:
         )
         picture, wanted = gr.State(""), gr.State(RESULTS)
         outputs, inputs = [result, picture, wanted], [text, picture, first, second, wanted]
+        # Not `input`, which Gradio sends twice for one choice.
+        chosen = [choice.select(actions.answer, inputs, result, **hidden) for choice in (first, second)]
+        hidden["cancels"] = (
+            chosen  # an answer to what was asked before must not take the place of the new one
+        )
         for event in (text.submit, button.click, page.load):
             event(actions.search, [text, first, second], outputs, **hidden)
         result.ask(actions.ask, [first, second], [text, *outputs], **hidden)
         by_picture.picture(actions.like, [first, second], [text, *outputs], **hidden)
         result.more(actions.more, inputs, [result, wanted], **hidden)
-        for choice in (first, second):
-            choice.input(actions.answer, inputs, result, **hidden)
     return page.queue(default_concurrency_limit=8)
