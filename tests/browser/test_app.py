@@ -333,11 +333,10 @@ def test_hostile_words_on_a_picture_stay_text(served: Served, opened: tuple[Page
 def test_a_choice_of_a_system_asks_once(opened: tuple[Page, list[str]]) -> None:
     """A second answer, which came later, took the place of what was asked meanwhile: of a picture that was sent."""
     page, heard = opened
+    choose(page, "words")
     asked = []
     page.on("request", lambda request: asked.append(request.url) if "queue/join" in request.url else None)
-    page.locator('[data-system="builtin"]').wait_for()
-    asked.clear()
-    choose(page, "words")
+    choose(page, "both")
     page.wait_for_timeout(500)
     assert len(asked) == 1
     assert heard == []

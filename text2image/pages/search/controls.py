@@ -76,7 +76,6 @@ def controls(actions: Actions) -> Any:
     systems, sources = service.systems, service.params.label.sources
     shown, beside = service.at_first()
     plain: dict[str, Any] = {"apply_default_css": False}
-    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 
     def judge(call: dict[str, Any]) -> dict[str, str]:  # Gradio marks it, which it cannot do with a method
         return actions.judge(call.get("query"), call.get("image"), call.get("grade"))
@@ -99,16 +98,22 @@ def controls(actions: Actions) -> Any:
         result = gr.HTML(
             js_on_load=asset("page.js"), server_functions=[judge], elem_classes="results", **plain
         )
-        picture, wanted = gr.State(""), gr.State(RESULTS)
-        outputs, inputs = [result, picture, wanted], [text, picture, first, second, wanted]
-        # Not `input`, which Gradio sends twice for one choice.
-        chosen = [choice.select(actions.answer, inputs, result, **hidden) for choice in (first, second)]
-        hidden["cancels"] = (
-            chosen  # an answer to what was asked before must not take the place of the new one
-        )
-        for event in (text.submit, button.click, page.load):
-            event(actions.search, [text, first, second], outputs, **hidden)
-        result.ask(actions.ask, [first, second], [text, *outputs], **hidden)
-        by_picture.picture(actions.like, [first, second], [text, *outputs], **hidden)
-        result.more(actions.more, inputs, [result, wanted], **hidden)
+        listen(actions, page, (text, button, by_picture, first, second), result)
     return page.queue(default_concurrency_limit=8)
+
+
+def listen(actions: Actions, page: Any, bar: tuple[Any, ...], result: Any) -> None:
+    """Have the controls of the ``bar`` (query, button, picture, two systems), the results and the page act."""
+    text, button, by_picture, first, second = bar
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+    picture, wanted = gr.State(""), gr.State(RESULTS)
+    outputs, inputs = [result, picture, wanted], [text, picture, first, second, wanted]
+    page.load(actions.search, [text, first, second], outputs, **hidden)
+    # Not `input`, which Gradio sends twice for one choice.
+    chosen = [choice.select(actions.answer, inputs, result, **hidden) for choice in (first, second)]
+    hidden["cancels"] = chosen  # what was asked before must not take the place of the new answer
+    for event in (text.submit, button.click):
+        event(actions.search, [text, first, second], outputs, **hidden)
+    result.ask(actions.ask, [first, second], [text, *outputs], **hidden)
+    by_picture.picture(actions.like, [first, second], [text, *outputs], **hidden)
+    result.more(actions.more, inputs, [result, wanted], **hidden)
