@@ -33,10 +33,10 @@ pip_install = $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned dependencies
 
 repro: install ## Run the pipeline; only what changed runs again
-	dvc repro
+	t2i repro
 
 sample: install ## Make the sample and say how well its near-duplicates are found
-	dvc repro sample/dvc.yaml
+	t2i repro sample/dvc.yaml
 
 report: install ## Write report/ on what was found; REVS=A..B compares two revisions
 	t2i report $(if $(REVS),'$(REVS)')
@@ -46,7 +46,7 @@ app: install $(VENV)/.installed-app ## Open the search page (APP_ARGS="--port 80
 
 # The built-in model is one that the pipeline makes.
 zoo: install ## Compare the models of zoo.models in params.yaml, as the experiment `zoo`
-	dvc repro --quiet builtin_model
+	t2i repro --quiet builtin_model
 	t2i zoo
 
 throughput: install ## Measure how fast systems are on this machine (SYSTEMS="builtin words" for some)

@@ -11,6 +11,7 @@ import text2image
 from text2image.base.console import Parser, run
 
 COMMANDS = {
+    "repro": "run the pipeline as `dvc repro` does, and as well after a kill",
     "search": "find images for a text, or images like an image",
     "app": "open a page to search on, see why, and grade what was found",
     "judge": "grade what was found for a source's queries, on a page or in the terminal",

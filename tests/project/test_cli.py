@@ -23,7 +23,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_command_is_a_module_and_every_module_a_command() -> None:
     modules = {path.stem for path in (REPOSITORY / "text2image" / "commands").glob("*.py")}
-    assert modules - {"__init__", "template", "experiment"} == set(COMMANDS)
+    assert modules - {"__init__", "template"} == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

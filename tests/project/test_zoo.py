@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.pipeline import Project, tiny_model
 from text2image.base.console import InputError
-from text2image.commands.experiment import blamed
+from text2image.commands.pipeline.experiment import blamed
 from text2image.formats.tables import read_csv
 
 

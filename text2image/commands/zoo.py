@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, say
-from text2image.commands.experiment import NAME, experiment, git, reference
+from text2image.commands.pipeline.experiment import NAME, experiment, git, reference
 from text2image.encoders.device import pick_device
 from text2image.encoders.models.card import describe, licence_of
 from text2image.encoders.models.load import copies_of_weights, load_model

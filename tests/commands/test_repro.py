@@ -1,0 +1,202 @@
+"""``t2i repro``: DVC after a kill, in a small project with git, and DVC's own files as a kill leaves them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dvc.logger  # noqa: F401 - now, as it keeps the stream to write to, and that of a test is closed after it
+import psutil
+import pytest
+
+from tests.support.pipeline import REPOSITORY, Project
+from text2image.base.console import InputError
+from text2image.base.processes import one_at_a_time
+from text2image.commands.pipeline.repairs import mend_rwlock
+from text2image.commands.pipeline.writing import written_whole
+from text2image.commands.repro import repro
+
+PIPELINE = """\
+stages:
+  first:
+    cmd: cp in.txt a.txt && echo first >> ran.txt
+    deps: [in.txt]
+    outs: [a.txt]
+  second:
+    cmd: cp a.txt b.txt && echo second >> ran.txt
+    deps: [a.txt]
+    outs: [b.txt]
+"""
+MARKS = "<<<<<<< ours\nschema: '2.0'\n=======\nschema: '2.0'\n>>>>>>> theirs\n"
+RWLOCK = Path(".dvc", "tmp", "rwlock")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of two stages that ran, committed, with a folder that DVC tracks."""
+    project = Project(tmp_path_factory.mktemp("repro") / "project")
+    for name in ("pictures", ".dvc/tmp"):
+        (project.root / name).mkdir(parents=True)
+    for name, text in {
+        ".dvc/config": "", ".dvc/.gitignore": "/tmp\n/cache\n", ".gitignore": "/ran.txt\n/a.txt\n/b.txt\n",
+        "dvc.yaml": PIPELINE, "in.txt": "content\n", "pictures/one": "1",
+    }.items():  # fmt: skip
+        (project.root / name).write_text(text)
+    project.run("git", "init", "-q")
+    project.run("dvc", "add", "-q", "pictures")
+    project.run("t2i", "repro", "-q", env={"PYTHONPATH": str(REPOSITORY)})
+    project.commit("ran")
+    return project.root
+
+
+@pytest.fixture
+def root(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project, as the working directory."""
+    project = Project(tmp_path / "project")
+    shutil.copytree(finished, project.root)
+    for name, value in (project.environment() | {"PYTHONPATH": str(REPOSITORY)}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(project.root)
+    return project.root
+
+
+def broken(content: bytes) -> list[bytes]:
+    """Return what a kill leaves of a file: nothing, and parts that end where DVC's writer has flushed or not."""
+    return [b"", content[: len(content) // 3], content[:-2]]
+
+
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("name", ["dvc.lock", "pictures.dvc"])
+@pytest.mark.parametrize("kept", ["copy", "commit"])
+def test_a_file_that_was_not_written_to_its_end_is_restored(
+    root: Path, name: str, part: int, kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Path(name).read_bytes()
+    if kept == "commit":
+        (root / ".dvc" / "tmp" / "copies" / f"{name}.copy").unlink()
+    left = broken(whole)[part]
+    Path(name).write_bytes(left)
+    for output in ("a.txt", "b.txt"):
+        Path(output).unlink()
+    assert repro([]) == 0
+    assert Path(name).read_bytes() == whole
+    assert Path("ran.txt").read_text() == "first\nsecond\n", "no stage ran again"
+    assert Path("b.txt").read_text() == "content\n"
+    assert f"{name} was not written to its end" in capsys.readouterr().err
+    assert (root / ".dvc" / "tmp" / "copies" / f"{name}.broken").read_bytes() == left
+
+
+def test_a_lock_without_a_copy_is_removed_and_made_from_the_run_cache(root: Path) -> None:
+    whole = Path("dvc.lock").read_bytes()
+    (root / ".dvc" / "tmp" / "copies" / "dvc.lock.copy").unlink()
+    subprocess.run(["git", "rm", "-q", "--cached", "dvc.lock"], check=True)
+    subprocess.run(["git", "commit", "-qm", "without"], check=True)
+    Path("dvc.lock").write_bytes(b"")
+    assert repro([]) == 0
+    assert Path("dvc.lock").read_bytes() == whole
+    assert Path("ran.txt").read_text() == "first\nsecond\n", "no stage ran again"
+
+
+def test_what_a_person_has_to_decide_is_left(root: Path) -> None:
+    Path("dvc.lock").write_text(MARKS)
+    with pytest.raises(InputError, match=r"marks of a conflict in it; `git checkout --ours dvc\.lock`"):
+        repro([])
+    assert Path("dvc.lock").read_text() == MARKS
+    Path("dvc.lock").unlink()
+    Path("other.dvc").write_text("outs:\n- md5: ")
+    with pytest.raises(
+        InputError, match=r"other\.dvc as DVC writes it.* no copy of it; remove it and run `dvc add other`"
+    ):
+        repro([])
+
+
+@pytest.mark.parametrize("left", ["", '{"write": {"a', '{"write": 1}', "[" * 100_000])
+def test_an_rwlock_that_dvc_refuses_is_removed(root: Path, left: str) -> None:
+    RWLOCK.write_text(left)
+    assert repro([]) == 0
+    assert json.loads(RWLOCK.read_text()) == {}
+
+
+def test_an_rwlock_is_left_while_a_stage_runs(root: Path) -> None:
+    RWLOCK.write_text("")
+    with one_at_a_time("first", root), pytest.raises(InputError, match="while the stage first is at work"):
+        mend_rwlock(root)
+    assert RWLOCK.read_text() == ""
+
+
+def test_an_rwlock_forgets_processes_that_have_the_number_of_a_killed_one(root: Path) -> None:
+    holder = {"pid": os.getpid(), "cmd": "dvc repro"}
+    held = {"write": {str(root / "a.txt"): holder}, "read": {str(root / "in.txt"): [holder]}}
+    RWLOCK.write_text(json.dumps(held))
+    mend_rwlock(root)
+    assert json.loads(RWLOCK.read_text()) == held, "a process that was there then may hold it"
+    before = psutil.Process().create_time() - 60
+    os.utime(RWLOCK, (before, before))
+    mend_rwlock(root)
+    assert json.loads(RWLOCK.read_text()) == {"write": {}, "read": {}}
+
+
+def test_exit_codes_and_arguments_are_those_of_dvc(root: Path) -> None:
+    command = [sys.executable, "-m", "text2image.cli", "repro"]
+    done = subprocess.run([*command, "--force", "--single-item", "second"], check=False)
+    assert (done.returncode, Path("ran.txt").read_text()) == (0, "first\nsecond\nsecond\n")
+    assert subprocess.run([*command, "third"], check=False).returncode == 255
+    assert subprocess.run([*command, "--nonsense"], check=False).returncode == 254
+    outside = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    assert (outside.returncode, outside.stderr.count("\n")) == (1, 1)
+    assert outside.stderr.startswith("error: expected a project of DVC here")
+
+
+def test_dvc_writes_its_files_beside_themselves(root: Path) -> None:
+    """A kill in the midst of writing, which a failing write stands for, leaves the old file; readers never see half."""
+    from dvc.fs import localfs
+    from dvc.utils.serialize import dump_yaml, modify_yaml
+
+    lock, whole = Path("dvc.lock"), Path("dvc.lock").read_bytes()
+    inode = lock.stat().st_ino
+    with written_whole(root / ".dvc" / "tmp"):
+        with pytest.raises(ZeroDivisionError), localfs.open("dvc.lock", "w", encoding="utf-8") as file:
+            file.write("half")
+            file.flush()
+            assert lock.read_bytes() == whole
+            raise ZeroDivisionError
+        assert (lock.read_bytes(), lock.stat().st_ino) == (whole, inode)
+        with modify_yaml("dvc.lock", fs=localfs):
+            pass
+        assert lock.stat().st_ino != inode, "renamed"
+        inode = Path("pictures.dvc").stat().st_ino
+        dump_yaml("pictures.dvc", {"outs": []})
+        assert Path("pictures.dvc").stat().st_ino != inode
+        with localfs.open("other.txt", "w") as file:
+            file.write("as it is")
+    inode = lock.stat().st_ino
+    with modify_yaml("dvc.lock", fs=localfs):
+        pass
+    assert lock.stat().st_ino == inode, (
+        "DVC itself truncates the file; if it no longer does, written_whole can go"
+    )
+    assert not [path for path in root.rglob("*.draft") if path.parent.name != "drafts"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_killed_in_a_stage_it_goes_on(root: Path, number: signal.Signals) -> None:
+    pipeline = PIPELINE.replace("cp a.txt b.txt", "cp a.txt b.txt && test -e go || sleep 60")
+    Path("dvc.yaml").write_text(pipeline)
+    command = [sys.executable, "-m", "text2image.cli", "repro"]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("> cp a.txt b.txt"):
+                break
+        time.sleep(0.2)  # for the shell to have begun
+        os.killpg(process.pid, number)
+    assert process.returncode == (-number if number != signal.SIGINT else 255)
+    Path("go").touch()
+    assert repro([]) == 0
+    assert Path("b.txt").read_text() == "content\n"

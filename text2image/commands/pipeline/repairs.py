@@ -1,0 +1,199 @@
+"""Make DVC's own files sound before it runs: what a kill left of them, of a machine that lost power, of an editor.
+
+DVC refuses to run with a ``dvc.lock``, a ``*.dvc`` file or a ``.dvc/tmp/rwlock`` that it cannot read. The first two say what
+was made from what, and all of that is in DVC's cache, too: an older copy, or none at all, costs no computation, as DVC
+finds the stages that it misses in its run cache. Copies of sound files are kept in ``.dvc/tmp/copies``.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from text2image.base.console import InputError, say
+from text2image.base.processes import running_stages
+
+COPIES = "copies"
+CLOCK = 2.0
+"""Seconds by which a process must be younger than the file: clocks of systems are that coarse."""
+
+CONFLICT = b"<<<<<<< "
+
+
+def metafiles(root: Path) -> list[Path]:
+    """Return the ``dvc.lock`` and ``*.dvc`` files of a project, relative to ``root``: those that git tracks or would track."""
+    patterns = ("dvc.lock", "*/dvc.lock", "*.dvc")
+    listed = _git(root, "ls-files", "-z", "-co", "--exclude-standard", "--", *patterns)
+    if listed is None:  # no repository of git
+        names = [path.relative_to(root).as_posix() for pattern in patterns for path in root.glob(pattern)]
+    else:
+        names = [os.fsdecode(name) for name in listed.split(b"\0") if name]
+    return sorted({Path(name) for name in names if (root / name).is_file()})
+
+
+def _git(root: Path, *arguments: str) -> bytes | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)  # noqa: S603, S607
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def is_sound(path: Path, content: bytes) -> bool:
+    """Return whether DVC can read what a ``dvc.lock`` or a ``*.dvc`` file holds, and wrote it to its end, a line's."""
+    from dvc.dvcfile import Lockfile, SingleStageFile
+    from dvc.exceptions import DvcException
+    from dvc.utils.serialize import loads_yaml
+    from ruamel.yaml.error import YAMLError
+
+    kind = Lockfile if path.name == "dvc.lock" else SingleStageFile
+    try:
+        held = kind.validate(loads_yaml(content.decode("utf-8")))
+    except (DvcException, YAMLError, UnicodeDecodeError, RecursionError):
+        return False
+    entries = [entry for part in ("deps", "outs") for entry in held.get(part) or ()]  # of a *.dvc file
+    return content.endswith(b"\n") and all(entry.get("path") for entry in entries)
+
+
+def keep_copies(root: Path) -> None:
+    """Keep a copy of each file that is sound, for :func:`restore`."""
+    for path in metafiles(root):
+        content, copy = (root / path).read_bytes(), _copy_of(root, path)
+        if (not copy.is_file() or copy.read_bytes() != content) and is_sound(path, content):
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            draft = copy.with_name(f"{copy.name}.draft")
+            draft.write_bytes(content)
+            draft.replace(copy)
+
+
+def _copy_of(root: Path, path: Path) -> Path:
+    return root / ".dvc" / "tmp" / COPIES / f"{path}.copy"  # a name that DVC reads nowhere
+
+
+def restore(root: Path) -> None:
+    """Replace each file that DVC cannot read by its last sound copy, or git's; a ``dvc.lock`` without either is removed.
+
+    Raises:
+        InputError: git left the marks of a conflict in one, or there is no copy of a ``*.dvc`` file.
+    """
+    for path in metafiles(root):
+        content = (root / path).read_bytes()
+        if is_sound(path, content):
+            continue
+        if CONFLICT in content:
+            raise InputError(
+                f"expected {path} as DVC writes it, found the marks of a conflict in it; "
+                f"`git checkout --ours {path}` takes one side, and `t2i repro` finds what it lacks in DVC's cache"
+            )
+        found = next(_candidates(root, path), None)
+        if found is None and path.name != "dvc.lock":
+            raise InputError(
+                f"expected {path} as DVC writes it, found that it was not written to its end, and no copy of it; "
+                f"remove it and run `dvc add {path.with_suffix('')}`"
+            )
+        aside = _copy_of(root, path).with_suffix(".broken")
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        (root / path).replace(aside)
+        if found is not None:
+            _replace(root / path, found[1])
+        say(
+            f"{path} was not written to its end (it is {aside.relative_to(root)} now); "
+            + (
+                f"{found[0]} takes its place"
+                if found
+                else "without a copy of it, DVC's cache tells what stages made"
+            )
+        )
+
+
+def _candidates(root: Path, path: Path) -> Iterator[tuple[str, bytes]]:
+    copy = _copy_of(root, path)
+    if copy.is_file() and is_sound(path, content := copy.read_bytes()):
+        yield "the copy of the last run", content
+    committed = _git(root, "show", f"HEAD:./{path.as_posix()}")
+    if committed is not None and is_sound(path, committed):
+        yield "that of the last commit", committed
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+def mend_rwlock(root: Path) -> None:
+    """Make ``.dvc/tmp/rwlock`` one that DVC accepts: it says which processes read and write which paths.
+
+    One that cannot be read is removed where no DVC is at work, as DVC's own lock of the project tells. Of one that can
+    be, processes are forgotten that began after it was written: another process has the number of one that was killed.
+
+    Raises:
+        InputError: it cannot be read, and a DVC is at work.
+    """
+    from dvc.config import Config
+    from dvc.lock import LockError, make_lock
+
+    folder = root / ".dvc" / "tmp"
+    path = folder / "rwlock"
+    if not path.is_file():
+        return
+    links = Config(str(root / ".dvc"))["core"].get("hardlink_lock", False)
+    locks = [
+        make_lock(str(folder / name), str(folder), hardlink_lock=links) for name in ("lock", "rwlock.lock")
+    ]
+    try:
+        with locks[0], locks[1]:
+            _mend(path, running_stages(root))
+    except LockError:
+        if _read(path) is None:
+            raise InputError(_at_work("another DVC is")) from None
+
+
+def _at_work(who: str) -> str:
+    return (
+        f"expected .dvc/tmp/rwlock as DVC writes it, found that it was not written to its end, while {who} at work "
+        "here; wait for the end and run this again"
+    )
+
+
+def _mend(path: Path, running: list[str]) -> None:
+    held = _read(path)
+    if held is None:
+        if running:
+            raise InputError(_at_work(f"the stage {running[0]} is"))
+        say(".dvc/tmp/rwlock was not written to its end; it is removed, as no DVC is at work here")
+        path.unlink()
+        return
+    written = path.stat().st_mtime
+    readers = {
+        name: [one for one in all_ if not _is_another(one, written)] for name, all_ in held["read"].items()
+    }
+    writers = {name: one for name, one in held["write"].items() if not _is_another(one, written)}
+    kept = {"write": writers, "read": {name: left for name, left in readers.items() if left}}
+    if kept != held:
+        _replace(path, json.dumps(kept).encode())
+
+
+def _is_another(holder: Mapping[str, Any], written: float) -> bool:
+    """Return whether the process that has the number of a holder began after the file was written."""
+    try:
+        began: float = psutil.Process(holder["pid"]).create_time()
+    except psutil.Error:
+        return False  # DVC forgets processes that are gone
+    return began > written + CLOCK
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]] | None:
+    """Return what an rwlock holds, as DVC reads it; None if it cannot."""
+    from dvc.rwlock import SCHEMA
+    from voluptuous import Invalid
+
+    try:
+        held = SCHEMA(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, Invalid, RecursionError):
+        return None
+    return {kind: dict(held.get(kind, {})) for kind in ("write", "read")}
