@@ -32,6 +32,8 @@ class OpenaiRuntime(Section):
     timeout: Annotated[float, Field(gt=0.0)]
     max_retries: Annotated[int, Field(ge=0)]
     poll_seconds: Annotated[float, Field(gt=0.0)]
+    response_format: Literal["auto", "json_schema", "json_object", "none"] = "auto"
+    token_limit: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"  # noqa: S105
 
 
 class RayRuntime(Section):

@@ -1,54 +1,85 @@
 """Asking about many images at once: concurrency, limits, retries and a budget, answers as they come."""
 
 import asyncio
-from collections import Counter
+import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 import openai
 
-from text2image.base.console import InputError, say
+from text2image.base.console import say
 from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai import service
 from text2image.labels.openai.budget import Budget, Tokens, cost
+from text2image.labels.openai.dialect import Dialect, Dialects
 from text2image.labels.openai.encode import Upload, upload
-from text2image.labels.openai.pace import Pace, backoff
-from text2image.labels.openai.schema import Question, read_completion, reported_usage
+from text2image.labels.openai.ledger import Ledger
+from text2image.labels.openai.pace import Concurrency, Pace, backoff
+from text2image.labels.openai.reasons import TIMED_OUT, describe, may_be_charged, reason
+from text2image.labels.openai.schema import Question, kept_answer, usage_of
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
 
-LOST_IN_A_ROW = 5  # images that got no answer, one after the other, before the run ends
+SILENCE = 8.0  # seconds after which a line says what is waited for; twice as long each further time
 
 
 class Stopped(Exception):
     """The run is ending: send nothing more."""
 
 
+class Failed(Exception):
+    """A request that got no answer, and how it was put."""
+
+    def __init__(self, error: openai.APIError, dialect: Dialect) -> None:
+        super().__init__(str(error))
+        self.error, self.dialect = error, dialect
+
+
+class Arrived(NamedTuple):
+    """An answer for an image, and under which name its request stands in the ledger until it is stored."""
+
+    key: str
+    answer: Answer
+    sent: str | None = None
+
+
 class Asker:
-    """One run: its client, limits and counters. What the ``stored`` answers cost counts towards the budget."""
+    """One run: its client, limits and counters.
+
+    What the ``stored`` answers cost counts towards the budget, and so does what the ledger holds for the same keys and
+    those of the images that are asked about.
+    """
 
     def __init__(
-        self, settings: Settings, runtime: OpenaiRuntime, stored: Mapping[str, Answer], question: Question
+        self,
+        settings: Settings,
+        runtime: OpenaiRuntime,
+        stored: Mapping[str, Answer],
+        question: Question,
+        ledger: Ledger,
     ) -> None:
         self.settings, self.runtime, self.question = settings, runtime, question
-        self._arrived: asyncio.Queue[ImageAnswer | None] = asyncio.Queue()
-        self._client = openai.AsyncOpenAI(**service.client_options(settings, runtime.timeout))
+        self._stored, self._ledger = stored, ledger
+        self._arrived: asyncio.Queue[Arrived | None] = asyncio.Queue()
+        self._client = service.client(settings, runtime.timeout)
+        self._dialects = Dialects(settings, runtime)
+        self._concurrency = Concurrency(runtime.concurrency)
         self._requests = Pace(runtime.requests_per_minute)
         self._minute_tokens = Pace(runtime.tokens_per_minute)
         self._tokens = Tokens(settings, stored.values())
         self._budget = Budget(settings, stored.values())
         self._stop = asyncio.Event()
-        self._probe = asyncio.Lock()
-        self._retries: Counter[str] = Counter()
-        self._lost = self._lost_in_a_row = 0
-        self._out_of_money = False
+        self._troubles = service.Troubles(settings)
+        self._out_of_money = self._said_lowered = False
+        self._heard = time.monotonic()
 
     def ask(self, images: Mapping[str, ImageFile]) -> Generator[ImageAnswer, None, None]:
         """Yield ``(key, answer)`` as answers arrive; ends early, with a line of why, at the budget.
 
         Images that stay without an answer after all retries get ``{"failure": …, "transient": True}``.
-        What has arrived is yielded before an error ends the run.
+        What has arrived is yielded before an error ends the run. An answer is to be stored before the next is taken.
 
         Args:
             images: by what their answers are stored under.
@@ -57,10 +88,23 @@ class Asker:
             InputError: the server refuses, several images in a row get no answer, or a file changed since the
                 catalog was made, of which nothing is sent.
         """
-        with asyncio.Runner() as runner:  # cancels whatever is in flight when the consumer goes away
+        self._ledger.reconcile(answer["request"] for answer in self._stored.values() if "request" in answer)
+        lost = self._ledger.cost(self.settings, self._stored.keys() | images.keys())
+        self._budget.spent += lost
+        if lost:
+            say(
+                f"{self.question.title}: requests whose answers were lost, by a kill or on their way, count as "
+                f"{lost:.6f} USD, the most that they may have cost"
+            )
+        with (
+            self._ledger,
+            asyncio.Runner() as runner,
+        ):  # cancels what is in flight when the consumer goes away
             task = runner.get_loop().create_task(self._run(images))
             while (arrived := runner.run(self._arrived.get())) is not None:
-                yield arrived
+                yield arrived.key, arrived.answer
+                if arrived.sent is not None:  # it is stored by now
+                    self._ledger.settle(arrived.sent)
             self._report()
             runner.run(asyncio.wait([task]))
         task.result()
@@ -68,11 +112,10 @@ class Asker:
     def _report(self) -> None:
         """Say what the run met with, which no file records since it differs from run to run."""
         title, key = self.question.title, self.question.budget_key
-        if self._retries:
-            reasons = ", ".join(f"{count} × {what}" for what, count in sorted(self._retries.items()))
-            say(f"{title}: had to ask again after {reasons}")
-        if self._lost:
-            say(f"{title}: {self._lost} images got no answer; {self.question.repeat}")
+        if met := self._troubles.summary():
+            say(f"{title}: had to ask again after {met}")
+        if lost := self._troubles.lost:
+            say(f"{title}: {lost} images got no answer; {self.question.repeat}")
         if self._out_of_money:
             say(
                 f"{title}: stopped before {key} {self.settings.budget_usd} would be exceeded, "
@@ -83,90 +126,142 @@ class Asker:
         """Ask about all images; None follows the last answer that arrived."""
         queue = iter(images.items())
         count = min(self.runtime.concurrency, len(images))
+        watch = asyncio.create_task(self._say_what_is_waited_for())
         try:
             async with self._client:
                 workers = [asyncio.create_task(self._work(queue)) for _ in range(count)]
                 ended = await asyncio.gather(*workers, return_exceptions=True)
         finally:
+            watch.cancel()
             self._arrived.put_nowait(None)
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
+
+    async def _say_what_is_waited_for(self) -> None:
+        """Say a line where no answer has come for some seconds."""
+        wait, since = SILENCE, self._heard
+        while True:
+            await asyncio.sleep(SILENCE / 8)
+            if self._heard > since:
+                wait, since = SILENCE, self._heard
+            if time.monotonic() - since >= wait:
+                wait *= 2
+                which = "an" if self._troubles.answers else "the first"
+                met = f"; last met with {last}" if (last := self._troubles.last) else ""
+                in_flight = self._concurrency.in_flight
+                say(
+                    f"{self.question.title}: waiting for {which} answer of {self.settings.address} "
+                    f"({in_flight} in flight, for {self.runtime.timeout:g} s each at most{met})"
+                )
 
     async def _work(self, queue: Iterator[tuple[str, ImageFile]]) -> None:
         """Ask about one image after the other until none is left or the run stops."""
         with suppress(Stopped):
             for key, image in queue:
                 try:
-                    answer = await self._answer(key, image)
+                    arrived = await self._answer(key, image)
+                    self._arrived.put_nowait(arrived)
+                    if arrived.answer.get("transient"):
+                        self._troubles.count_lost(arrived.answer["failure"])
                 except BaseException:
                     self._stop.set()
                     raise
-                self._arrived.put_nowait((key, answer))
-                self._watch(answer)
 
-    def _watch(self, answer: Answer) -> None:
-        """End the run when nothing comes back any more."""
-        lost = bool(answer.get("transient"))
-        self._lost += lost
-        self._lost_in_a_row = self._lost_in_a_row + 1 if lost else 0
-        if self._lost_in_a_row >= LOST_IN_A_ROW:
-            self._stop.set()
-            raise InputError(
-                f"expected answers from {self.settings.address} (params key label.openai.base_url), found "
-                f"{answer['failure']} for {LOST_IN_A_ROW} images in a row; answers so far are kept, run again later"
-            )
-
-    async def _answer(self, key: str, image: ImageFile) -> Answer:
-        """Return the answer for one image, or what kept it from coming."""
+    async def _answer(self, key: str, image: ImageFile) -> Arrived:
+        """Return the answer for one image, or what kept it from coming ``runtime.openai.max_retries`` times and once."""
         if self._stop.is_set():
             raise Stopped
         sent = await asyncio.to_thread(upload, key, image, self.settings.max_side)
-        if self._budget.limit is not None:
-            async with self._probe:  # until one answer shows what the model takes, one at a time
-                if not self._tokens.known:
-                    return await self._persist(sent)
-        return await self._persist(sent)
-
-    async def _persist(self, sent: Upload) -> Answer:
-        """Ask until there is an answer, at most ``runtime.openai.max_retries`` times more."""
-        for attempt in range(self.runtime.max_retries + 1):
+        attempt, why = 0, ""
+        while attempt <= self.runtime.max_retries:
             try:
                 return await self._attempt(sent)
-            except openai.APIError as error:
-                why, asked = service.describe(error), service.wait_to_retry(error, self.settings)
-            self._retries[why] += 1
+            except Failed as failed:
+                if self._falls_back(failed):
+                    continue
+                why, asked = describe(failed.error), self._troubles.count(failed.error)
             self._requests.hold(asked)
             if attempt < self.runtime.max_retries:
                 await self._sleep(max(asked, backoff(attempt)))
-        attempts = self.runtime.max_retries + 1
-        return {"failure": f"no answer after {attempts} attempts ({why})", "transient": True}
+            attempt += 1
+        return Arrived(key, {"failure": f"no answer after {attempt} attempts ({why})", "transient": True})
 
-    async def _attempt(self, sent: Upload) -> Answer:
-        """Send one request within the limits and settle its price."""
-        expected = self._tokens.estimate(sent.width, sent.height), self.settings.max_tokens
-        worst = cost(self.settings, expected, batch=False)
-        if not await self._budget.promise(worst):
-            self._out_of_money = self._out_of_money or not self._stop.is_set()
-            self._stop.set()
-            raise Stopped
-        charged = 0.0
+    def _falls_back(self, failed: Failed) -> bool:
+        """Tell whether the request is to be put in another way, since the server does not take this one."""
+        why = reason(failed.error)
+        change = self._dialects.fall_back(failed.dialect, why) if why else None
+        if change:
+            say(f"{self.question.title}: {self.settings.address} does not take {change} ({why})")
+        return change is not None
+
+    async def _attempt(self, sent: Upload) -> Arrived:
+        """Send one request as soon as it may be, within all limits.
+
+        Raises:
+            Failed: it got no answer.
+            Stopped: the run is ending.
+        """
+        async with self._concurrency.place():
+            if self._stop.is_set():
+                raise Stopped
+            expected = self._tokens.estimate(sent.width, sent.height)
+            worst = cost(self.settings, expected, batch=False)
+            if not await self._budget.promise(worst):
+                self._out_of_money = self._out_of_money or not self._stop.is_set()
+                self._stop.set()
+                raise Stopped
+            charged = 0.0
+            try:
+                await self._sleep(
+                    max(self._requests.wait_for(1), self._minute_tokens.wait_for(sum(expected)))
+                )
+                charged = worst  # from here on it may be, even if the answer gets lost
+                arrived = await self._send(sent, expected)
+                usage = arrived.answer["usage"]
+                charged = cost(self.settings, (usage["input_tokens"], usage["output_tokens"]), batch=False)
+                return arrived
+            except Failed as failed:
+                charged = worst if may_be_charged(failed.error) else 0.0
+                raise
+            finally:
+                self._budget.settle(worst, charged)
+
+    async def _send(self, sent: Upload, expected: tuple[int, int]) -> Arrived:
+        """Send one request, which is written down before, and return its answer as it is stored."""
+        dialect, concurrency = self._dialects.now, self._concurrency
+        name = self._ledger.send(sent.key, expected)
+        started, together = time.monotonic(), concurrency.in_flight
         try:
-            booked = sum(expected)
-            await self._sleep(max(self._requests.wait_for(1), self._minute_tokens.wait_for(booked)))
-            charged = worst  # from here on it may be, even if the answer gets lost
-            body = await service.complete(self._client, self.question.body(sent))
-            used = reported_usage(body) or expected
-            charged = cost(self.settings, used, batch=False)
-            self._minute_tokens.correct(sum(used) - booked)
-            self._tokens.learn(sent.width, sent.height, used[0])
+            body = dialect.put(self.question.body(sent))
+            completion = await service.complete(self._client, body, self.runtime.timeout)
         except openai.APIError as error:
-            charged = worst if service.may_be_charged(error) else 0.0
-            raise
-        finally:
-            self._budget.settle(worst, charged)
-        usage = {"input_tokens": used[0], "output_tokens": used[1]}
-        return read_completion(body, self.question.form) | {"usage": usage}
+            if not may_be_charged(error):
+                self._ledger.settle(name)
+            elif isinstance(error, service.UnreadableAnswer):
+                self._ledger.keep(name, error.raw)
+            if describe(error) == TIMED_OUT:
+                concurrency.timed_out(started)
+                self._say_if_lowered()
+            raise Failed(error, dialect) from error
+        concurrency.answered(started, together)
+        self._say_if_lowered()
+        self._troubles.count_answer()
+        self._heard = time.monotonic()
+        usage = usage_of(completion.body, self.question.prompt, expected)
+        self._minute_tokens.correct(usage["input_tokens"] + usage["output_tokens"] - sum(expected))
+        self._tokens.learn(sent.width, sent.height, usage)
+        answer = kept_answer(completion.body, completion.raw, self.question, usage)
+        return Arrived(sent.key, answer | {"request": name}, name)
+
+    def _say_if_lowered(self) -> None:
+        """Say once that the server is asked for less at once."""
+        if self._concurrency.lowered and not self._said_lowered:
+            self._said_lowered = True
+            say(
+                f"{self.question.title}: {self.settings.address} takes the longer, the more it is asked at once: "
+                f"{self._concurrency.limit} in flight now, more as soon as that brings something"
+            )
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, but no longer than the run goes on."""

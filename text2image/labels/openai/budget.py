@@ -36,8 +36,11 @@ def answer_cost(settings: Settings, answer: Answer) -> float:
 
 
 def usages(answer: Answer) -> list[dict[str, Any]]:
-    """Return the usage of every request that was answered for an image, the last one first."""
-    return [answer["usage"], *answer.get("earlier", [])] if "usage" in answer else []
+    """Return the usage of every request that was answered for an image, the last one first, with what came (``raw``)."""
+    if "usage" not in answer:
+        return []
+    raw = {"raw": answer["raw"]} if "raw" in answer else {}
+    return [answer["usage"] | raw, *answer.get("earlier", [])]
 
 
 def unanswered(
@@ -87,11 +90,17 @@ def first_guess(settings: Settings, width: int, height: int) -> float:
 
 
 def estimate(
-    settings: Settings, images: int, answers: Collection[Answer], first: str = "label.openai.max_images"
+    settings: Settings,
+    images: int,
+    answers: Collection[Answer],
+    first: str = "label.openai.max_images",
+    lost: float = 0.0,
 ) -> str:
     """Say about what answers for so many more images will cost, going by the ``answers`` so far.
 
-    ``first`` names the params key by which some can be asked about first.
+    Args:
+        first: the params key by which some can be asked about first.
+        lost: USD that requests without a stored answer may have cost.
     """
     known = [usage for answer in answers for usage in usages(answer)]
     if known:
@@ -103,11 +112,13 @@ def estimate(
         basis = f"a guess for the largest images: try {first} first, and a better one follows"
     in_batches = settings.mode == "batch"
     price = images * cost(settings, (sent, received), batch=in_batches)
-    spent = sum(answer_cost(settings, answer) for answer in answers)
+    spent = sum(answer_cost(settings, answer) for answer in answers) + lost
     if settings.price_input_per_million is None:
         money = "no prices are given in label.openai"
     else:
         money = f"about {price:.2f} USD, {spent:.2f} USD spent on this gallery so far"
+    if lost:
+        money += f", of which {lost:.2f} USD at most for requests whose answers were lost"
     half = f" at {BATCH_SHARE:.0%} of the price" if in_batches else ""
     return (
         f"{settings.model} ({settings.mode}{half}): about {sent:.0f} input and {received:.0f} output tokens "
@@ -116,37 +127,42 @@ def estimate(
 
 
 class Tokens:
-    """Upper estimates of input tokens, corrected by what answers report."""
+    """Upper estimates of tokens, corrected by what answers report."""
 
     def __init__(self, settings: Settings, answers: Iterable[Answer]) -> None:
         self._settings = settings
         self._ratio = 1.0
-        self._most = max((usage["input_tokens"] for answer in answers for usage in usages(answer)), default=0)
+        reported = [usage for answer in answers for usage in usages(answer) if "estimated" not in usage]
+        self._most = max((usage["input_tokens"] for usage in reported), default=0)
+        self._longest = max((usage["output_tokens"] for usage in reported), default=0)
 
-    @property
-    def known(self) -> bool:
-        """Whether any answer has shown yet what the model really takes."""
-        return self._most > 0
+    def estimate(self, width: int, height: int) -> tuple[int, int]:
+        """Return how many input and output tokens a request about an image of this size (pixels) takes at most.
 
-    def estimate(self, width: int, height: int) -> int:
-        """Return how many input tokens an image of this size (pixels) takes at most."""
-        return math.ceil(max(self._most, self._ratio * first_guess(self._settings, width, height)))
+        A server that goes beyond ``max_tokens`` is expected to do so again.
+        """
+        sent = max(self._most, self._ratio * first_guess(self._settings, width, height))
+        return math.ceil(sent), max(self._settings.max_tokens, self._longest)
 
-    def learn(self, width: int, height: int, input_tokens: int) -> None:
-        """Take note of what one request took."""
-        self._ratio = max(self._ratio, input_tokens / first_guess(self._settings, width, height))
-        self._most = max(self._most, input_tokens)
+    def learn(self, width: int, height: int, usage: Mapping[str, Any]) -> None:
+        """Take note of what one request took, if the server has said it."""
+        if "estimated" not in usage:
+            sent = usage["input_tokens"]
+            self._ratio = max(self._ratio, sent / first_guess(self._settings, width, height))
+            self._most = max(self._most, sent)
+            self._longest = max(self._longest, usage["output_tokens"])
 
 
 class Budget:
-    """Money spent (on ``answers`` so far) and promised: every request, at its worst price, before it is sent.
+    """Money spent (on ``answers`` so far, and what ``lost`` ones may have cost) and promised: every request, at its worst
+    price, before it is sent.
 
     All amounts in USD. ``limit`` None for no limit.
     """
 
-    def __init__(self, settings: Settings, answers: Iterable[Answer]) -> None:
+    def __init__(self, settings: Settings, answers: Iterable[Answer], lost: float = 0.0) -> None:
         self.limit, self.promised = settings.budget_usd, 0.0
-        self.spent = sum(answer_cost(settings, answer) for answer in answers)
+        self.spent = sum(answer_cost(settings, answer) for answer in answers) + lost
         self._settled = asyncio.Event()
 
     def fits(self, amount: float) -> bool:

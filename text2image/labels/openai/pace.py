@@ -1,15 +1,21 @@
 """How fast to ask, and how long to wait before asking again."""
 
+import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 60.0  # seconds, between two attempts of our own
 LONGEST_ASKED = 300.0  # seconds that a server may ask us to wait; more is for another day
+
+
+SERIAL = 0.75  # of the time that one request after the other takes: from there on, a server answers hardly any at once
+PROMPT = 1.0  # seconds within which an answer is fast, whatever came before
+LONGEST_PAUSE = 64  # answers until one more is tried, at most
 
 
 class Pace:
@@ -34,6 +40,74 @@ class Pace:
     def hold(self, seconds: float) -> None:
         """Let nothing start for some seconds."""
         self._free = max(self._free, self._clock() + seconds)
+
+
+class Concurrency:
+    """How many requests may be in flight: begins with one, one more for every answer, fewer where that brings nothing.
+
+    A server that answers one at a time takes n times as long for each of n requests in flight. So the time of a request
+    that was alone is the measure. An answer that came after less than 0.75 n times as long, or within a second, lets one
+    more be in flight, up to ``most``. A later one takes one away, a time-out takes half of them, and then a pause of 4
+    answers, and 4 times as many with every time, up to 64, comes before one more is tried. Four in flight that are
+    answered in good time end the pauses.
+
+    Source: Chiu and Jain, Analysis of the Increase and Decrease Algorithms for Congestion Avoidance, 1989 (additive
+    increase, multiplicative decrease); Brakmo and Peterson, TCP Vegas, 1995 (delay as the sign of congestion).
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit, self.in_flight, self.lowered = 1, 0, False
+        self._most, self._clock = most, clock
+        self._alone = 0.0  # seconds that a request took that was alone; 0 while none is known
+        self._free = asyncio.Semaphore(1)
+        self._owed = 0  # places that are taken away as soon as they are free
+        self._pause, self._answers = 1, 0
+        self._lowered_at = -1.0
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait until one more request may be in flight; it is while the block runs."""
+        await self._free.acquire()
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            if self._owed:
+                self._owed -= 1
+            else:
+                self._free.release()
+
+    def answered(self, started: float, together: int) -> None:
+        """Take note of an answer to a request that started then, with so many in flight, itself included."""
+        seconds = self._clock() - started
+        if together == 1:
+            self._alone = (self._alone + seconds) / 2 if self._alone else seconds
+        if self._alone and together > 1 and seconds > max(PROMPT, SERIAL * together * self._alone):
+            self._lower(started, self.limit - 1)
+            return
+        self._answers += 1
+        if together >= 4:
+            self._pause = 1
+        if self.limit < self._most and self._answers >= self._pause:
+            self._answers = 0
+            self.limit += 1
+            if self._owed:
+                self._owed -= 1
+            else:
+                self._free.release()
+
+    def timed_out(self, started: float) -> None:
+        """Take note of a request without an answer in time."""
+        self._lower(started, self.limit // 2)
+
+    def _lower(self, started: float, limit: int) -> None:
+        """Lower the limit, once for all requests that were in flight together."""
+        if started <= self._lowered_at or self.limit == 1:
+            return
+        self._owed += self.limit - max(1, limit)
+        self.limit, self.lowered, self._lowered_at = max(1, limit), True, self._clock()
+        self._pause, self._answers = min(LONGEST_PAUSE, 4 * self._pause), 0
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

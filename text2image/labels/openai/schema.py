@@ -3,28 +3,22 @@
 Servers are not trusted: whatever a body holds becomes a caption and queries, or the name of a failure.
 """
 
-import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from itertools import islice
-from json import JSONDecoder
 from typing import Any, NamedTuple, TypeGuard
 
-from pydantic import BaseModel
-
 from text2image.labels.openai.encode import ENCODING, Upload
+from text2image.labels.openai.reading import EMPTY, READER, THOUGHT_FIELDS, Form, read_message, written
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer
 
-REFUSED = "refused"
-EMPTY = "empty answer"
-MALFORMED = "malformed answer"
-CUT_OFF = "answer cut off at label.openai.max_tokens"
 MAX_QUERIES = 10
 MOST_TOKENS = 10**8  # that a report of usage is believed
-JSON_STARTS = 20  # places where a JSON object may begin in an answer, of which at most so many are tried
+LEAST_IMAGE_TOKENS = 16  # that an image takes in any model
+MOST_CHARACTERS = 8  # of a text that make a token, on average, in any model
+USAGE = ("input_tokens", "output_tokens")
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -39,14 +33,8 @@ SCHEMA: dict[str, Any] = {
     "required": ["caption", "queries"],
     "additionalProperties": False,
 }
-
-
-class Form(BaseModel, ABC):
-    """The form in which an answer is asked for."""
-
-    @abstractmethod
-    def answer(self) -> Answer:
-        """Return what is stored of it."""
+DESCRIPTIONS = {part["description"] for part in SCHEMA["properties"].values()}
+READ = ("caption", "queries", "grade", "reason", "failure")  # what of a stored answer was read from what came
 
 
 class Texts(Form):
@@ -55,12 +43,18 @@ class Texts(Form):
     caption: str
     queries: list[str]
 
-    def answer(self) -> Answer:
-        """Return ``{"caption", "queries"}``, or ``{"failure": reason}`` if they hold no text."""
-        queries = [query for query in self.queries if query.strip()][:MAX_QUERIES]
-        if not queries and not self.caption.strip():
-            return {"failure": EMPTY}
-        return {"caption": self.caption, "queries": queries}
+    def answer(self, is_copy: Callable[[str], bool]) -> Answer | None:
+        """Return ``{"caption", "queries"}``, or ``{"failure": reason}`` if they hold no text; copies are left out."""
+
+        def copied(text: str) -> bool:
+            return is_copy(text) or text.strip() in DESCRIPTIONS
+
+        written = [query for query in self.queries if query.strip()]
+        queries = [query for query in written if not copied(query)][:MAX_QUERIES]
+        caption = "" if copied(self.caption) else self.caption
+        if queries or caption.strip():
+            return {"caption": caption, "queries": queries}
+        return None if written or self.caption.strip() else {"failure": EMPTY}
 
 
 class Question(NamedTuple):
@@ -71,6 +65,7 @@ class Question(NamedTuple):
         form: what is asked for.
         title: who asks, for messages.
         budget_key: the params key of the budget, for messages.
+        prompt: the instructions, of whose examples copies are no answers.
         repeat: says what asks again for images that got no answer.
     """
 
@@ -78,6 +73,7 @@ class Question(NamedTuple):
     form: type[Form]
     title: str
     budget_key: str
+    prompt: str
     repeat: str = "`dvc repro --force` this stage to ask again"
 
 
@@ -100,12 +96,9 @@ def determinants(settings: Settings) -> dict[str, Any]:
 
 
 def request_body(settings: Settings, upload: Upload) -> dict[str, Any]:
-    """Return the body of a chat-completions request about one image.
-
-    The service wants ``max_completion_tokens`` (its newer models know nothing else), local servers
-    ``max_tokens`` (Ollama knows nothing else).
-    """
-    image = {"type": "image_url", "image_url": {"url": upload.url, "detail": settings.detail}}
+    """Return the body of a chat-completions request about one image, which a dialect puts as the server takes it."""
+    detail = {} if settings.detail is None else {"detail": settings.detail}
+    image = {"type": "image_url", "image_url": {"url": upload.url} | detail}
     return {
         "model": settings.model,
         "messages": [{"role": "user", "content": [{"type": "text", "text": settings.prompt}, image]}],
@@ -113,13 +106,14 @@ def request_body(settings: Settings, upload: Upload) -> dict[str, Any]:
             "type": "json_schema",
             "json_schema": {"name": "image_texts", "schema": SCHEMA, "strict": True},
         },
-        "max_tokens" if settings.base_url else "max_completion_tokens": settings.max_tokens,
+        "max_completion_tokens": settings.max_tokens,
     }
 
 
 def texts_question(settings: Settings) -> Question:
     """Return the question of the label source ``openai``: a caption and search queries."""
-    return Question(partial(request_body, settings), Texts, "label openai", "label.openai.budget_usd")
+    body = partial(request_body, settings)
+    return Question(body, Texts, "label openai", "label.openai.budget_usd", settings.prompt)
 
 
 def is_completion(body: object) -> TypeGuard[dict[str, Any]]:
@@ -130,23 +124,38 @@ def is_completion(body: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(choices[0].get("message"), dict)
 
 
-def read_completion(body: dict[str, Any], form: type[Form]) -> Answer:
-    """Return the answer in the body of a chat completion, or ``{"failure": reason}``.
-
-    Servers that do not enforce a form put it between thoughts, remarks and fences: the first JSON object of the
-    form that was asked for is the answer.
-    """
+def read_completion(body: dict[str, Any], form: type[Form], prompt: str = "") -> Answer:
+    """Return the answer in the body of a chat completion, or ``{"failure": reason}`` (:func:`read_message`)."""
     choice = body["choices"][0]
-    message, finish = choice["message"], choice.get("finish_reason")
-    content = message.get("content")
-    if message.get("refusal") or finish == "content_filter":
-        return {"failure": REFUSED}
-    if not isinstance(content, str) or not content.strip():
-        return {"failure": CUT_OFF if finish == "length" else EMPTY}
-    for start in islice((place.start() for place in re.finditer("{", content)), JSON_STARTS):
-        with suppress(ValueError, RecursionError):  # pydantic's errors are ValueErrors
-            return form.model_validate(JSONDecoder().raw_decode(content, start)[0], strict=True).answer()
-    return {"failure": CUT_OFF if finish == "length" else MALFORMED}
+    return read_message(choice["message"], choice.get("finish_reason"), form, prompt)
+
+
+def kept_answer(body: dict[str, Any], raw: str, question: "Question", usage: Mapping[str, Any]) -> Answer:
+    """Return what is stored of a completion that was paid for.
+
+    That is what was read of it, ``usage`` (what it cost), ``raw`` (all that came) and ``reader`` (the version of what
+    read it).
+    """
+    read = read_completion(body, question.form, question.prompt)
+    return read | {"usage": dict(usage), "raw": raw, "reader": READER}
+
+
+def read_again(stored: Mapping[str, Answer], question: "Question") -> dict[str, Answer]:
+    """Return ``{key: answer}`` of stored failures that an earlier reader could not read, read by this one."""
+    return {
+        key: _read_again(answer, question)
+        for key, answer in stored.items()
+        if "failure" in answer and "raw" in answer and answer.get("reader") != READER
+    }
+
+
+def _read_again(answer: Answer, question: "Question") -> Answer:
+    body: object = None
+    with suppress(ValueError, RecursionError):
+        body = json.loads(answer["raw"])
+    read = read_completion(body, question.form, question.prompt) if is_completion(body) else {}
+    kept = {name: value for name, value in answer.items() if name not in READ or not read}
+    return kept | read | {"reader": READER}
 
 
 def reported_usage(body: dict[str, Any]) -> tuple[int, int] | None:
@@ -158,3 +167,18 @@ def reported_usage(body: dict[str, Any]) -> tuple[int, int] | None:
     if not (type(sent) is int and type(received) is int):
         return None
     return (sent, received) if 0 <= sent < MOST_TOKENS and 0 <= received < MOST_TOKENS else None
+
+
+def usage_of(body: dict[str, Any], prompt: str, expected: tuple[int, int]) -> dict[str, Any]:
+    """Return the usage of a request that is counted: what the server reports, if that can be.
+
+    A report of fewer tokens than the prompt and the answer have at least, or none, is not believed: then at least what
+    was ``expected`` at most, input and output tokens, counts, and ``estimated`` says so.
+    """
+    message = body["choices"][0]["message"]
+    received = sum(len(written(message.get(name))) for name in ("content", *THOUGHT_FIELDS))
+    reported = reported_usage(body) or (0, 0)
+    least = LEAST_IMAGE_TOKENS + len(prompt) // MOST_CHARACTERS, received // MOST_CHARACTERS
+    believed = reported[0] >= least[0] and reported[1] >= max(1, least[1])
+    tokens = reported if believed else tuple(map(max, reported, expected))
+    return dict(zip(USAGE, tokens, strict=True)) | ({} if believed else {"estimated": True})

@@ -1,22 +1,54 @@
-"""The server behind ``label.openai.base_url``: its key, its clients, and what its errors mean."""
+"""The server behind ``label.openai.base_url``: its key, its client, and what its errors mean for a run."""
 
 import json
 import logging
 import os
+from collections import Counter
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
+import httpx2
 import openai
 
 from text2image.base.console import InputError, one_line
 from text2image.labels.openai.pace import LONGEST_ASKED, retry_after
+from text2image.labels.openai.reasons import (
+    KEY,
+    TIMED_OUT,
+    TURNED_AWAY,
+    ReportedError,
+    describe,
+    explain,
+    hide_key,
+    is_error,
+    is_lasting,
+    reason,
+    status_of,
+)
 from text2image.labels.openai.schema import is_completion
 from text2image.labels.openai.settings import Settings
+from text2image.labels.openai.transport import Redirected, Unacceptable, new_client, within
 
-KEY = "OPENAI_API_KEY"
 NO_KEY = "none"  # what local servers get, which ask for no key
-NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout")  # the transport's errors before it sends
+LOST_IN_A_ROW = 5  # images that got no answer, one after the other, before a run ends
+LASTING_TRIES = 3  # errors in a row, of all images together, with a reason that lasts, before a run ends
+BROKEN_TRIES = 10  # other errors of a server that has answered nothing yet, before a run ends
 LOGGERS = ("openai", "httpx2", "httpcore2", "httpx", "httpcore")  # they can be told to log what is secret
+
+
+class Completion(NamedTuple):
+    """The body of a chat completion, and all that came, as text without the key."""
+
+    body: dict[str, Any]
+    raw: str
+
+
+class UnreadableAnswer(openai.APIError):
+    """A reply that is neither a completion nor an error; ``raw`` is what came, without the key."""
+
+    def __init__(self, raw: str, request: httpx2.Request) -> None:
+        super().__init__("unreadable answer", request, body=None)
+        self.raw = raw
 
 
 def api_key(settings: Settings) -> str:
@@ -36,36 +68,33 @@ def api_key(settings: Settings) -> str:
     return key or NO_KEY
 
 
-def client_options(settings: Settings, timeout: float) -> dict[str, Any]:
-    """Return the arguments of an SDK client that never retries by itself; ``timeout`` in seconds.
+def client(settings: Settings, timeout: float) -> openai.AsyncOpenAI:
+    """Return a client of the server with the bounds of :mod:`text2image.labels.openai.transport`.
 
-    The address is always given, so that no variable of the environment changes it.
+    Args:
+        timeout: seconds for each step of a request.
     """
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    address, key = settings.address, api_key(settings)
-    return {"api_key": key, "base_url": address, "timeout": timeout, "max_retries": 0}
+    return new_client(settings.address, api_key(settings), timeout)
 
 
-async def complete(client: openai.AsyncOpenAI, body: dict[str, Any]) -> dict[str, Any]:
-    """Send one chat-completions request and return the body of the completion as it came.
+async def complete(client: openai.AsyncOpenAI, body: dict[str, Any], seconds: float) -> Completion:
+    """Send one chat-completions request and return the completion as it came, within some ``seconds``.
 
     Raises:
-        openai.APIError: there is none; what is no completion counts as an unreadable answer.
+        openai.APIError: there is none.
     """
-    raw = await client.chat.completions.with_raw_response.create(**body)
+    reply = await within(seconds, client.chat.completions.with_raw_response.create(**body))
+    raw = hide_key(reply.content.decode("utf-8", "replace"))
     received: object = None
     with suppress(ValueError, RecursionError):
-        received = json.loads(raw.content)
+        received = json.loads(raw)
+    if isinstance(received, dict) and is_error(received):
+        raise ReportedError(received, reply.http_request)
     if not is_completion(received):
-        raise openai.APIResponseValidationError(raw.http_response, received)
-    return received
-
-
-def may_be_charged(error: openai.APIError) -> bool:
-    """Say whether a request that got no answer may have been worked on: it was sent, and its answer lost."""
-    lost = isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError)
-    return lost and type(error.__cause__).__name__ not in NOT_SENT
+        raise UnreadableAnswer(raw, reply.http_request)
+    return Completion(received, raw)
 
 
 def wait_to_retry(error: openai.APIError, settings: Settings) -> float:
@@ -76,14 +105,14 @@ def wait_to_retry(error: openai.APIError, settings: Settings) -> float:
     Raises:
         InputError: no repetition will cure the error, or the wait is so long that the run had better end.
     """
-    if isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError):
-        return 0.0
-    if not isinstance(error, openai.APIStatusError):
+    if isinstance(error, Redirected):
         raise fatal(error, settings) from None
-    status, out_of_money = error.status_code, error.code == "insufficient_quota"
+    status, out_of_money = status_of(error), error.code == "insufficient_quota"
+    if status is None:
+        return 0.0
     if not (status >= 500 or status in (408, 409) or (status == 429 and not out_of_money)):
         raise fatal(error, settings) from None
-    seconds = retry_after(error.response.headers)
+    seconds = retry_after(error.response.headers) if isinstance(error, openai.APIStatusError) else 0.0
     if seconds > LONGEST_ASKED:
         raise InputError(
             f"expected answers from {settings.address} (params key label.openai.base_url), found that it "
@@ -92,19 +121,15 @@ def wait_to_retry(error: openai.APIError, settings: Settings) -> float:
     return seconds
 
 
-def describe(error: openai.APIError) -> str:
-    """Return an error in a few words, without what could hold the key."""
-    if isinstance(error, openai.APITimeoutError):
-        return "no answer in time"
-    if isinstance(error, openai.APIStatusError):
-        return f"status {error.status_code}"
-    return "connection lost" if isinstance(error, openai.APIConnectionError) else "unreadable answer"
-
-
 def fatal(error: openai.APIError, settings: Settings) -> InputError:
     """Return the sentence that ends a run for an error that no repetition will cure."""
     where = f"{settings.address} (params key label.openai.base_url)"
-    status = getattr(error, "status_code", None)
+    status = status_of(error)
+    if isinstance(error, Redirected):
+        return InputError(
+            f"expected {where} to answer itself, found {one_line(hide_key(error.message))}, which is not followed, since "
+            "pictures would be sent there; set the address that is meant"
+        )
     if status == 401:
         return InputError(
             f"expected a key that {where} accepts in {KEY}, found that it refuses it (status 401)"
@@ -114,10 +139,69 @@ def fatal(error: openai.APIError, settings: Settings) -> InputError:
             f"expected an account with credit at {where}, found that its quota is used up (status 429); "
             "answers so far are kept, run again when there is credit"
         )
-    message = error.body.get("message") if isinstance(error.body, dict) else None
-    said = message if isinstance(message, str) else ""
-    said = said.replace(os.environ.get(KEY, "").strip() or "\0", f"[{KEY}]")
     return InputError(
         f"expected {where} to take requests for model '{settings.model}' (params key label.openai.model), "
-        f"found {describe(error)}{f': {one_line(said)}' if said else ''}"
+        f"found {explain(error)}; answers so far are kept"
     )
+
+
+class Troubles:
+    """What a run met with, and when that is enough.
+
+    Attributes:
+        answers: that came.
+        lost: images that stayed without one.
+        last: the last error, with the server's reason.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.answers, self.lost, self.last = 0, 0, ""
+        self._settings = settings
+        self._met: Counter[str] = Counter()
+        self._reasons: dict[str, str] = {}
+        self._lost_in_a_row = self._lasting = self._broken = 0
+
+    def count_answer(self) -> None:
+        """Take note that an answer came."""
+        self.answers += 1
+        self._lost_in_a_row = self._lasting = self._broken = 0
+
+    def count(self, error: openai.APIError) -> float:
+        """Take note of an error; return the seconds that the server asks to wait before the next try.
+
+        Raises:
+            InputError: another try would bring nothing (:func:`wait_to_retry`), or few have brought nothing where the
+                server's reason is one that lasts, or it has answered nothing yet.
+        """
+        what, status = describe(error), status_of(error)
+        asked = wait_to_retry(error, self._settings)
+        self.last = explain(error)
+        self._met[what] += 1
+        self._reasons.setdefault(what, reason(error))
+        self._lasting += is_lasting(error)
+        odd = isinstance(error, Unacceptable | UnreadableAnswer) and what != TIMED_OUT
+        self._broken += odd or (status is not None and status >= 500 and status not in TURNED_AWAY)
+        if self._lasting >= LASTING_TRIES or (self._broken >= BROKEN_TRIES and not self.answers):
+            raise fatal(error, self._settings)
+        return asked
+
+    def count_lost(self, failure: str) -> None:
+        """Take note of an image without an answer.
+
+        Raises:
+            InputError: several in a row had none.
+        """
+        self.lost += 1
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= LOST_IN_A_ROW:
+            raise InputError(
+                f"expected answers from {self._settings.address} (params key label.openai.base_url), found "
+                f"{failure} for {LOST_IN_A_ROW} images in a row, lastly {self.last}; answers so far are kept, run again later"
+            )
+
+    def summary(self) -> str:
+        """Return what had to be asked again, and how often, with what the server said first; "" for nothing."""
+        return ", ".join(
+            f"{count} × {what}" + (f" ({said})" if (said := self._reasons[what]) else "")
+            for what, count in sorted(self._met.items())
+        )

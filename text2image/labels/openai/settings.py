@@ -16,7 +16,7 @@ class Settings(Section):
     prompt: Annotated[str, Field(min_length=1)]
     queries: Annotated[list[Literal["caption", "queries"]], Field(min_length=1)]
     max_side: Annotated[int, Field(ge=16)]
-    detail: Literal["low", "high", "auto"]
+    detail: Literal["low", "high", "auto"] | None
     max_tokens: Count
     mode: Literal["sync", "batch"]
     retry_failures: bool

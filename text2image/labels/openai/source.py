@@ -16,10 +16,14 @@ from text2image.collection.manifest import ImageFile
 from text2image.formats.origins import Origins
 from text2image.labels.openai.batches.pending import PendingBatches
 from text2image.labels.openai.budget import estimate, figures, unanswered, with_earlier
-from text2image.labels.openai.schema import EMPTY, determinants, texts_question
+from text2image.labels.openai.ledger import Ledger
+from text2image.labels.openai.reading import EMPTY, is_placeholder
+from text2image.labels.openai.schema import determinants, read_again, texts_question
 from text2image.labels.openai.settings import Settings
-from text2image.labels.protocol.answers import all_determinants
+from text2image.labels.protocol.answers import all_determinants, store_kind
 from text2image.labels.protocol.source import Answer, ImageAnswer, Label, NoLabel, PaidSource
+
+PLACEHOLDER_TEXT = "text copied from the form"
 
 
 class Source(PaidSource):
@@ -43,7 +47,11 @@ class Source(PaidSource):
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
     ) -> Generator[ImageAnswer, None, None]:
         """Ask about the images that have no answer yet; collect batches of earlier runs."""
-        pending = PendingBatches(all_determinants(self))
+        determinants, question = all_determinants(self), texts_question(self.settings)
+        pending, ledger = PendingBatches(determinants), Ledger(store_kind("openai"), determinants)
+        read = read_again(stored, question)
+        yield from read.items()
+        stored = {**stored, **read}
         todo, waiting = unanswered(self.settings, self._by_key(images), stored), pending.keys()
         in_batches = self.settings.mode == "batch"
         if waiting and not in_batches:
@@ -57,12 +65,12 @@ class Source(PaidSource):
         if in_batches:
             from text2image.labels.openai.batches.run import BatchRun
 
-            answers = BatchRun(self.settings, runtime.openai, stored, pending).ask(todo)
+            lost = ledger.cost(self.settings, self._by_key(images).keys())
+            answers = BatchRun(self.settings, runtime.openai, stored, pending, lost).ask(todo)
         else:
             from text2image.labels.openai.ask import Asker
 
-            question = texts_question(self.settings)
-            answers = Asker(self.settings, runtime.openai, stored, question).ask(todo)
+            answers = Asker(self.settings, runtime.openai, stored, question, ledger).ask(todo)
         with closing(answers):
             for key, answer in answers:
                 yield key, with_earlier(answer, stored.get(key))
@@ -76,7 +84,9 @@ class Source(PaidSource):
             return [NoLabel(image_id, answer["failure"])]
         parts = {"caption": [answer["caption"]], "queries": answer["queries"]}
         texts = dict.fromkeys(text for part in self.settings.queries for text in parts[part] if text.strip())
-        return [Label(image_id, text, None) for text in texts] or [NoLabel(image_id, EMPTY)]
+        labels = [Label(image_id, text, None) for text in texts if not is_placeholder(text)]
+        copies = [NoLabel(image_id, PLACEHOLDER_TEXT)] * (len(texts) - len(labels))
+        return [*labels, *copies] or [NoLabel(image_id, EMPTY)]
 
     def figures(self, answers: Iterable[Answer]) -> dict[str, Any]:
         """Return requests, tokens and cost."""
@@ -84,7 +94,9 @@ class Source(PaidSource):
 
     def estimate(self, images: Sequence[ImageFile], stored: Mapping[str, Answer]) -> str:
         """Say how many images are not labelled yet and about what they will cost."""
-        todo = len(unanswered(self.settings, self._by_key(images), stored))
+        by_key = self._by_key(images)
+        todo = len(unanswered(self.settings, by_key, stored))
+        lost = Ledger(store_kind("openai"), all_determinants(self)).cost(self.settings, by_key.keys())
         return f"label openai: {todo} of {len(images)} images not labelled yet\n" + estimate(
-            self.settings, todo, stored.values()
+            self.settings, todo, stored.values(), lost=lost
         )

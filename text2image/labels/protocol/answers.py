@@ -89,7 +89,15 @@ def all_determinants(source: StoredSource) -> dict[str, Any]:
 
 def stored_answers(store: Store, source: StoredSource, images: Sequence[ImageFile]) -> dict[str, Answer]:
     """Return ``{key: answer}`` of the answers that the store holds for images (:meth:`StoredSource.key`)."""
-    return {key: json.loads(value) for key, value in store.get(map(source.key, images))}
+    return {key: load_answer(value) for key, value in store.get(map(source.key, images))}
+
+
+def load_answer(value: bytes) -> Answer:
+    """Return a stored answer, without the ``raw`` text that it was read from unless it has to be read again."""
+    answer: Answer = json.loads(value)
+    if "failure" not in answer:
+        answer.pop("raw", None)
+    return answer
 
 
 def estimate(name: str, source: LabelSource, images: Sequence[ImageFile]) -> str:

@@ -24,13 +24,17 @@ from text2image.formats.texts import normalise_text
 from text2image.labels.openai.ask import Asker
 from text2image.labels.openai.budget import estimate, unanswered, with_earlier
 from text2image.labels.openai.encode import Upload
-from text2image.labels.openai.schema import Form, Question, determinants, request_body
+from text2image.labels.openai.ledger import Ledger
+from text2image.labels.openai.reading import Form
+from text2image.labels.openai.schema import Question, determinants, read_again, request_body
 from text2image.labels.openai.settings import Settings
+from text2image.labels.protocol.answers import load_answer
 from text2image.labels.protocol.source import Answer
 from text2image.queries.judgements import JudgementRow, append_judgements
 from text2image.queries.judging.pool import unjudged
 from text2image.queries.judging.session import Session
 
+KIND = "judgements"  # of the store's space
 QUESTION = "{prompt}\nSearch query: {query}"
 REASON_CHARACTERS = 300
 SCHEMA: dict[str, Any] = {
@@ -51,8 +55,10 @@ class Grade(Form):
     reason: str
     grade: Annotated[int, Field(ge=0, le=3)]
 
-    def answer(self) -> Answer:
-        """Return ``{"grade", "reason"}``, the reason on one line and cut off."""
+    def answer(self, is_copy: Callable[[str], bool]) -> Answer | None:
+        """Return ``{"grade", "reason"}``, the reason on one line and cut off; None for a copy of the form."""
+        if is_copy(self.reason) or self.reason.strip() == SCHEMA["properties"]["reason"]["description"]:
+            return None
         return {"grade": self.grade, "reason": normalise_text(self.reason)[:REASON_CHARACTERS]}
 
 
@@ -97,7 +103,7 @@ def question(settings: Settings, texts: Mapping[str, str], asking: Asking) -> Qu
         asked = request_body(settings.model_copy(update={"prompt": prompt}), sent)
         return asked | {"response_format": FORMAT}
 
-    return Question(body, Grade, asking.title, asking.budget_key, asking.repeat)
+    return Question(body, Grade, asking.title, asking.budget_key, settings.prompt, asking.repeat)
 
 
 def model_judge(settings: Settings) -> str:
@@ -150,32 +156,34 @@ def grade_pairs(
     """
     by_key = {pair.key: pair for pair in pairs}
     wanted = {key: pair.image for key, pair in by_key.items() if todo is None or key in todo}
-    with Store("judgements", judge_determinants(settings)) as store:
+    with Store(KIND, judge_determinants(settings)) as store:
+        asked = question(settings, {key: pair.query for key, pair in by_key.items()}, asking)
         try:
-            if unanswered(settings, wanted, _stored(store, by_key)):
+            stored = _stored(store, by_key)
+            if unanswered(settings, wanted, stored) or read_again(stored, asked):
                 with exclusive_lock(store.path):  # others may have asked meanwhile
+                    read = read_again(_stored(store, by_key), asked)
+                    store.put((key, json.dumps(answer).encode()) for key, answer in read.items())
                     stored = _stored(store, by_key)
-                    _ask(
-                        store, by_key, unanswered(settings, wanted, stored), stored, settings, runtime, asking
-                    )
+                    _ask(store, unanswered(settings, wanted, stored), stored, settings, runtime, asked)
         finally:
             finish(_stored(store, by_key))
 
 
 def _ask(
     store: Store,
-    pairs: Mapping[str, AskedPair],
-    asked: Mapping[str, ImageFile],
+    images: Mapping[str, ImageFile],
     stored: Mapping[str, Answer],
     settings: Settings,
     runtime: OpenaiRuntime,
-    asking: Asking,
+    asked: Question,
 ) -> None:
     """Ask about images by the keys of their pairs, and store the answers as they come."""
-    texts = {key: pair.query for key, pair in pairs.items()}
-    asker = Asker(settings, runtime, stored, question(settings, texts, asking))
-    bar = progress(total=len(asked), unit="pair", title=asking.title)
-    with bar, closing(asker.ask(asked)) as coming:
+    if not images:
+        return
+    asker = Asker(settings, runtime, stored, asked, Ledger(KIND, judge_determinants(settings)))
+    bar = progress(total=len(images), unit="pair", title=asked.title)
+    with bar, closing(asker.ask(images)) as coming:
         for key, answer in coming:
             if not answer.get("transient"):
                 store.put([(key, json.dumps(with_earlier(answer, stored.get(key))).encode())])
@@ -185,12 +193,13 @@ def _ask(
 def estimate_pairs(pairs: Iterable[AskedPair], settings: Settings) -> str:
     """Say how many pairs have no grade yet, and about what they will cost; nothing is asked."""
     by_key = {pair.key: pair for pair in pairs}
-    with Store("judgements", judge_determinants(settings)) as store:
+    with Store(KIND, judge_determinants(settings)) as store:
         stored = _stored(store, by_key)
+    lost = Ledger(KIND, judge_determinants(settings)).cost(settings, by_key.keys())
     todo = unanswered(settings, {key: pair.image for key, pair in by_key.items()}, stored)
     one_by_one = settings.model_copy(update={"mode": "sync"})
     return f"{len(todo):,} of {len(by_key):,} pairs of query and image not graded yet\n" + estimate(
-        one_by_one, len(todo), stored.values(), first="a smaller depth"
+        one_by_one, len(todo), stored.values(), first="a smaller depth", lost=lost
     )
 
 
@@ -224,7 +233,7 @@ def judge_by_model(
 
 
 def _stored(store: Store, keys: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {key: json.loads(value) for key, value in store.get(keys)}
+    return {key: load_answer(value) for key, value in store.get(keys)}
 
 
 def _write(session: Session, pairs: Mapping[str, tuple[str, str]], answers: Mapping[str, Answer]) -> None:

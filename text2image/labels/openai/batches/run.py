@@ -14,6 +14,8 @@ from text2image.labels.openai.batches.files import read_results, write_batch
 from text2image.labels.openai.batches.pending import Pending, PendingBatches
 from text2image.labels.openai.batches.service import BatchService
 from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost, usages
+from text2image.labels.openai.dialect import Dialects
+from text2image.labels.openai.schema import texts_question
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
 
@@ -27,10 +29,13 @@ class BatchRun:
         runtime: OpenaiRuntime,
         stored: Mapping[str, Answer],
         pending: PendingBatches,
+        lost: float = 0.0,
     ) -> None:
+        """Take what is stored already, and what requests without a stored answer may have cost, in USD."""
         self.settings, self.runtime, self.stored, self.pending = settings, runtime, stored, pending
         self.service = BatchService(settings, runtime)
-        self.budget = Budget(settings, stored.values())
+        self.budget = Budget(settings, stored.values(), lost)
+        self.dialect = Dialects(settings, runtime).now
         self.answered = 0
         self._tokens = Tokens(settings, stored.values())
         self._promised: dict[str, float] = {}
@@ -47,13 +52,14 @@ class BatchRun:
         """
         todo = dict(images)
         attempts: Counter[str] = Counter()
-        self.recover()
-        while self.submit(todo):
-            for key, answer in self.collect():
-                attempts[key] += 1
-                if not answer.get("transient") or attempts[key] > self.runtime.max_retries:
-                    todo.pop(key, None)
-                    yield key, answer
+        with self.service:
+            self.recover()
+            while self.submit(todo):
+                for key, answer in self.collect():
+                    attempts[key] += 1
+                    if not answer.get("transient") or attempts[key] > self.runtime.max_retries:
+                        todo.pop(key, None)
+                        yield key, answer
         if todo:
             say(
                 f"label openai: stopped before label.openai.budget_usd {self.settings.budget_usd} would be exceeded, "
@@ -83,7 +89,7 @@ class BatchRun:
         waiting = self.pending.keys()
         rest = {key: image for key, image in images.items() if key not in waiting}
         while rest:
-            batch = write_batch(rest, self.settings, self._tokens, self.budget.fits)
+            batch = write_batch(rest, self.settings, self.dialect, self._tokens, self.budget.fits)
             with batch.file:
                 if not batch.keys:
                     break
@@ -116,7 +122,9 @@ class BatchRun:
         answered, cancelled, trouble = self.answered, False, ""
         for entry in self.pending.entries():
             batch = self.service.wait(str(entry.batch_id))
-            answers = read_results(self.service.lines(batch), entry.keys, entry.tag, self._worst_tokens())
+            question = texts_question(self.settings)
+            lines = self.service.lines(batch)
+            answers = read_results(lines, entry.keys, entry.tag, question, self._worst_tokens())
             known = {key for key, answer in self.stored.items() if came_in(answer, entry.tag)}
             self._settle(entry, answers, known)
             # A service that takes none rejects the form, not the image:
@@ -136,13 +144,13 @@ class BatchRun:
         usage = [answer["usage"] for answer in answers.values() if "usage" in answer]
         self.answered += len(usage)
         for used in usage:
-            self._tokens.learn(side, side, used["input_tokens"])
+            self._tokens.learn(side, side, used)
         spent = sum(answer_cost(self.settings, answers[key]) for key in answers.keys() - known)
         self.budget.settle(self._promised.pop(entry.tag), spent)
 
     def _worst_tokens(self) -> tuple[int, int]:
         side = self.settings.max_side
-        return self._tokens.estimate(side, side), self.settings.max_tokens
+        return self._tokens.estimate(side, side)
 
 
 def came_in(answer: Answer, tag: str) -> bool:

@@ -1,10 +1,12 @@
 """The service's side of batches: upload, create once, find again, wait, download, with patience."""
 
+import asyncio
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
-from itertools import islice
-from typing import IO, TypeVar
+from typing import IO, Self, TypeVar
 
 import openai
 from openai.types import Batch
@@ -13,10 +15,12 @@ from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.labels.openai.batches.files import ENDPOINT
 from text2image.labels.openai.pace import backoff
-from text2image.labels.openai.service import client_options, describe, wait_to_retry
+from text2image.labels.openai.reasons import explain
+from text2image.labels.openai.service import client, wait_to_retry
 from text2image.labels.openai.settings import Settings
+from text2image.labels.openai.transport import ANSWER_BYTES, within
 
-UPLOAD_SECONDS = 900.0
+FILE_SECONDS = 900.0  # that a file may take, up or down
 LISTED = 2000  # batches of the account that are searched for a tag, newest first
 LISTING_DELAY = 10.0  # seconds until a batch that was just created is listed for sure
 RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
@@ -32,17 +36,25 @@ class BatchService:
 
     def __init__(self, settings: Settings, runtime: OpenaiRuntime) -> None:
         self._settings, self._runtime = settings, runtime
-        self._client = openai.OpenAI(**client_options(settings, runtime.timeout))
+        self._client = client(settings, runtime.timeout)
+        self._loop = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._loop.run(self._client.close())
+        self._loop.close()
 
     def upload(self, requests: IO[bytes]) -> str:
         """Upload a file of requests and return its id."""
 
-        def send() -> str:
+        async def send() -> str:
             requests.seek(0)
             file = ("requests.jsonl", requests, "application/jsonl")
-            return self._client.files.create(file=file, purpose="batch", timeout=UPLOAD_SECONDS).id
+            return (await self._client.files.create(file=file, purpose="batch", timeout=FILE_SECONDS)).id
 
-        return self._patiently(send)
+        return self._patiently(send, seconds=FILE_SECONDS)
 
     def create(self, tag: str, file_id: str) -> str:
         """Create the batch of an uploaded file and return its id.
@@ -51,25 +63,30 @@ class BatchService:
         it is looked for before another attempt.
         """
 
-        def create() -> str:
-            return self._client.batches.create(
+        async def create() -> str:
+            created = await self._client.batches.create(
                 input_file_id=file_id, endpoint=ENDPOINT, completion_window="24h", metadata={"tag": tag}
-            ).id
+            )
+            return created.id
 
         return self._patiently(create, before_retry=lambda: self.find([tag]).get(tag))
 
     def find(self, tags: Sequence[str]) -> dict[str, str]:
         """Return ``{tag: batch id}`` for those of ``tags`` that the service knows, asking twice."""
 
-        def ids() -> dict[str, str]:
-            batches = islice(self._client.batches.list(limit=100), LISTED)
-            known = {(batch.metadata or {}).get("tag", ""): batch.id for batch in batches}
+        async def ids() -> dict[str, str]:
+            known, listed = dict[str, str](), 0
+            async for batch in self._client.batches.list(limit=100):
+                known[(batch.metadata or {}).get("tag", "")] = batch.id
+                listed += 1
+                if listed >= LISTED:
+                    break
             return {tag: known[tag] for tag in tags if tag in known}
 
-        known_ids = self._patiently(ids)
+        known_ids = self._patiently(ids, seconds=FILE_SECONDS)
         if len(known_ids) < len(tags):
             time.sleep(min(LISTING_DELAY, self._runtime.poll_seconds))
-            known_ids = self._patiently(ids)
+            known_ids = self._patiently(ids, seconds=FILE_SECONDS)
         return known_ids
 
     def wait(self, batch_id: str) -> Batch:
@@ -84,23 +101,39 @@ class BatchService:
                 return batch
             time.sleep(self._runtime.poll_seconds)
 
-    def lines(self, batch: Batch) -> list[str]:
-        """Return the lines of a batch's output and error files."""
-        files = [file for file in (batch.output_file_id, batch.error_file_id) if file]
-        texts = [self._patiently(partial(self._read, file)) for file in files]
-        return [line for text in texts for line in text.split("\n")]
+    def lines(self, batch: Batch) -> Iterator[str]:
+        """Yield the lines of a batch's output and error files; one that is longer than an answer may be is left out."""
+        for name in filter(None, (batch.output_file_id, batch.error_file_id)):
+            with closing(self._patiently(partial(self._read, name), seconds=FILE_SECONDS)) as file:
+                while line := file.readline(ANSWER_BYTES):
+                    if line.endswith(b"\n") or len(line) < ANSWER_BYTES:
+                        yield line.decode("utf-8", "replace")
 
-    def _read(self, file_id: str) -> str:
-        return self._client.files.content(file_id).text
+    async def _read(self, file_id: str) -> IO[bytes]:
+        """Return a file of the service, which stays on disk, has no name and vanishes with the process."""
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+        async with self._client.files.with_streaming_response.content(file_id, timeout=FILE_SECONDS) as reply:
+            async for piece in reply.iter_bytes():
+                file.write(piece)
+        file.seek(0)
+        return file
 
-    def _patiently(self, call: Callable[[], T], before_retry: Callable[[], T | None] = lambda: None) -> T:
-        """Return what ``call`` returns, repeated after transient errors unless ``before_retry`` returns it."""
+    def _patiently(
+        self,
+        call: Callable[[], Awaitable[T]],
+        before_retry: Callable[[], T | None] = lambda: None,
+        seconds: float | None = None,
+    ) -> T:
+        """Return what ``call`` returns, repeated after transient errors unless ``before_retry`` returns it.
+
+        Each call takes ``seconds`` at most, None for ``runtime.openai.timeout``.
+        """
         why, attempts = "", self._runtime.max_retries + 1
         for attempt in range(attempts):
             try:
-                return call()
+                return self._loop.run(within(seconds or self._runtime.timeout, call()))
             except openai.APIError as error:
-                why, asked = describe(error), wait_to_retry(error, self._settings)
+                why, asked = explain(error), wait_to_retry(error, self._settings)
             if attempt + 1 < attempts:
                 time.sleep(max(asked, backoff(attempt)))
             if (result := before_retry()) is not None:
