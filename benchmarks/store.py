@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from text2image.base.store import Store, spaces
-from text2image.encoders.vectors import gather
+from text2image.base.spaces import spaces
+from text2image.base.store import Store
+from text2image.encoders.vectors import Matrix
 
 DIM, BATCH, SUBSET = 512, 32, 10_000
 MAX_RATIO, MAX_LOOKUP_S = 1.3, 1.0
@@ -35,7 +36,9 @@ def look_up(root: Path, keys: Sequence[str]) -> float:
     """Return the seconds to open the store and gather the vectors of ``keys``."""
     start = time.perf_counter()
     with Store("embeddings", {}, root) as store:
-        assert len(gather(store, keys)) == len(keys)
+        matrix = Matrix(keys)
+        matrix.read(store)
+        assert len(matrix.whole()) == len(keys)
     return time.perf_counter() - start
 
 

@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 from text2image.base.console import InputError
-from text2image.base.store import Store, Writer, cache_root, exclusive_lock, fingerprint, spaces
+from text2image.base.locks import exclusive_lock
+from text2image.base.spaces import spaces
+from text2image.base.store import Store, cache_root, fingerprint
+from text2image.base.writer import Writer
 
 
 def test_what_is_put_comes_back(tmp_path: Path) -> None:
@@ -153,7 +156,8 @@ def test_an_error_leaves_what_a_writer_was_given(tmp_path: Path) -> None:
 BESIDE = """
 import sys
 from pathlib import Path
-from text2image.base.store import Store, Writer
+from text2image.base.store import Store
+from text2image.base.writer import Writer
 with Store("things", {}, Path(sys.argv[1])) as store, Writer(store) as writer:
     for number in range(10**9):
         writer.put([(f"{number}-{part}", b"x" * 2048) for part in range(64)])
@@ -179,7 +183,8 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from text2image.base import console
-from text2image.base.store import Store, Writer
+from text2image.base.store import Store
+from text2image.base.writer import Writer
 def main():
     with Store("things", {}, Path(sys.argv[1])) as store, Writer(store) as writer:
         writer.put([("first", b"kept")])

@@ -1,11 +1,15 @@
 """`t2i store`: what is in the store, and what may go."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.workplace import Workplace
-from text2image.base.store import Store, spaces
+from text2image.base.console import InputError
+from text2image.base.spaces import spaces
+from text2image.base.store import Store
 from text2image.commands.store import main
 from text2image.encoders.readings import reading_determinants
 from text2image.encoders.sentences.cross_encoding import cross_determinants
@@ -128,3 +132,58 @@ def test_a_budget_without_prices_leaves_grades_alone(
     stocked.set()
     main(["prune"])
     assert "judgements is left alone: expected both prices" in capsys.readouterr().err
+
+
+def test_verify_and_repair_name_what_is_damaged(
+    stocked: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["verify"])
+    assert capsys.readouterr().out.count("1 entries are whole") == 8
+    files = {space.kind: space.path for space in spaces(stocked.root / ".cache")}
+    flip(files["labels/ocr"], b"v" * 5000, 40)
+    with pytest.raises(InputError, match="found 1 damaged, which are set aside; run `dvc repro`"):
+        main(["verify"])
+    said = capsys.readouterr()
+    assert "0 entries are whole, 1 damaged set aside" in said.out
+    assert "1 of the results in" in said.err and "is computed anew" in said.err
+    main(["verify"])
+    flip(files["judgements" if "judgements" in files else "labels/openai"], b"SQLite format 3", 3)
+    for action in ([], ["verify"], ["prune", "--yes", "--paid"]):
+        with pytest.raises(
+            InputError, match=r"labels/openai/.*found: file is not a database; `t2i store repair`"
+        ):
+            main(action)
+    capsys.readouterr()
+    main(["repair"])
+    assert (
+        "labels/openai" in (said_so := capsys.readouterr().out)
+        and "1 entries are whole and were kept" in said_so
+    )
+    assert len(list(files["labels/openai"].parent.glob("*.damaged-*"))) == 1
+    main(["verify"])
+
+
+def flip(path: Path, where: bytes, offset: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(where) + offset] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_folder_that_may_not_be_read_is_named(
+    stocked: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for another user: the system's answer, since tests may run as one who may read all."""
+    closed = str(stocked.root / ".cache" / "embeddings")
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if str(path) == closed:
+            raise PermissionError(13, "Permission denied", closed)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(
+        InputError, match=r"expected a folder at .*embeddings that this user may read, found: Permission"
+    ):
+        main([])
+    assert "6 spaces" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from text2image.base.store import Store
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.vectors import (
     Batch,
-    gather,
+    Matrix,
     image_determinants,
     stored_vectors,
     text_determinants,
@@ -28,6 +28,12 @@ IMAGES = [ImageFile(f"{number:016x}", Path(f"{number}.png")) for number in range
 
 def vector(key: str) -> bytes:
     return np.frombuffer(key[-8:].encode(), dtype=np.uint8).astype(np.float32).tobytes()
+
+
+def gather(store: Store, keys: Sequence[str]) -> Vectors:
+    matrix = Matrix(keys)
+    matrix.read(store)
+    return matrix.whole()
 
 
 Embed = Callable[[Sequence[ImageFile]], Iterator[Batch]]

@@ -1,37 +1,48 @@
-"""A content-addressed store of costly results, safe against kills and under several processes.
+"""A content-addressed store of costly results, safe against kills, damage and several processes.
 
 One SQLite file a *space*, which is named by everything but the image that determines a result
 (model weights, preprocessing, prompt …); rows are keyed by image. It lives in ``.cache/`` under
 ``DVC_ROOT``, so that queued and temporary experiments share it.
+
+Every row has a checksum of its key and value, which is compared whenever the row is read. It stands in a table of its
+own, so that files of earlier versions go on being used as they are, also by those versions: a row without one is
+taken as it is, once, and gets one then. A row that is damaged is as good as missing; what is left of it is kept in the
+table ``damaged``.
 """
 
 import hashlib
 import json
 import os
-import sqlite3
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self, TypeVar
+from zlib import crc32
 
-from text2image.base.console import InputError
+from text2image.base.console import InputError, one_line, say
+from text2image.base.databases import (
+    begin_file,
+    check_schema,
+    connect,
+    connect_to_read,
+    damage,
+    database_errors,
+    integrity_problems,
+    make_folder,
+    make_tables,
+    may_write,
+)
+from text2image.base.locks import waiting_lock
 
-PAGE_BYTES = 32768  # an embedding of 2 KB in pages of 4 KB would waste half the disk; 64 KB are slow to write
 LOOKUP_KEYS = 500
-TIMEOUT_S = 60  # to wait for other processes
-NOT_WRITTEN = {
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-}
-"""What SQLite says where the disk is full, or does not take what is written for another reason."""
+GIVEN_AT_ONCE = 50_000  # rows of earlier versions that get their checksums in one transaction
+ROWS = """SELECT results.rowid, CAST(key AS BLOB), CAST(value AS BLOB), CAST(checksum AS INTEGER)
+FROM results LEFT JOIN checksums ON checksums.row = results.rowid WHERE """
 
 Item = tuple[str, bytes]
 """A key and its value."""
+
+T = TypeVar("T")
 
 
 def cache_root() -> Path:
@@ -52,18 +63,12 @@ def fingerprint(determinants: Any) -> str:
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()[:24]
 
 
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    """Say in one sentence that the disk did not take what a block writes to a store's file."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in NOT_WRITTEN:
-            raise
-        raise InputError(
-            f"expected a disk that takes what is written to {path}, found: {error}; make room or allow it, and run the "
-            "same command to go on: what was written before is kept"
-        ) from None
+def checksum(key: bytes, value: bytes) -> int:
+    """Return the CRC-32 of a key and its value: it differs for every change of up to 32 bits in a row.
+
+    The key is part of it, so that a damaged index that leads to another row is noticed, too.
+    """
+    return crc32(value, crc32(key))
 
 
 class Store:
@@ -71,26 +76,54 @@ class Store:
 
     Every :meth:`put` is one transaction: after a kill it is there whole or not at all. Several
     processes may read and write at once; two that put the same key agree by construction.
+
+    Attributes:
+        path: of the file.
+        writable: whether this user may write to it. Where not, it can be read all the same.
     """
 
-    def __init__(self, kind: str, determinants: Any, root: Path | None = None) -> None:
+    def __init__(self, kind: str, determinants: Any, root: Path | None = None, *, paid: bool = False) -> None:
+        """Open a space, and make it if it is not there.
+
+        Args:
+            kind: the folder that it lies in.
+            determinants: everything but the key that determines a value; anything that JSON can say.
+            root: the folder of all spaces, :func:`cache_root` by default.
+            paid: whether what it holds costs money, which what is said of damaged rows tells.
+
+        Raises:
+            InputError: the file is damaged, locked, of a newer version or not a file of the store, or the disk is full.
+        """
         root = root or cache_root()
-        self.space = kind, determinants, root
-        folder = root / kind
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{fingerprint(determinants)}.sqlite"
-        with _disk_errors(self.path):
-            self._db = sqlite3.connect(self.path, timeout=TIMEOUT_S, isolation_level=None)
-            self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            self._write_ahead()
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, value BLOB)")
-            self._db.execute("CREATE TABLE IF NOT EXISTS about (determinants TEXT PRIMARY KEY)")
-            self._db.execute(
-                "INSERT OR IGNORE INTO about VALUES (?)",
-                (json.dumps(determinants, sort_keys=True, ensure_ascii=False),),
-            )
-        os.utime(self.path)  # when it was last used
+        self.space, self._paid = (kind, determinants, root), paid
+        about = json.dumps(determinants, sort_keys=True, ensure_ascii=False)
+        self._open(root / kind / f"{fingerprint(determinants)}.sqlite", about)
+
+    @classmethod
+    def of_file(cls, path: Path, *, paid: bool = False) -> Self:
+        """Open the file of a space, whatever determines it, to look at it."""
+        store = cls.__new__(cls)
+        store._paid = paid
+        store._open(path)
+        return store
+
+    def _open(self, path: Path, about: str | None = None) -> None:
+        self.path = path
+        with database_errors(path):
+            make_folder(path.parent)
+            self.writable = may_write(path)
+            self._db = connect(path) if self.writable else connect_to_read(path)
+            try:
+                if self.writable:
+                    begin_file(self._db)
+                check_schema(self._db, path)
+                make_tables(self._db, temporary=not self.writable)
+                if self.writable and about is not None:
+                    self._db.execute("INSERT OR IGNORE INTO about VALUES (?)", (about,))
+                    os.utime(path)  # when it was last used
+            except BaseException:
+                self._db.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -98,175 +131,186 @@ class Store:
     def __exit__(self, *raised: object) -> None:
         self._db.close()
 
-    def _write_ahead(self) -> None:
-        """Have a new file use a write-ahead log; wait for others that do the same, for which SQLite itself does not."""
-        until = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-            time.sleep(0.01)
-
-    def put(self, items: Iterable[Item]) -> None:
-        """Keep all ``(key, value)`` or none of them; a key that is there is overwritten.
-
-        Raises:
-            InputError: the disk is full or does not take them.
-        """
-        with _disk_errors(self.path):
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Have all of what a block writes on disk, or none of it."""
+        with database_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?)", items)
+                yield
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:  # where the disk is full, SQLite may have ended it
                     self._db.execute("ROLLBACK")
                 raise
 
+    def check_writable(self) -> None:
+        """Raise an InputError if results cannot be kept, before they are computed."""
+        if not self.writable:
+            raise InputError(
+                f"expected to be allowed to write to {self.path} and its folder, since it does not hold all that is needed, "
+                "found that this user may not; allow it and run the same command again (what it holds can be read)"
+            )
+
+    def put(self, items: Iterable[Item]) -> None:
+        """Keep all ``(key, value)`` or none of them; a key that is there is overwritten.
+
+        Raises:
+            InputError: the disk is full or does not take them, or another process has the file locked.
+        """
+        self.check_writable()
+        sums: list[tuple[int, int]] = []
+
+        def numbered(last: int) -> Iterator[tuple[int, str, bytes]]:
+            for row, (key, value) in enumerate(items, last + 1):
+                sums.append((row, checksum(key.encode(), value)))
+                yield row, key, value
+
+        with self._transaction():
+            last = "SELECT max(ifnull((SELECT max(rowid) FROM results), 0), ifnull((SELECT max(row) FROM checksums), 0))"
+            rows = numbered(self._db.execute(last).fetchone()[0])
+            self._db.executemany("INSERT OR REPLACE INTO results (rowid, key, value) VALUES (?, ?, ?)", rows)
+            self._db.executemany("INSERT INTO checksums VALUES (?, ?)", sums)
+
     def get(self, keys: Iterable[str]) -> Iterator[Item]:
-        """Yield ``(key, value)`` for those ``keys`` that are there."""
-        wanted = list(keys)
-        for start in range(0, len(wanted), LOOKUP_KEYS):
-            some = wanted[start : start + LOOKUP_KEYS]
-            marks = ",".join("?" * len(some))
-            yield from self._db.execute(f"SELECT key, value FROM results WHERE key IN ({marks})", some)
+        """Yield ``(key, value)`` for those ``keys`` that are there and whole.
+
+        What is damaged is set aside in the end, and is missing from then on: look first, then compute what did not come.
+
+        Raises:
+            InputError: the file cannot be read, or damaged rows not be set aside.
+        """
+        return self._read(keys, bytes)
+
+    def get_json(
+        self, keys: Iterable[str], load: Callable[[bytes], Any] = json.loads
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield ``(key, object)`` as :meth:`get` does, of values that are JSON; what is none counts as damaged.
+
+        Args:
+            keys: as of :meth:`get`.
+            load: makes an object of a value, or raises a ValueError.
+        """
+        return self._read(keys, load)
+
+    def _read(self, keys: Iterable[str], decode: Callable[[bytes], T]) -> Iterator[tuple[str, T]]:
+        wanted = list(dict.fromkeys(keys))
+        unknown, damaged = list[tuple[int, int, str]](), dict[int, str]()
+        for start in range(0, len(wanted) if self._holds_any() else 0, LOOKUP_KEYS):
+            key_of = {key.encode(): key for key in wanted[start : start + LOOKUP_KEYS]}
+            for row, raw, value, known in self._rows(list(key_of.values())):
+                key = key_of.get(raw, "")
+                try:
+                    actual = checksum(raw, value)
+                    if known not in (None, actual) or not key:
+                        raise ValueError(key)
+                    decoded = decode(value)
+                except (TypeError, ValueError, RecursionError):
+                    damaged[row] = key
+                    continue
+                if known is None:
+                    unknown.append((row, actual, key))
+                yield key, decoded
+            if len(unknown) >= GIVEN_AT_ONCE:
+                self._give_checksums(unknown)
+                unknown.clear()
+        self._give_checksums(unknown)
+        self._set_aside(damaged)
+
+    def _holds_any(self) -> bool:
+        with database_errors(self.path):
+            return self._db.execute("SELECT 1 FROM results LIMIT 1").fetchone() is not None
+
+    def _rows(self, keys: Sequence[str]) -> list[Any]:
+        with database_errors(self.path):
+            marks = ",".join("?" * len(keys))
+            return self._db.execute(f"{ROWS} key IN ({marks})", keys).fetchall()
+
+    def _give_checksums(self, rows: Sequence[tuple[int, int, str]]) -> None:
+        """Give rows ``(row, checksum, key)`` of earlier versions one; where that fails, another run does."""
+        if rows and self.writable:
+            with suppress(InputError), self._transaction():
+                self._db.executemany(
+                    "INSERT OR IGNORE INTO checksums SELECT ?1, ?2 FROM results WHERE rowid = ?1 AND key = ?3",
+                    rows,
+                )
+
+    def _set_aside(self, damaged: dict[int, str]) -> None:
+        """Take damaged rows out of the results, keep what is left of them, and say so."""
+        if not damaged:
+            return
+        if self.writable:
+            with self._transaction():
+                self._db.executemany(
+                    "INSERT INTO damaged SELECT key, value, checksum, datetime() FROM results "
+                    "LEFT JOIN checksums ON row = results.rowid WHERE results.rowid = ?",
+                    [(row,) for row in damaged],
+                )
+                self._db.executemany("DELETE FROM results WHERE rowid = ?", [(row,) for row in damaged])
+                self._db.execute("DELETE FROM checksums WHERE row NOT IN (SELECT rowid FROM results)")
+        what = "was paid for, and is asked for anew" if self._paid else "is computed anew"
+        kept = (
+            "kept in its table `damaged`"
+            if self.writable
+            else "left as they are, since it cannot be written to"
+        )
+        say(
+            f"{len(damaged)} of the results in {self.path} {'are' if len(damaged) > 1 else 'is'} damaged, such as that of "
+            f"{one_line(next(iter(damaged.values())) or 'an unknown key', 80)}: what they held {what}, and what is left "
+            f"of them is {kept}; a disk that does this may be failing"
+        )
+
+    def keys(self) -> list[str]:
+        """Return all keys."""
+        with database_errors(self.path):
+            rows = self._db.execute("SELECT CAST(key AS BLOB) FROM results").fetchall()
+        return [(key or b"").decode(errors="replace") for (key,) in rows]
+
+    def count(self, table: str) -> int:
+        """Return how many rows a table of :data:`TABLES` has."""
+        with database_errors(self.path):
+            count: int = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            return count
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Return those ``keys`` that are not there, in their order."""
         wanted = list(keys)
-        if (
-            self._db.execute("SELECT 1 FROM results LIMIT 1").fetchone() is None
-        ):  # new: nothing to compare with
+        if not self._holds_any():  # new: nothing to compare with
             return wanted
         absent = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT key FROM results)"
-        return [key for (key,) in self._db.execute(absent, (json.dumps(wanted),))]
+        with database_errors(self.path):
+            return [key for (key,) in self._db.execute(absent, (json.dumps(wanted),))]
 
+    def fill(
+        self, keys: Iterable[str], compute: Callable[[list[str]], Iterable[Iterable[Item]]]
+    ) -> dict[str, Any]:
+        """Return ``{key: object}`` of values that are JSON; what is not there is computed and kept batch by batch.
 
-class Writer:
-    """Puts results into a store in a thread of its own, so that who computes them does not wait for the disk.
+        Where another process computes for the same space, this one waits and looks again.
 
-    What comes while a transaction is under way makes the next one. A block ends when all is written, also where an
-    error or Ctrl-C ends it. Only a kill loses results: those of ``ahead`` calls of :meth:`put` that have returned, at
-    most, and of one that has not.
-    """
+        Args:
+            keys: in any order.
+            compute: yields batches of ``(key, value)`` for those keys that are not there.
+        """
+        wanted = list(keys)
+        objects = dict(self.get_json(wanted))
+        if all(key in objects for key in wanted):
+            return objects
+        self.check_writable()
+        with waiting_lock(self.path):
+            objects |= self.get_json(key for key in wanted if key not in objects)
+            if missing := [key for key in dict.fromkeys(wanted) if key not in objects]:
+                for batch in compute(missing):
+                    self.put(batch)
+                objects |= self.get_json(missing)
+        return objects
 
-    def __init__(self, store: Store, ahead: int = 1) -> None:
-        """Take a store, and how many calls of :meth:`put` may return before their items are written."""
-        self._space, self._ahead = store.space, ahead
-        self._changed = threading.Condition()
-        self._waiting: list[Sequence[Item]] = []
-        self._unwritten, self._closed = 0, False
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._write, name="store", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._thread.join()
-        self._check()
-
-    def put(self, items: Sequence[Item]) -> None:
-        """Have items written, those of one call whole or not at all.
+    def check(self) -> None:
+        """Look through the whole file for damage, before what it does not seem to hold is paid for again.
 
         Raises:
-            InputError: the disk did not take these, or earlier ones.
+            InputError: it is damaged.
         """
-        with self._changed:
-            self._check()
-            self._waiting.append(items)
-            self._unwritten += 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._unwritten <= self._ahead or self._error)
-            self._check()
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _write(self) -> None:
-        try:
-            with Store(*self._space) as store:  # a connection belongs to the thread that made it
-                while batches := self._take():
-                    store.put(chain.from_iterable(batches))
-                    with self._changed:
-                        self._unwritten -= len(batches)
-                        self._changed.notify_all()
-        except BaseException as error:
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
-
-    def _take(self) -> list[Sequence[Item]]:
-        """Return what waits, as soon as something does; nothing when all is written."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            batches, self._waiting = self._waiting, []
-            return batches
-
-
-@contextmanager
-def exclusive_lock(store: Path) -> Iterator[None]:
-    """Hold the lock file beside a store's file, where two processes would pay twice for the same answers.
-
-    SQLite's locks end with their process, however it ends.
-
-    Raises:
-        InputError: another process holds it.
-    """
-    path = store.with_suffix(".lock")
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as lock:
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            raise InputError(
-                f"expected no other run that asks for the same answers, found one, which holds {path}; "
-                "run the command again when it has ended: its answers are kept and shared"
-            ) from None
-        yield
-
-
-class Space(NamedTuple):
-    """A space of the store; ``used`` is when it was last opened, in seconds since 1970."""
-
-    kind: str
-    path: Path
-    about: Any
-    entries: int
-    bytes: int
-    used: float
-
-
-def spaces(root: Path) -> Iterator[Space]:
-    """Yield every space below ``root``, sorted by kind, without counting as a use of it."""
-    for path in sorted(root.rglob("*.sqlite")):
-        used = path.stat().st_mtime
-        with closing(sqlite3.connect(path, timeout=60)) as db:
-            try:
-                (entries,) = db.execute("SELECT count(*) FROM results").fetchone()
-                about = db.execute("SELECT determinants FROM about").fetchone()
-            except sqlite3.DatabaseError:  # not a store of ours, or a broken one
-                continue
-        size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
-        kind = path.parent.relative_to(root).as_posix()
-        yield Space(kind, path, json.loads(about[0]) if about else None, entries, size, used)
-
-
-def delete(path: Path) -> bool:
-    """Delete a space unless a process has it open, and say whether it is gone."""
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as db:
-        try:
-            db.execute("PRAGMA journal_mode = DELETE")  # refused while anybody else is connected
-            db.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            return False
-        for file in path.parent.glob(f"{path.stem}.*"):
-            file.unlink(missing_ok=True)
-    return True
+        with database_errors(self.path):
+            if problems := integrity_problems(self._db):
+                raise InputError(damage(self.path, problems[0]))

@@ -209,8 +209,7 @@ def remembered(store: Store, files: Sequence[ListedFile]) -> dict[str, Verdict]:
     """Return what is remembered of the files whose stamps are the same."""
     stamps = {file.path: file.stamp for file in files if file.stamp}
     result: dict[str, Verdict] = {}
-    for path, value in store.get(stamps):
-        stamp, verdict = json.loads(value)
+    for path, (stamp, verdict) in store.get_json(stamps):
         if stamp == stamps[path]:
             result[path] = verdict if isinstance(verdict, str) else Facts(*verdict)
     return result

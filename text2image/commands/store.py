@@ -4,6 +4,9 @@
 params.yaml uses it, and when a run last did. ``t2i store prune`` says which spaces no current
 model, label source or folder uses, and with ``--yes`` deletes them. Answers that were paid for stay, unless
 ``--paid`` is given too. Other branches may have other models in use: what they need is computed again.
+
+``t2i store verify`` reads all of it and compares every result with its checksum. ``t2i store repair`` makes new files of those
+that are damaged, from what is whole in them, and sets the damaged ones aside.
 """
 
 import time
@@ -13,7 +16,9 @@ from typing import Any, NamedTuple
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, say
-from text2image.base.store import Space, cache_root, delete, fingerprint, spaces
+from text2image.base.databases import REPAIR
+from text2image.base.spaces import Space, delete, repair, spaces, verify
+from text2image.base.store import cache_root, fingerprint
 from text2image.collection.facts import determinants as catalog_determinants
 from text2image.collection.locations import location
 from text2image.encoders.readings import KIND as READINGS
@@ -120,13 +125,85 @@ def in_words(about: Any) -> str:
 
 
 def show(found: Sequence[Space], use: Use) -> None:
-    """Print every space."""
-    for space in found:
+    """Print every space.
+
+    Raises:
+        InputError: some of it cannot be read; all else is printed.
+    """
+    readable = [space for space in found if not space.problem]
+    for space in readable:
         day = time.strftime("%Y-%m-%d", time.localtime(space.used))
-        print(f"{space.kind}/{space.path.name}: {use.state(space)}, last used {day}")
+        print(f"{name_of(space)}: {use.state(space)}, last used {day}")
         print(f"    {in_words(space.about)}")
         print(f"    {space.entries:,} entries, {size(space.bytes)}")
-    print(f"{len(found)} spaces, {size(sum(space.bytes for space in found))} in {cache_root()}")
+    print(f"{len(readable)} spaces, {size(sum(space.bytes for space in readable))} in {cache_root()}")
+    check_problems(found)
+
+
+def name_of(space: Space) -> str:
+    """Return how a space is named in what is printed."""
+    return f"{space.kind}/{space.path.name}"
+
+
+def check_problems(found: Sequence[Space]) -> None:
+    """Say what is wrong with files and folders, the last of them as an InputError."""
+    problems = [space.problem for space in found if space.problem]
+    for problem in problems[:-1]:
+        say(problem)
+    if problems:
+        raise InputError(problems[-1])
+
+
+def verify_all(found: Sequence[Space]) -> None:
+    """Look at every row of every space, and print what was found.
+
+    Raises:
+        InputError: something is damaged.
+    """
+    damaged, problems = 0, list(found)
+    for number, space in enumerate(found):
+        if space.problem:
+            continue
+        try:
+            seen = verify(space.path, space.kind in PAID)
+        except InputError as error:
+            problems[number] = space._replace(problem=str(error))
+            continue
+        damaged += seen.damaged
+        new = f", {seen.new:,} of them without a checksum until now" if seen.new else ""
+        aside = f", {seen.aside:,} damaged set aside" if seen.aside else ""
+        print(f"{name_of(space)}: {seen.entries:,} entries are whole{new}{aside}")
+    check_problems(problems)
+    if damaged:
+        raise InputError(
+            f"expected every result in {cache_root()} to be what its checksum says, found {damaged:,} damaged, which are set "
+            "aside; run `dvc repro` to have what is needed of them anew"
+        )
+
+
+def repair_all(found: Sequence[Space]) -> None:
+    """Make new files of those that are damaged, and print what was kept.
+
+    Raises:
+        InputError: what is wrong cannot be repaired so.
+    """
+    left = []
+    for space in found:
+        try:
+            if not space.problem:
+                verify(space.path, space.kind in PAID)
+                continue
+        except InputError as error:
+            space = space._replace(problem=str(error))
+        if REPAIR not in space.problem:
+            left.append(space)
+            continue
+        kept = repair(space.path, keep_unchecked=space.kind in PAID)
+        unchecked = f", and {kept.unchecked:,} that have no checksum" if kept.unchecked else ""
+        print(
+            f"{name_of(space)}: {kept.whole:,} entries are whole and were kept{unchecked}; the damaged file is {kept.aside}"
+        )
+    check_problems(left)
 
 
 def size(count: float) -> str:
@@ -139,12 +216,16 @@ def size(count: float) -> str:
 
 
 def prune(found: Sequence[Space], use: Use, *, yes: bool, paid: bool) -> None:
-    """Delete the spaces that are not in use, or only say which they are."""
+    """Delete the spaces that are not in use, or only say which they are.
+
+    Raises:
+        InputError: some of it cannot be read, and stays.
+    """
     for kind, doubt in use.doubts.items():
         say(f"{kind} is left alone: {doubt}")
     going = []
-    for space in (space for space in found if use.state(space) == UNUSED):
-        name = f"{space.kind}/{space.path.name}"
+    for space in (space for space in found if not space.problem and use.state(space) == UNUSED):
+        name = name_of(space)
         if space.kind in PAID and not paid:
             say(f"{name} was paid for and stays ({space.entries:,} answers; --paid deletes it)")
             continue
@@ -160,16 +241,21 @@ def prune(found: Sequence[Space], use: Use, *, yes: bool, paid: bool) -> None:
         if yes
         else f"{len(going)} spaces with {total} would be deleted; --yes deletes them"
     )
+    check_problems(found)
 
 
 def main(argv: Sequence[str]) -> None:
     parser = Parser("t2i store", description="Look at and tidy up the store of costly results.")
-    parser.add_argument("what", nargs="?", choices=["show", "prune"], default="show")
+    parser.add_argument("what", nargs="?", choices=["show", "prune", "verify", "repair"], default="show")
     parser.add_argument("--yes", action="store_true", help="delete what prune names")
     parser.add_argument("--paid", action="store_true", help="delete unused answers that were paid for, too")
     options = parser.parse_args(argv)
-    found, use = list(spaces(cache_root())), current_use(load_params())
-    if options.what == "prune":
-        prune(found, use, yes=options.yes, paid=options.paid)
+    found = list(spaces(cache_root()))
+    if options.what == "verify":
+        verify_all(found)
+    elif options.what == "repair":
+        repair_all(found)
+    elif options.what == "prune":
+        prune(found, current_use(load_params()), yes=options.yes, paid=options.paid)
     else:
-        show(found, use)
+        show(found, current_use(load_params()))

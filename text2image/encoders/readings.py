@@ -90,11 +90,13 @@ def stored_readings(
     card: Card, texts: Mapping[str, str], load_tokenizer: Callable[[], Any]
 ) -> dict[str, Reading]:
     """Return ``{text_key: reading}`` of texts by their keys; the tokenizer is loaded for those that the store lacks."""
+
+    def read(missing: Sequence[str]) -> Iterator[Iterator[tuple[str, bytes]]]:
+        readings = read_texts(load_tokenizer(), [texts[key] for key in missing])
+        yield ((key, json.dumps(one).encode()) for key, one in zip(missing, readings, strict=True))
+
     with Store(KIND, reading_determinants(card)) as store:
-        if missing := store.missing(texts):
-            readings = read_texts(load_tokenizer(), [texts[key] for key in missing])
-            store.put((key, json.dumps(one).encode()) for key, one in zip(missing, readings, strict=True))
-        return {key: Reading(*json.loads(value)) for key, value in store.get(texts)}
+        return {key: Reading(*value) for key, value in store.fill(texts, read).items()}
 
 
 def find_misread(

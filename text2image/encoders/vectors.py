@@ -1,7 +1,8 @@
 """Vectors of images and texts from the store; what is not there is embedded, and kept batch by batch.
 
 So ten new images in a folder cost ten images. A killed run loses at most the two batches that came last, one that is
-written beside the computation and one that waits for it. Nothing here needs torch until something has to be embedded.
+written beside the computation and one that waits for it. Of two processes that lack vectors of one model, the second
+waits for what the first embeds. Nothing here needs torch until something has to be embedded.
 """
 
 import hashlib
@@ -16,8 +17,10 @@ import numpy as np
 from text2image.base.arrays import Vectors
 from text2image.base.console import progress
 from text2image.base.imports import without_collection
+from text2image.base.locks import waiting_lock
 from text2image.base.settings import Runtime
-from text2image.base.store import Store, Writer
+from text2image.base.store import Store
+from text2image.base.writer import Writer
 from text2image.collection.images import decoding_determinants
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models.towers import import_for
@@ -87,6 +90,7 @@ def stored_vectors(
     *,
     unit: str,
     title: str,
+    kind: str = "embeddings",
 ) -> tuple[Vectors, int]:
     """Return the vectors of images or texts, ``(n_items, dim)`` float32, and how many were embedded just now.
 
@@ -95,22 +99,42 @@ def stored_vectors(
         items: by their keys: :attr:`ImageFile.key` of an image, :func:`text_key` of a text.
         embed: computes the vectors of items that the store does not have.
         unit, title: of the progress bar.
+        kind: of store that holds them.
+
+    Raises:
+        InputError: the store's file is damaged or locked, or does not take what is computed.
     """
-    with Store("embeddings", determinants) as store:
+    with Store(kind, determinants) as store:
         matrix = Matrix(items)
-        missing = store.missing(items)
-        if missing:
-            kept = len(items) - len(missing)
-            with (
-                progress(total=len(items), done=kept, unit=unit, title=title) as bar,
-                Writer(store) as writer,
-            ):
-                for batch in embed([items[key] for key in missing]):
-                    writer.put(batch)
-                    matrix.add(batch)
-                    bar.update(len(batch))
         matrix.read(store)
+        if not matrix.absent():
+            return matrix.whole(), 0
+        store.check_writable()
+        with waiting_lock(store.path):
+            matrix.read(store)  # what another process has embedded meanwhile
+            if missing := matrix.absent():
+                _embed_missing(store, matrix, items, missing, embed, unit=unit, title=title)
         return matrix.whole(), len(missing)
+
+
+def _embed_missing(
+    store: Store,
+    matrix: "Matrix",
+    items: Mapping[str, Item],
+    missing: Sequence[str],
+    embed: Callable[[Sequence[Item]], Iterator[Batch]],
+    *,
+    unit: str,
+    title: str,
+) -> None:
+    with (
+        progress(total=len(items), done=len(items) - len(missing), unit=unit, title=title) as bar,
+        Writer(store) as writer,
+    ):
+        for batch in embed([items[key] for key in missing]):
+            writer.put(batch)
+            matrix.add(batch)
+            bar.update(len(batch))
 
 
 def embed_images_here(
@@ -141,19 +165,6 @@ def embed_texts_here(
         yield [(text_key(text), row.tobytes()) for text, row in zip(batch, rows, strict=True)]
 
 
-def gather(store: Store, keys: Sequence[str]) -> Vectors:
-    """Return the vectors of ``keys``, which differ, in their order: ``(len(keys), dim)`` float32, C order.
-
-    Without a key, ``(0, 0)``: no vector says which dimension the others would have.
-
-    Raises:
-        KeyError: a key is not in the store.
-    """
-    matrix = Matrix(keys)
-    matrix.read(store)
-    return matrix.whole()
-
-
 class Matrix:
     """Vectors in the order of their keys, which differ; they may come in any order, and twice."""
 
@@ -182,7 +193,7 @@ class Matrix:
 
     def read(self, store: Store) -> None:
         """Take what is not there yet from the store."""
-        found = store.get(self._absent())
+        found = store.get(self.absent())
         while some := list(islice(found, READ_AT_ONCE)):
             self.add(some)
 
@@ -192,11 +203,12 @@ class Matrix:
         Raises:
             KeyError: a vector is not there.
         """
-        if absent := self._absent():
+        if absent := self.absent():
             raise KeyError(
                 f"expected vectors of {len(self._there)} keys, found none of {len(absent)}, such as {absent[0]}"
             )
         return self._rows
 
-    def _absent(self) -> list[str]:
+    def absent(self) -> list[str]:
+        """Return the keys of vectors that are not there."""
         return [self._keys[row] for row in np.flatnonzero(~self._there)]

@@ -26,7 +26,8 @@ from tests.support.reranking import (
     start,
 )
 from text2image.base.console import InputError
-from text2image.base.store import Store, exclusive_lock
+from text2image.base.locks import exclusive_lock
+from text2image.base.store import Store
 from text2image.formats.texts import query_id
 from text2image.queries.judgements import read_judgements
 from text2image.queries.judging.model import judge_by_model, judge_determinants, model_judge

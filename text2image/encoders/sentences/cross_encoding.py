@@ -1,7 +1,7 @@
 """Scores of pairs of texts by a cross-encoder of sentence-transformers, from the store or computed and kept."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,22 +50,23 @@ def cross_scores(
         InputError: the model cannot be loaded, is a classifier, or gives values that are not finite.
     """
     by_key = {pair_key(pair): pair for pair in pairs}
-    with Store(KIND, cross_determinants(card)) as store:
-        if missing := store.missing(by_key):
-            from text2image.encoders.sentences.forward import forward_texts, load_sentence_model
 
-            model = load_sentence_model("CrossEncoder", card, key, runtime)
-            prompt = model.network.prompts.get(model.network.default_prompt_name)
-            todo = [by_key[one] for one in missing]
-            done = len(by_key) - len(missing)
-            with progress(total=len(by_key), done=done, unit="pair", title=title) as bar:
-                for batch, rows in forward_texts(model, todo, "scores", runtime, prompt=prompt):
-                    values = rows.float().cpu().numpy().reshape(len(batch))
-                    _check_finite(values, card, key)
-                    scored = zip(batch, values, strict=True)
-                    store.put((pair_key(pair), json.dumps(float(value)).encode()) for pair, value in scored)
-                    bar.update(len(batch))
-        scores = {one: json.loads(value) for one, value in store.get(by_key)}
+    def score(missing: Sequence[str]) -> Iterator[Iterator[tuple[str, bytes]]]:
+        from text2image.encoders.sentences.forward import forward_texts, load_sentence_model
+
+        model = load_sentence_model("CrossEncoder", card, key, runtime)
+        prompt = model.network.prompts.get(model.network.default_prompt_name)
+        todo, done = [by_key[one] for one in missing], len(by_key) - len(missing)
+        with progress(total=len(by_key), done=done, unit="pair", title=title) as bar:
+            for batch, rows in forward_texts(model, todo, "scores", runtime, prompt=prompt):
+                values = rows.float().cpu().numpy().reshape(len(batch))
+                _check_finite(values, card, key)
+                scored = zip(batch, values, strict=True)
+                yield ((pair_key(pair), json.dumps(float(value)).encode()) for pair, value in scored)
+                bar.update(len(batch))
+
+    with Store(KIND, cross_determinants(card)) as store:
+        scores = store.fill(by_key, score)
     return np.array([scores[pair_key(pair)] for pair in pairs], dtype=np.float32)
 
 

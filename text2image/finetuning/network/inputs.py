@@ -4,22 +4,20 @@ Features are kept in the content-addressed store, keyed by the base model's file
 so that the second run with the same base model, whatever its settings, encodes nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from text2image.base.console import progress
 from text2image.base.parallel import in_threads
 from text2image.base.settings import Runtime
-from text2image.base.store import Store
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.device import one_torch_thread
 from text2image.encoders.images.forward import Replica, forward_images
 from text2image.encoders.images.preprocessing import preprocessing
 from text2image.encoders.models.load import EmbeddingModel
-from text2image.encoders.vectors import gather, image_determinants, text_determinants, text_key
+from text2image.encoders.vectors import Batch, image_determinants, stored_vectors, text_determinants, text_key
 from text2image.finetuning.network.towers import Towers, device_of
 
 PRECISION = "fp32"
@@ -27,6 +25,9 @@ PRECISION = "fp32"
 
 INPUTS = 2
 """Version of how the trunk's inputs are made beside what determines embeddings: since 2 they are the same as theirs."""
+
+KIND = "features"
+"""The kind of store that holds them."""
 
 AT_ONCE = 64
 """Images or texts that go through a whole tower together when a part is measured."""
@@ -106,35 +107,44 @@ def image_features_determinants(card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _image_features(towers: Towers, base: Base, images: Sequence[ImageFile], runtime: Runtime) -> Tensor:
-    with Store("features", image_features_determinants(base.card)) as store:
-        keys = [image.key for image in images]
-        missing = set(store.missing(keys))
-        network = towers.network.to(memory_format=torch.channels_last)
+    network = towers.network.to(memory_format=torch.channels_last)
+
+    def compute(missing: Sequence[ImageFile]) -> Iterator[Batch]:
         batches = forward_images(
-            [image for image in images if image.key in missing],
+            missing,
             preprocessing(base.model.transform),
             [Replica(network.encode_image, device_of(network))],
             batch_size=runtime.batch_size,
             workers=runtime.workers,
         )
-        n_known = len(keys) - len(missing)
-        with progress(total=len(keys), done=n_known, unit="image", title="image features") as bar:
-            for batch, rows in batches:
-                arrays = rows.float().cpu().numpy()
-                store.put((image.key, row.tobytes()) for image, row in zip(batch, arrays, strict=True))
-                bar.update(len(batch))
-        return torch.from_numpy(gather(store, keys))
+        for batch, rows in batches:
+            arrays = rows.float().cpu().numpy()
+            yield [(image.key, row.tobytes()) for image, row in zip(batch, arrays, strict=True)]
+
+    features, _ = stored_vectors(
+        image_features_determinants(base.card),
+        {image.key: image for image in images},
+        compute,
+        unit="image",
+        title="image features",
+        kind=KIND,
+    )
+    return torch.from_numpy(features)
 
 
 def _text_features(towers: Towers, base: Base, texts: Sequence[str]) -> Tensor:
-    keys = [text_key(text) for text in texts]
-    text_of = dict(zip(keys, texts, strict=True))
-    with Store("features", {"trunk": text_determinants(base.card, PRECISION)}) as store:
+    def compute(missing: Sequence[str]) -> Iterator[Batch]:
         # One text at a time: its features then do not depend on what is tokenised beside it.
-        for key in store.missing(text_of):
-            tokens = base.model.tokenize([text_of[key]]).to(device_of(towers.network))
+        for text in missing:
+            tokens = base.model.tokenize([text]).to(device_of(towers.network))
             with torch.inference_mode():
                 row = towers.network.encode_text(tokens)[0].float().cpu().numpy()
-            store.put([(key, row.tobytes())])
-        row_of = {key: row for row, key in enumerate(text_of)}
-        return torch.from_numpy(gather(store, list(text_of)))[[row_of[key] for key in keys]]
+            yield [(text_key(text), row.tobytes())]
+
+    text_of = {text_key(text): text for text in texts}
+    determinants = {"trunk": text_determinants(base.card, PRECISION)}
+    features, _ = stored_vectors(
+        determinants, text_of, compute, unit="text", title="text features", kind=KIND
+    )
+    row_of = {key: row for row, key in enumerate(text_of)}
+    return torch.from_numpy(features)[[row_of[text_key(text)] for text in texts]]

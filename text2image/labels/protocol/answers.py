@@ -6,8 +6,10 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from text2image.base.console import progress
+from text2image.base.locks import exclusive_lock, waiting_lock
 from text2image.base.settings import Runtime
-from text2image.base.store import Store, Writer, exclusive_lock
+from text2image.base.store import Store
+from text2image.base.writer import Writer
 from text2image.collection.images import decoding_determinants
 from text2image.collection.manifest import ImageFile
 from text2image.labels.protocol.source import Answer, ComputedSource, LabelSource, PaidSource, StoredSource
@@ -30,19 +32,33 @@ def collect_answers(
     stands for a stored answer that the source asked for anew: that one no longer holds.
 
     Raises:
+        InputError: the store's file is damaged or locked, or does not take answers.
         ValueError: a source that computes answers under something else than a key of these images.
     """
     if isinstance(source, ComputedSource):
         source.fetch()
-    with Store(store_kind(name), all_determinants(source)) as store, ExitStack() as stack:
-        if isinstance(source, PaidSource):  # two processes would pay twice
-            stack.enter_context(exclusive_lock(store.path))
-        stored = stored_answers(store, source, images)
-        if isinstance(source, ComputedSource):
-            stored = {key: answer for key, answer in stored.items() if source.is_current(answer)}
+    paid = isinstance(source, PaidSource)
+    with Store(store_kind(name), all_determinants(source), paid=paid) as store, ExitStack() as stack:
+        stored = _current_answers(store, source, images)
+        missing = any(source.key(image) not in stored for image in images)
+        if missing or paid:
+            store.check_writable()
+            # Two processes would pay twice, which is refused, or compute twice, for which the second waits.
+            stack.enter_context((exclusive_lock if paid else waiting_lock)(store.path))
+            if missing and paid:
+                store.check()
+            stored = _current_answers(store, source, images)
         transient = _ask(name, source, images, stored, runtime, store)
         answers = stored_answers(store, source, images) | transient
     return {image.image_id: answers[key] for image in images if (key := source.key(image)) in answers}
+
+
+def _current_answers(store: Store, source: StoredSource, images: Sequence[ImageFile]) -> dict[str, Answer]:
+    """Return the stored answers that still hold."""
+    stored = stored_answers(store, source, images)
+    if isinstance(source, ComputedSource):
+        return {key: answer for key, answer in stored.items() if source.is_current(answer)}
+    return stored
 
 
 def _ask(
@@ -89,7 +105,7 @@ def all_determinants(source: StoredSource) -> dict[str, Any]:
 
 def stored_answers(store: Store, source: StoredSource, images: Sequence[ImageFile]) -> dict[str, Answer]:
     """Return ``{key: answer}`` of the answers that the store holds for images (:meth:`StoredSource.key`)."""
-    return {key: load_answer(value) for key, value in store.get(map(source.key, images))}
+    return dict(store.get_json(map(source.key, images), load_answer))
 
 
 def load_answer(value: bytes) -> Answer:

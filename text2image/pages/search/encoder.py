@@ -12,7 +12,7 @@ from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.models.towers import import_for
 from text2image.encoders.settings import WHOLE
-from text2image.encoders.vectors import gather, image_determinants, text_determinants, text_key
+from text2image.encoders.vectors import Matrix, image_determinants, text_determinants, text_key
 from text2image.encoders.views import mean_views, views_of
 from text2image.params import Params
 
@@ -69,11 +69,17 @@ class QueryEncoder:
         return "gpu" if pick_device(self.params.runtime.device).type == "cuda" else "cpu"
 
     def _stored(self, determinants: dict[str, Any], key: str, query: str | ImageFile) -> Vectors:
+        """Return a row from the store, or computed, and kept where the store may be written to."""
         with Store("embeddings", determinants) as store:
-            if store.missing([key]):
+            matrix = Matrix([key])
+            matrix.read(store)
+            if matrix.absent():
                 with self._lock:
-                    store.put([(key, self._embed(query).tobytes())])
-            return gather(store, [key])
+                    row = [(key, self._embed(query).tobytes())]
+                matrix.add(row)
+                if store.writable:
+                    store.put(row)
+            return matrix.whole()
 
     def _embed(self, query: str | ImageFile) -> Vectors:
         import_for(self.card["name"])

@@ -16,8 +16,9 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field
 
 from text2image.base.console import InputError, progress, say
+from text2image.base.locks import exclusive_lock
 from text2image.base.settings import OpenaiRuntime
-from text2image.base.store import Store, exclusive_lock, fingerprint
+from text2image.base.store import Store, fingerprint
 from text2image.collection.images import decoding_determinants
 from text2image.collection.manifest import ImageFile
 from text2image.formats.texts import normalise_text
@@ -156,12 +157,14 @@ def grade_pairs(
     """
     by_key = {pair.key: pair for pair in pairs}
     wanted = {key: pair.image for key, pair in by_key.items() if todo is None or key in todo}
-    with Store(KIND, judge_determinants(settings)) as store:
+    with Store(KIND, judge_determinants(settings), paid=True) as store:
         asked = question(settings, {key: pair.query for key, pair in by_key.items()}, asking)
         try:
             stored = _stored(store, by_key)
             if unanswered(settings, wanted, stored) or read_again(stored, asked):
+                store.check_writable()
                 with exclusive_lock(store.path):  # others may have asked meanwhile
+                    store.check()
                     read = read_again(_stored(store, by_key), asked)
                     store.put((key, json.dumps(answer).encode()) for key, answer in read.items())
                     stored = _stored(store, by_key)
@@ -193,7 +196,7 @@ def _ask(
 def estimate_pairs(pairs: Iterable[AskedPair], settings: Settings) -> str:
     """Say how many pairs have no grade yet, and about what they will cost; nothing is asked."""
     by_key = {pair.key: pair for pair in pairs}
-    with Store(KIND, judge_determinants(settings)) as store:
+    with Store(KIND, judge_determinants(settings), paid=True) as store:
         stored = _stored(store, by_key)
     lost = Ledger(KIND, judge_determinants(settings)).cost(settings, by_key.keys())
     todo = unanswered(settings, {key: pair.image for key, pair in by_key.items()}, stored)
@@ -233,7 +236,7 @@ def judge_by_model(
 
 
 def _stored(store: Store, keys: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {key: load_answer(value) for key, value in store.get(keys)}
+    return dict(store.get_json(keys, load_answer))
 
 
 def _write(session: Session, pairs: Mapping[str, tuple[str, str]], answers: Mapping[str, Answer]) -> None:
