@@ -13,6 +13,7 @@ import torch
 from tests.conftest import Finished
 from tests.support.networks import write_pictures
 from tests.support.pipeline import tiny_model
+from tests.support.tokenizers import card
 from text2image.base.console import InputError
 from text2image.base.settings import OpenaiRuntime, RayRuntime, Runtime
 from text2image.collection.manifest import ImageFile, read_gallery
@@ -41,7 +42,7 @@ def runtime(batch_size: int | None = None, workers: int | None = 2) -> Runtime:
 def tiny_card(folder: Path) -> dict[str, Any]:
     """Write a tiny model into a folder and return what is needed of its card to load it."""
     tiny_model(folder / "tiny")
-    return {"name": f"local-dir:{folder / 'tiny'}", "pretrained": None, "context_length": None, "files": {}}
+    return card(folder / "tiny", None)
 
 
 def vectors(model: EmbeddingModel, images: Sequence[ImageFile], how: Runtime) -> np.ndarray:

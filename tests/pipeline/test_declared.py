@@ -130,8 +130,16 @@ def test_every_declared_file_is_read(watched: tuple[Project, set[tuple[str, str,
 
 
 UNREAD = {
-    "label": ("data/label_inputs/imagenet.csv",),  # an empty table, for sources that read nothing but images
+    # data/local_models has links by which DVC sees models change that lie elsewhere; models are read where they lie
+    "label": (
+        "data/label_inputs/imagenet.csv",  # an empty table, for sources that read nothing but images
+        "data/local_models/README.txt",
+        "data/local_models/labels/human",
+        "data/local_models/labels/imagenet",
+    ),
     "model": (
+        "data/local_models/README.txt",
+        "data/local_models/models/builtin",
         "data/models/builtin",
         "data/tuned",
     ),  # of a model that is not made by the pipeline, nothing is read
@@ -141,7 +149,12 @@ UNREAD = {
         "data/systems/builtin/human.json",
         "data/systems/builtin/imagenet.json",
     ),
-    "systems": ("data/fields", "data/qrels"),  # for systems that search in texts, and tuned weights
+    "systems": (
+        "data/local_models/README.txt",
+        "data/local_models/systems",
+        "data/fields",
+        "data/qrels",
+    ),  # for systems that search in texts, and tuned weights
     "audit": ("data/systems",),  # for systems that are no models alone, whose cards say the same
     "evaluate": ("data/splits",),  # for fine-tuned models
 }

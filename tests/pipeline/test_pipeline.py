@@ -130,9 +130,9 @@ def test_an_edited_label_reruns_its_source_alone(project: Project) -> None:
     }  # fmt: skip
 
 
-def test_a_described_model_runs_nothing(project: Project) -> None:
+def test_a_described_model_runs_nothing_but_gets_a_link(project: Project) -> None:
     project.set(models__another={"name": "ViT-B-32", "pretrained": "openai", "context_length": None})
-    assert project.repro() == set()
+    assert project.repro() == {"local_models"}
 
 
 def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
@@ -142,7 +142,7 @@ def test_a_model_adds_its_own_stages_alone(project: Project) -> None:
         embed__models=["builtin", "tiny"], retrieve__systems=["builtin", "tiny"],
     )  # fmt: skip
     assert project.repro() == OVER_ALL | {
-        "model@tiny", "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
+        "local_models", "model@tiny", "embed_images@tiny", "embed_queries@tiny-human", "embed_queries@tiny-imagenet",
         "retrieve@tiny-human", "retrieve@tiny-imagenet", "examples@human", "examples@imagenet",
         "examples_labels@human", "examples_labels@imagenet",
     }  # fmt: skip

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from text2image.encoders.builtin.assemble import MODEL_CONFIG, TEXT_FILES
+from text2image.encoders.models.files import find_files, hash_files
 
 
 def minilm(folder: Path, *, files: tuple[str, ...] = TEXT_FILES, context_length: int = 64) -> dict[str, Any]:
@@ -45,10 +46,12 @@ def siglip_like(folder: Path, *, context_length: int) -> dict[str, Any]:
 
 
 def card(folder: Path, context_length: int | None) -> dict[str, Any]:
+    """Return what is needed of a directory's card to load it, with the hashes of its files if there are any."""
+    name = f"local-dir:{folder}"
     return {
-        "name": f"local-dir:{folder}",
+        "name": name,
         "pretrained": None,
         "context_length": context_length,
-        "files": {"w": folder.name},
+        "files": hash_files(find_files("tiny", name, None)) if folder.is_dir() else {"w": folder.name},
         "origins": {},
     }

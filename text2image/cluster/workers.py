@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 from text2image.base.console import InputError
@@ -23,6 +22,7 @@ from text2image.labels.protocol.source import (
     Label,
     NoLabel,
     load_source,
+    local_model,
 )
 
 EMBEDDING_TASK = 64, 512  # images at most, on CPUs and on GPUs
@@ -86,6 +86,10 @@ class SourceOnCluster(ComputedSource):
         """Hash the model's files once, after :meth:`fetch`."""
         return self._source.determinants()
 
+    def present_determinants(self) -> dict[str, Any]:
+        """Return what was there at first: workers compare what they load."""
+        return self._determinants
+
     def origins(self) -> Origins:
         return self._source.origins()
 
@@ -130,6 +134,7 @@ def labeller(name: str, settings: Section, determinants: dict[str, Any], runtime
             f"cluster, found other values of {', '.join(others)}; install the same packages and models everywhere"
         )
     ask = source.load(runtime)
+    source.check_unchanged()
 
     def work(images: Sequence[ImageFile]) -> Iterator[tuple[str, bytes]]:
         for key, answer in ask(images):
@@ -146,8 +151,10 @@ def shared(name: str) -> str:
 
 def shared_settings(settings: Section) -> Section:
     """Return a source's settings in which a model that is a folder or file has the path that every machine uses."""
-    model = getattr(settings, "model", None)
-    if model is None:
+    path = local_model(settings)
+    if path is None:
         return settings
-    path = str(Path(model).absolute()) if Path(model).exists() else shared(model)
-    return settings.model_copy(update={"model": path})
+    named = settings.model  # type: ignore[attr-defined]
+    return settings.model_copy(
+        update={"model": shared(named) if checkpoint_directory(named) else str(path.absolute())}
+    )

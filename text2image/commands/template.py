@@ -17,13 +17,14 @@ ALWAYS = (
     ".gitignore",
     "data/judgements.csv",
     "data/fields/.gitignore",
+    "data/local_models/.gitignore",
     "data/splits/.gitignore",
     "data/tuned/.gitignore",
     "dvc.yaml",
     "params.yaml",
     "stages/__init__.py",
 )
-RENEWED = ("dvc.yaml", "stages/", "data/fields/.gitignore")
+RENEWED = ("dvc.yaml", "stages/", "data/fields/.gitignore", "data/local_models/.gitignore")
 """What `t2i init --update` writes again, since it belongs to the version of the library: stages, and a folder that must be."""
 
 PART = re.compile(r"(?<=- )text2image/(\S+)$", re.MULTILINE)

@@ -70,6 +70,29 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+_DIGESTS: dict[tuple[str, int, int, int, int, int], str] = {}
+
+
+def sha256_once(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hex, of a file that did not change from memory.
+
+    So files of gigabytes can be compared before and after they are loaded at the cost of reading them once. A file counts
+    as changed when its device, inode, size, time of modification or time of change (which no program sets) do.
+    """
+    about = path.stat()
+    key = (
+        str(path.absolute()),
+        about.st_dev,
+        about.st_ino,
+        about.st_size,
+        about.st_mtime_ns,
+        about.st_ctime_ns,
+    )
+    if key not in _DIGESTS:
+        _DIGESTS[key] = sha256(path)
+    return _DIGESTS[key]
+
+
 def keep_only(folder: Path, files: Iterable[Path]) -> None:
     """Remove every file and link below ``folder`` that is not among ``files``, and empty folders.
 

@@ -6,7 +6,6 @@ is not measured on texts that the same weights wrote.
 """
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ import open_clip
 import yaml
 from huggingface_hub import hf_hub_download
 
-from text2image.base.console import InputError, one_line
+from text2image.base.console import one_line
+from text2image.encoders.models.files import find_files, hash_files, is_licence
 from text2image.encoders.models.local_dir import load_local_tokenizer
 from text2image.encoders.models.size import measure
-from text2image.encoders.settings import CONFIG, HF_HUB, Model, checkpoint_directory
-from text2image.formats.files import sha256
+from text2image.encoders.settings import HF_HUB, Model, checkpoint_directory
 from text2image.formats.origins import ORIGINS, read_origins, weight_origins
 
 UNKNOWN = "unknown"
@@ -38,10 +37,10 @@ def describe(name: str, model: Model) -> dict[str, Any]:
             gives unlike texts the same tokens.
     """
     directory = checkpoint_directory(model.name)
-    files = _files_of_directory(name, directory) if directory else [_download(name, model)]
+    files = find_files(name, model.name, model.pretrained)
     if directory:  # to refuse it here: the stages that need it come after hours of embedding images
         load_local_tokenizer(directory, model.context_length)
-    measured, hashes = measure(model), {path.name: sha256(path) for path in files}
+    measured, hashes = measure(model), hash_files(files)
     made_of = read_origins(directory / ORIGINS) if directory else {}
     return {
         "name": model.name,
@@ -62,50 +61,6 @@ def largest(files: Iterable[Path]) -> int:
     return max(path.stat().st_size for path in files)
 
 
-def _files_of_directory(name: str, directory: Path) -> list[Path]:
-    """Return the files of a checkpoint directory, but for those that only tell people something."""
-    if not (directory / CONFIG).is_file():
-        raise InputError(
-            f"expected an open_clip checkpoint directory at {directory} (params key models.{name}.name), "
-            f"found no {CONFIG} there"
-        )
-    files = sorted(path for path in directory.iterdir() if path.is_file())
-    return [path for path in files if not _is_information(path)]
-
-
-def _is_information(path: Path) -> bool:
-    """Say whether a file changes no vector: it tells people something, or says where the weights come from."""
-    return path.suffix.lower() == ".md" or path.name == ORIGINS or _is_licence(path)
-
-
-def _is_licence(path: Path) -> bool:
-    return path.name.upper().startswith(("LICENSE", "LICENCE"))
-
-
-def _download(name: str, model: Model) -> Path:
-    """Return the local path of a registry or hub model's weights, downloading them if need be."""
-    if model.name.startswith(HF_HUB):
-        download = partial(open_clip.download_pretrained_from_hf, model.name.removeprefix(HF_HUB))
-    elif config := open_clip.get_pretrained_cfg(model.name, model.pretrained or ""):
-        download = partial(open_clip.download_pretrained, config)
-    else:
-        tags = open_clip.list_pretrained_tags_by_model(model.name)
-        known = f"tags {', '.join(tags)}" if tags else "no such model"
-        raise InputError(
-            f"expected a model and tag of open_clip's registry under models.{name} in params.yaml, "
-            f"found name '{model.name}' with pretrained '{model.pretrained}' (open_clip knows {known})"
-        )
-    try:
-        return Path(download())
-    except Exception as error:
-        reason = one_line(error) or type(error).__name__
-        raise InputError(
-            f"model '{name}' ({model.name}, pretrained {model.pretrained}) is not on this machine and its "
-            f"download failed ({reason}); set HF_HOME to a folder that has it, or models.{name}.name in "
-            "params.yaml to local-dir:PATH of a copy, or embed.models to [builtin], which needs no download"
-        ) from None
-
-
 def licence_of(model: Model) -> str:
     """Return the licence that a model's README.md names, or "unknown": it is never guessed.
 
@@ -117,7 +72,7 @@ def licence_of(model: Model) -> str:
         readme = _hub_readme(model)
         return _named_in(readme) if readme else UNKNOWN
     licence = _named_in(directory / "README.md")
-    texts = sorted(filter(_is_licence, directory.iterdir())) if directory.is_dir() else []
+    texts = sorted(filter(is_licence, directory.iterdir())) if directory.is_dir() else []
     if licence != UNKNOWN or not texts:
         return licence
     lines = texts[0].read_text(encoding="utf-8", errors="replace").split("\n")

@@ -52,8 +52,8 @@ def load_model(
         images_only: no text will be embedded, which saves a Hugging Face text tower and the tokenizer.
 
     Raises:
-        InputError: it cannot be loaded, weights are missing, there is not enough memory for it, or the device is not
-            there or cannot compute in that precision.
+        InputError: it cannot be loaded, its files are not those of the card, weights are missing, there is not enough
+            memory for it, or the device is not there or cannot compute in that precision.
     """
     where = pick_device(device)
     dtype = pick_dtype(precision, where)
@@ -74,10 +74,12 @@ def copies_of_weights(files: Iterable[str]) -> int:
 
 def _load(name: str, card: Card, device: torch.device, *, images_only: bool) -> Parts:
     import_for(card["name"], images_only=images_only)
+    from text2image.encoders.models.files import check_files
     from text2image.encoders.models.image_tower import load_image_tower
     from text2image.encoders.models.local_dir import load_local_dir
 
     mode, directory = RESIZE_MODES.get(card.get("resize", "model")), checkpoint_directory(card["name"])
+    check_files(name, card)
     loaded: Parts
     with WithoutInitialisation() as parameters:
         if directory and images_only and (tower := load_image_tower(directory, device, mode)):
@@ -85,13 +87,17 @@ def _load(name: str, card: Card, device: torch.device, *, images_only: bool) -> 
         elif directory:
             import_for(card["name"])
             length = card["context_length"]
-            loaded = load_local_dir(directory, context_length=length, device=device, resize_mode=mode)
+            network, transform, tokenize = load_local_dir(
+                directory, context_length=length, device=device, resize_mode=mode
+            )
+            loaded = (network, transform, _checked_once(tokenize, name, card))
         else:
             loaded = _load_by_name(name, card, device, mode, images_only=images_only)
     try:
         parameters.require_filled(loaded[0])
     except ValueError as error:
         raise _unusable(name, card, error) from None
+    check_files(name, card)  # again: they may have been overwritten while they were read
     return loaded
 
 
@@ -114,6 +120,23 @@ def _load_by_name(
     return network.eval(), transform, lambda texts: tokenizer(list(texts))
 
 
+def _checked_once(tokenize: Tokenize, name: str, card: Card) -> Tokenize:
+    """Compare a model's files with its card again after a tokenizer has read its own, which it does when first used."""
+    from text2image.encoders.models.files import check_files
+
+    checked = False
+
+    def tokens(texts: Sequence[str]) -> torch.Tensor:
+        nonlocal checked
+        rows = tokenize(texts)
+        if not checked:
+            check_files(name, card)
+            checked = True
+        return rows
+
+    return tokens
+
+
 def _no_tokenizer(texts: Sequence[str]) -> torch.Tensor:
     raise RuntimeError("expected no text for a model that was loaded for images only")
 
@@ -122,15 +145,17 @@ def load_tokenizer(name: str, card: Card) -> Any:
     """Load the tokenizer of a card as open_clip makes it, without the network: texts to ``(n_texts, length)`` int64.
 
     Raises:
-        InputError: it cannot be loaded, or gives unlike texts the same tokens.
+        InputError: it cannot be loaded, its files are not those of the card, or it gives unlike texts the same tokens.
     """
     import_for(card["name"])
     import open_clip
 
+    from text2image.encoders.models.files import check_files
     from text2image.encoders.models.local_dir import load_local_tokenizer
 
     logging.getLogger().setLevel(logging.ERROR)
     if directory := checkpoint_directory(card["name"]):
+        check_files(name, card)
         return load_local_tokenizer(directory, card["context_length"])
     try:
         tokenizer = open_clip.get_tokenizer(card["name"], context_length=card["context_length"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from text2image.base.console import InputError, one_line
 from text2image.encoders.vectors import Card
-from text2image.formats.files import sha256
+from text2image.formats.files import sha256_once
 from text2image.formats.origins import ORIGINS, read_origins, weight_origins
 
 READ = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors", "*/*.bin"]
@@ -61,7 +61,7 @@ def check_unchanged(folder: Path, card: Card, key: str) -> None:
     if changed := sorted(dict(there.items() ^ card["files"].items())):
         raise InputError(
             f"expected the model for {key} in params.yaml as `dvc repro` described it, found another {changed[0]} in "
-            f"{folder}; run `dvc repro -f systems`, which describes it again"
+            f"{folder}; run `dvc repro`, which describes it again (`dvc repro -f systems` where DVC sees no change)"
         )
 
 
@@ -77,7 +77,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in _files(folder)}
+    return {path.relative_to(folder).as_posix(): sha256_once(path) for path in _files(folder)}
 
 
 def find_folder(

@@ -56,7 +56,9 @@ def load_sentence_model(kind: Kind, card: Card, key: str, runtime: Runtime) -> S
         folder, _ = find_folder(card["name"], key, revision=card["revision"])
         check_unchanged(folder, card, key)
         _LOADED.clear()  # one at a time is kept: large ones fill the memory
-        _LOADED[kind, files, device] = SentenceModel(_load(kind, folder, device, card, key), threading.Lock())
+        loaded = _load(kind, folder, device, card, key)
+        check_unchanged(folder, card, key)  # again: they may have been overwritten while they were read
+        _LOADED[kind, files, device] = SentenceModel(loaded, threading.Lock())
     return _LOADED[kind, files, device]
 
 

@@ -21,7 +21,7 @@ from pydantic import Field
 from text2image.base.console import InputError, one_line
 from text2image.base.imports import fast_imports
 from text2image.base.settings import Count, Runtime, Section
-from text2image.formats.files import sha256
+from text2image.formats.files import sha256_once
 from text2image.formats.origins import Origins, weight_origins
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
 
@@ -61,7 +61,11 @@ class Source(ComputedSource):
         """Hash the files of a folder once."""
         folder = Path(self.settings.model)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+        return {path.relative_to(folder).as_posix(): sha256_once(path) for path in files}
+
+    def present_determinants(self) -> dict[str, Any]:
+        """Return the determinants of the files that are there now."""
+        return Source(self.settings).determinants()
 
     def origins(self) -> Origins:
         """Return the weights of a folder, or the commit of a model on the hub."""

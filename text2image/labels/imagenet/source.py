@@ -52,6 +52,10 @@ class Source(ComputedSource):
 
         return find_weights(self.settings.model, local_only=True).determinants()
 
+    def present_determinants(self) -> dict[str, Any]:
+        """Return the determinants of the files that are there now."""
+        return Source(self.settings).determinants()
+
     def origins(self) -> Origins:
         """Return the classifier's weights."""
         if self.settings.model == BUILTIN:

@@ -17,7 +17,7 @@ from timm.data import resolve_data_config
 from timm.models import get_pretrained_cfg, parse_model_name
 
 from text2image.base.console import InputError, one_line
-from text2image.formats.files import sha256
+from text2image.formats.files import sha256_once
 
 KEY = "label.imagenet.model"
 
@@ -39,7 +39,7 @@ class Weights(NamedTuple):
 
     def determinants(self) -> dict[str, Any]:
         """Return what the classes that the model sees depend on, files as ``{name: SHA-256}``."""
-        files = {path.name: sha256(path) for path in self.files}
+        files = {path.name: sha256_once(path) for path in self.files}
         return {"files": files, "preprocessing": self.preprocessing}
 
 

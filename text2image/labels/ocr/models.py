@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from text2image.base.console import InputError, one_line, say
 from text2image.base.store import cache_root
-from text2image.formats.files import sha256
+from text2image.formats.files import sha256, sha256_once
 
 LANGUAGE_KEY, MODEL_KEY = "label.ocr.language", "label.ocr.model"
 RIGHT_TO_LEFT = ("arabic",)
@@ -40,7 +40,7 @@ class Models(NamedTuple):
     def hashes(self) -> dict[str, str]:
         """Return ``{file name: SHA-256}``."""
         paths = (self.detector, self.recogniser, self.characters)
-        return {path.name: sha256(path) for path in paths if path is not None}
+        return {path.name: sha256_once(path) for path in paths if path is not None}
 
 
 def find_models(language: str | None = None, model: str | None = None) -> Models:

@@ -19,8 +19,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from text2image.base.console import InputError
 from text2image.base.settings import Runtime, Section
 from text2image.collection.manifest import ImageFile, ManifestEntry
+from text2image.encoders.settings import checkpoint_directory
 from text2image.formats.fields import FieldText
 from text2image.formats.origins import Origins
 
@@ -183,9 +185,38 @@ class ComputedSource(StoredSource):
     def ask(
         self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime
     ) -> Generator[ImageAnswer, None, None]:
-        """Ask about all images without an answer; the model is loaded only if there are any."""
-        if missing := [image for image in images if self.key(image) not in stored]:
-            yield from self.load(runtime)(missing)
+        """Ask about all images without an answer; the model is loaded only if there are any.
+
+        Raises:
+            InputError: the model's files changed since the answers' key was made of them.
+        """
+        missing = [image for image in images if self.key(image) not in stored]
+        if not missing:
+            return
+        answers = self.load(runtime)(missing)
+        self.check_unchanged()
+        for number, answer in enumerate(answers):
+            if number == 0:  # by then models are loaded that are loaded when they are first needed
+                self.check_unchanged()
+            yield answer
+
+    def check_unchanged(self) -> None:
+        """Compare what answers depend on with what is on this machine now.
+
+        Raises:
+            InputError: a file of the model changed since :meth:`determinants` were asked for.
+        """
+        before, now = self.determinants(), self.present_determinants()
+        if changed := sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key)):
+            raise InputError(
+                f"expected the model of the label source '{type(self).__module__.split('.')[-2]}' (section label of "
+                f"params.yaml) to stay as it was while it was loaded, found other {', '.join(changed)}; run the command "
+                "again, which asks the present model"
+            )
+
+    def present_determinants(self) -> dict[str, Any]:
+        """Return the determinants by what is on this machine now; a source that keeps its own finds them anew here."""
+        return self.determinants()
 
 
 class PaidSource(StoredSource):
@@ -211,6 +242,15 @@ class PaidSource(StoredSource):
 
 
 LabelSource: TypeAlias = FreeSource | StoredSource
+
+
+def local_model(settings: Section) -> Path | None:
+    """Return the folder or file on this machine that ``model`` of a source's section names; None for other models."""
+    model = getattr(settings, "model", None)
+    if not model:
+        return None
+    path = checkpoint_directory(model) or Path(model)
+    return path if path.exists() else None
 
 
 def settings_class(name: str) -> type[Section]:
