@@ -1,5 +1,6 @@
 """The batch size: fast, and never at the price of other bits."""
 
+import json
 import time
 from pathlib import Path
 
@@ -51,6 +52,33 @@ def test_the_fastest_size_with_the_same_bits_is_looked_for_when_it_pays_and_reme
     assert pick_batch_size(probe(refuse), "k", 100, wanted=None) == 16
     (tmp_path / ".cache" / FILE).write_text("{damaged")
     assert pick_batch_size(probe(slow), "k", 100, wanted=None) == CPU_REFERENCE
+
+
+@pytest.mark.parametrize(
+    "nonsense", [-8, 7, 10**9, True, 8.0, "8", None, [8], {"8": 8}, float("nan")], ids=repr
+)
+def test_a_remembered_size_that_was_never_found_is_measured_again(tmp_path: Path, nonsense: object) -> None:
+    assert pick_batch_size(probe(sums), "k", 10**6, wanted=4) == 4
+    file = tmp_path / ".cache" / FILE
+    known = json.loads(file.read_text())
+    assert len(known) == 2
+    file.write_text(json.dumps(dict.fromkeys(known, nonsense)))
+    assert pick_batch_size(probe(sums), "k", 10**6, wanted=4) == 4
+    assert json.loads(file.read_text()) == known
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '"text"', "[1, 2]", "\ufeff{}", "", None], ids=str)
+def test_a_file_of_sizes_that_is_none_is_ignored(
+    tmp_path: Path, content: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / ".cache" / FILE
+    file.parent.mkdir(exist_ok=True)
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_text(content)
+    assert pick_batch_size(probe(sums), "k", 10, wanted=4) == 4
+    assert ("is not remembered" in capsys.readouterr().err) == (content is None)
 
 
 def test_a_network_whose_rows_depend_on_their_place_takes_one_image_at_a_time() -> None:

@@ -8,8 +8,9 @@ either: where they do, the reference is 1. What was found is remembered in ``.ca
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
 
@@ -90,23 +91,27 @@ def pick_batch_size(probe: Probe, key: str, images: int, wanted: int | None) -> 
         wanted: ``runtime.batch_size``; it is used if it gives the same bits as the reference.
     """
 
-    def remembered(question: str, find: Callable[[], int | None]) -> int | None:
+    def remembered(question: str, find: Callable[[], int | None], possible: Collection[int]) -> int | None:
         name = f"{key} {_machine(probe.device)} {question}"
         answer = _read().get(name)
-        if answer is None and (answer := find()) is not None:
-            write_text(cache_root() / FILE, json.dumps(_read() | {name: answer}, indent=1) + "\n")
-        return answer
+        if type(answer) is int and answer in possible:
+            return answer
+        if (found := find()) is not None:
+            _write({name: found})
+        return found
 
-    reference = remembered("reference", lambda: _reference(probe)) or 1
-    if probe.accelerated and not remembered("repeats", lambda: int(probe.repeats(reference))):
+    largest = ACCELERATOR_REFERENCE if probe.accelerated else CPU_REFERENCE
+    reference = remembered("reference", lambda: _reference(probe), _halves(largest)) or 1
+    if probe.accelerated and not remembered("repeats", lambda: int(probe.repeats(reference)), (0, 1)):
         say(
             "this device does not give the same bits every time in this precision: the last bits of vectors may differ "
             "from run to run (embed.precision: fp32 in params.yaml may be steady; docs/gpu.md)"
         )
     if wanted is None:
         question = f"fastest of {probe.side_by_side} at once"
-        return remembered(question, lambda: _fastest(probe, reference, images)) or reference
-    if remembered(f"{wanted} like {reference}", lambda: int(probe.same(wanted, reference))):
+        sizes = [reference * factor for factor in (1, *LARGER)]
+        return remembered(question, lambda: _fastest(probe, reference, images), sizes) or reference
+    if remembered(f"{wanted} like {reference}", lambda: int(probe.same(wanted, reference)), (0, 1)):
         return wanted
     say(
         f"runtime.batch_size {wanted} would change the last bits of the results here or needs more memory, "
@@ -151,10 +156,23 @@ def _machine(device: torch.device) -> str:
     return f"{device.type} {torch.backends.cpu.get_cpu_capability()}{linear} torch {torch.__version__}"
 
 
-def _read() -> dict[str, int]:
+def _halves(size: int) -> list[int]:
+    """Return a power of 2 and all below it."""
+    return [2**power for power in range(size.bit_length())]
+
+
+def _read() -> dict[str, Any]:
     """Return what is remembered; a file that is missing or damaged is as good as empty."""
     try:
         known = json.loads((cache_root() / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
+
+
+def _write(found: dict[str, int]) -> None:
+    """Remember what was found; where the disk does not take it, it is found again by the next run."""
+    try:
+        write_text(cache_root() / FILE, json.dumps(_read() | found, indent=1) + "\n")
+    except OSError as error:
+        say(f"the batch size is not remembered: {cache_root() / FILE}: {error.strerror}")

@@ -1,6 +1,8 @@
 """Answers are asked for once, and kept the moment they come."""
 
+import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,44 @@ def test_what_is_stored_is_not_asked_again(runtime: Runtime) -> None:
     answers = collect_answers("made_up", again, IMAGES, runtime)
     assert again.asked == ["c", "d"], "a failure is an answer too"
     assert answers == {"a": {"n": 1}, "b": {"failure": "blurred"}, "c": {"n": 3}, "d": {"n": 4}}
+
+
+def test_of_two_runs_the_second_waits_and_asks_nothing_twice(runtime: Runtime) -> None:
+    """As an orphaned stage beside a new run; what is paid for is refused instead (``exclusive_lock``)."""
+    began, may_go_on = threading.Event(), threading.Event()
+
+    class Slow(Computed):
+        def load(self, runtime: Runtime) -> Ask:
+            def ask(images: Sequence[ImageFile]) -> Iterator[ImageAnswer]:
+                began.set()
+                assert may_go_on.wait(20)
+                yield from Computed.load(self, runtime)(images)
+
+            return ask
+
+    answers: dict[str, Answer] = {image.image_id: {"n": 1} for image in IMAGES}
+    first, second = Slow(1, **answers), Slow(1, **answers)
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(collect_answers, "made_up", first, IMAGES, runtime)
+        assert began.wait(20)
+        other = pool.submit(collect_answers, "made_up", second, IMAGES, runtime)
+        with pytest.raises(TimeoutError):
+            other.result(0.3)
+        may_go_on.set()
+        assert one.result(20) == other.result(20) == answers
+    assert second.asked == []
+
+
+def test_damaged_answers_are_asked_for_anew(runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    answers: dict[str, Answer] = {image.image_id: {"n": 1} for image in IMAGES}
+    source = Computed(1, **answers)
+    collect_answers("made_up", source, IMAGES, runtime)
+    with Store(store_kind("made_up"), all_determinants(source)) as store:
+        store.put([("b", b'{"n": '), ("c", b"[1]"[:2])])
+    again = Computed(1, **answers)
+    assert collect_answers("made_up", again, IMAGES, runtime) == answers
+    assert again.asked == ["b", "c"]
+    assert "2 of the results" in capsys.readouterr().err
 
 
 def test_a_transient_failure_is_listed_and_asked_again(runtime: Runtime) -> None:
