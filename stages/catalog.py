@@ -40,8 +40,6 @@ def main(params: Params) -> None:
     bits, levels = settings.near_duplicate_bits, settings.near_duplicate_levels
     with Store("near_duplicates", verdict_determinants(levels)) as store:
         groups, bounded = group_entries(root, entries, bits, levels, store)
-    check_unchanged(root, files)
-
     write_csv(ARTIFACTS.catalog, (*COLUMNS, "near_group"), catalog_rows(entries, groups))
     write_csv(ARTIFACTS.rejects, Reject._fields, rejects)
     manifest = sorted(
@@ -54,6 +52,7 @@ def main(params: Params) -> None:
     write_json(ARTIFACTS.metrics("dataset"), summary(entries, rejects, groups) | {"bounded_images": bounded})
     say(f"catalog: {len(entries)} usable files, {len(rejects)} rejected ({ARTIFACTS.rejects})")
     say_notes(entries, bounded)
+    check_unchanged(root, files)  # at the very end, as DVC looks at the folder next
 
 
 def catalog_rows(entries: Sequence[Entry], groups: Sequence[int]) -> list[tuple[object, ...]]:

@@ -34,7 +34,7 @@ def main(params: Params, field: str) -> None:
     say(f"field {field}: {len(texts):,} texts of {with_text:,} of {len(images):,} images")
     if unanswered:
         say(
-            f"field {field}: {unanswered:,} images got no answer; `dvc repro --force field@{field}` asks again"
+            f"field {field}: {unanswered:,} images got no answer; `dvc repro -f -s field@{field}` asks again, then `dvc repro`"
         )
 
 

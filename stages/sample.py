@@ -4,12 +4,15 @@ It stands before the pipeline, in sample/dvc.yaml, and has parameters of its own
 """
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
 
+from stages import parse, perform
 from text2image.artifacts import ARTIFACTS
-from text2image.base.console import Parser, run, say
+from text2image.base.console import say
 from text2image.base.settings import Count, Section, load_settings
 from text2image.sample.compose import write_sample
 
@@ -22,8 +25,12 @@ class Sample(Section):
     seed: int
 
 
-def main() -> None:
-    sample, workers = load_settings(ARTIFACTS.sample_params, Sample), os.cpu_count() or 1
+def prepared() -> Callable[[], None]:
+    return partial(main, load_settings(ARTIFACTS.sample_params, Sample))
+
+
+def main(sample: Sample) -> None:
+    workers = os.cpu_count() or 1
     truth = write_sample(
         ARTIFACTS.cutouts,
         ARTIFACTS.sample,
@@ -38,5 +45,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    Parser("python -m stages.sample", description=(__doc__ or "").split("\n\n")[0]).parse_args()
-    run(main)
+    parse(main)
+    perform(main, prepared)

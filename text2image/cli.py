@@ -29,6 +29,10 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command that ``argv`` names (default: the command line)."""
+    run(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> None:
     listed = "\n".join(f"  {name:<10}  {what}" for name, what in COMMANDS.items())
     parser = Parser(
         "t2i",
@@ -36,16 +40,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         epilog=f"commands:\n{listed}\n\n`t2i COMMAND --help` says more of each.",
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="store_true", help="say which version is installed")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"t2i {text2image.__version__}",
+        help="say which version is installed",
+    )
     parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND", help="one of those below")
     parser.add_argument("arguments", nargs=REMAINDER, help="its own arguments")
     options = parser.parse_args(argv)
-    if options.version:
-        print(f"t2i {text2image.__version__}")
-    elif options.command is None:
+    if options.command is None:
         parser.error("expected a command")
     else:
-        run(lambda: import_module(f"text2image.commands.{options.command}").main(options.arguments))
+        import_module(f"text2image.commands.{options.command}").main(options.arguments)
 
 
 if __name__ == "__main__":

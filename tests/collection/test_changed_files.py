@@ -50,14 +50,18 @@ def test_a_replaced_file_is_named_with_what_to_do(image: ImageFile) -> None:
         assert f"{path} as data/catalog.csv lists it ({image.image_id}), found other bytes" in str(
             error.value
         )
-        assert "run `dvc repro`, which reads the folder anew" in str(error.value)
+        assert "run `dvc repro -f -s catalog`, which reads the folder anew" in str(error.value)
     path.unlink()
-    with pytest.raises(InputError, match=r"found: unreadable \(No such file or directory\); run `dvc repro`"):
+    with pytest.raises(
+        InputError, match=r"found: unreadable \(No such file or directory\); run `dvc repro -f -s catalog`"
+    ):
         open_image(image)
 
 
 def test_pixels_that_another_version_made_are_not_taken_for_these(image: ImageFile) -> None:
-    with pytest.raises(InputError, match="another version of this program made the catalog; run `dvc repro`"):
+    with pytest.raises(
+        InputError, match="another version of this program made the catalog; run `dvc repro -f -s catalog`"
+    ):
         open_image(image._replace(rendering="bits9"))
 
 

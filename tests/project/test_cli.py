@@ -67,7 +67,8 @@ def test_what_cannot_be_done_is_one_sentence(
 
 
 def test_the_version_is_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--version"])
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
     assert capsys.readouterr().out == f"t2i {text2image.__version__}\n"
     with pytest.raises(AttributeError):
         _ = text2image.nothing

@@ -15,7 +15,7 @@ from tests.support.pipeline import REPOSITORY
 from text2image.labels.protocol.source import SOURCES
 
 CANNOT_CHANGE_A_RESULT = {
-    "stages/__init__.py": "starts a stage: reads the command line and params.yaml, tidies up, says errors",
+    "stages/__init__.py": "starts a stage: reads the command line and params.yaml, tidies up, compares inputs, says errors",
     "text2image/__init__.py": "a docstring and a version",
     "text2image/artifacts.py": "where files lie: dvc.yaml declares it too, and a stage that wrote elsewhere would fail",
     "text2image/base": "says things, keeps results, shares work; what is kept is keyed by all that determines it",

@@ -2,13 +2,32 @@
 
 import atexit
 import os
+import select
 import sys
+import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable
+from contextlib import suppress
+from errno import EDQUOT, ENOMEM, ENOSPC, EROFS
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+
+NO_MEMORY = (
+    "can't allocate memory",  # torch
+    "Cannot allocate memory",
+    "failed to map segment from shared object",  # a library that is imported
+    "can't start new thread",
+    "bad allocation",
+    "std::bad_alloc",
+)
+"""What libraries say that are given no memory, in exceptions of any type."""
+
+NO_ROOM = (ENOSPC, EDQUOT, EROFS)
 
 
 class InputError(ValueError):
@@ -47,22 +66,95 @@ def progress(*, total: int, unit: str, title: str, done: int = 0) -> "tqdm[NoRet
 def run(main: Callable[[], None]) -> None:
     """Run ``main`` as a stage or a command: an :class:`InputError` is one sentence and exit code 1.
 
-    Any other exception is a defect of the package and keeps its traceback.
+    So is what the machine refuses: memory, room on a disk. Where nobody reads what is printed any more, as behind
+    ``| head``, it ends without a word, with exit code 141 as other programs do. Any other exception is a defect of the package and
+    keeps its traceback.
     """
     try:
         main()
+        _flush()
     except InputError as error:
-        say(f"error: {error}")
-        raise SystemExit(1) from None
+        _end(1, f"error: {error}")
     except KeyboardInterrupt:
-        say("interrupted: finished work is kept, run the same command to go on")
-        raise SystemExit(130) from None
-    if "torch" not in sys.modules:
-        return
-    atexit._run_exitfuncs()  # ending here, as taking apart the million objects of torch takes a second of every stage
+        _end(130, "interrupted: finished work is kept, run the same command to go on")
+    except BrokenPipeError:
+        if not any(map(_nobody_reads, (1, 2))):
+            raise
+        _end(141)
+    except SystemExit:
+        _flush_or_forget()
+        raise
+    except Exception as error:
+        if reason := _machine_says(error):
+            _end(1, f"error: {reason}")
+        raise
+    if "torch" in sys.modules:
+        atexit._run_exitfuncs()  # ending here, as taking apart the million objects of torch takes a second of every stage
+        _flush_or_forget()
+        os._exit(0)
+
+
+def say_what_the_machine_refuses() -> None:
+    """Have what the machine refuses outside of :func:`run`, where modules are imported, be one sentence, too."""
+    usual = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, Exception) and (reason := _machine_says(error)):
+            say(f"error: {reason}")
+        else:
+            usual(kind, error, trace)
+
+    sys.excepthook = hook
+
+
+def _end(status: int, message: str = "") -> NoReturn:
+    if message:
+        with suppress(OSError):
+            say(message)
+    _flush_or_forget()
+    raise SystemExit(status) from None
+
+
+def _nobody_reads(descriptor: int) -> bool:
+    """Return whether the other end of a pipe that is written to has been closed."""
+    waiting = select.poll()
+    waiting.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in waiting.poll(0))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:  # as with `>&-`
+            stream.flush()
+
+
+def _flush_or_forget() -> None:
+    """Flush what was printed; where that fails, have it go nowhere, as Python would say so at the very end."""
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
     except OSError:
-        os._exit(120)  # as Python does it where what was printed could not be written
-    os._exit(0)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, AttributeError):
+                os.dup2(nowhere, stream.fileno())
+
+
+def _machine_says(error: Exception) -> str | None:
+    """Return what an exception says of the machine and not of this package, with what to do; None for all others."""
+    found = one_line(error) or type(error).__name__
+    number = getattr(error, "errno", None)
+    if isinstance(error, MemoryError) or number == ENOMEM or any(words in str(error) for words in NO_MEMORY):
+        return (
+            f"expected more memory, found: {found}; end other programs, raise the limit (`ulimit -v`) or lower "
+            "runtime.workers and runtime.batch_size in params.yaml; finished work is kept"
+        )
+    if number in NO_ROOM:
+        return f"expected a disk that takes what is written, found: {found}; make room or allow it, and run this again"
+    if isinstance(error, RecursionError) and _reads_text(error):
+        return "expected JSON or YAML that is nested as people nest it, found a file in which it is nested too deeply"
+    return None
+
+
+def _reads_text(error: Exception) -> bool:
+    names = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return any(Path(name).parent.name in ("json", "yaml") for name in names)

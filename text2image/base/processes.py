@@ -1,8 +1,8 @@
 """Processes that outlive what started them, and those that do the same work beside each other."""
 
 import os
+import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,15 +46,28 @@ def end_with_parent(ended: Callable[[], None] | None = None) -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
+def interrupt() -> None:
+    """Have this process end by SIGTERM, which its main thread notices while it waits, too; from another thread."""
+    say("what started this process has ended, so it ends, too")
+    if ident := threading.main_thread().ident:
+        signal.pthread_kill(ident, signal.SIGTERM)
+
+
 def end_in_order_on_sigterm() -> None:
-    """Have SIGTERM end this process as an exception does: temporary files go, processes of pools are told."""
+    """Have a first SIGTERM end this process as Ctrl-C does, so that temporary files go; a second ends it at once."""
 
     def terminated(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        sys.exit(128 + number)
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, terminated)
+    signal.signal(signal.SIGTERM, terminated)
+
+
+def begin_worker() -> None:
+    """Begin a process of a pool: it ends with the process that it works for, which alone is interrupted by Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_parent()
 
 
 @contextmanager
@@ -62,7 +75,7 @@ def one_at_a_time(stage: str, root: Path) -> Iterator[None]:
     """Wait until no other process runs the same stage of a project, such as one whose DVC was killed."""
     folder = root / LOCKS
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{stage}.lock")
+    lock = FileLock(folder / f"{re.sub(r'[^@A-Za-z0-9_-]', '_', stage)[:200]}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:

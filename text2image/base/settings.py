@@ -66,6 +66,10 @@ def load_settings(path: Path, section: type[SectionType]) -> SectionType:
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"expected YAML in {path}, found: {one_line(error)}") from None
+    except RecursionError:
+        raise InputError(
+            f"expected YAML in {path} as people nest it, found that it is nested too deeply"
+        ) from None
     try:
         return section.model_validate(raw)
     except ValidationError as error:

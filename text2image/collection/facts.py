@@ -25,6 +25,7 @@ from PIL import Image
 
 from text2image.base.console import InputError, one_line, progress
 from text2image.base.parallel import in_threads
+from text2image.base.processes import begin_worker
 from text2image.base.store import Store
 from text2image.collection.images import (
     DECODING,
@@ -147,13 +148,19 @@ def in_processes(work: Callable[[Item], Made], items: Iterable[Item], at_a_time:
         InputError: a process was killed.
     """
     try:
-        with ProcessPoolExecutor(os.cpu_count(), initializer=keep_freed_memory) as pool:
+        with ProcessPoolExecutor(os.cpu_count(), initializer=begin_to_read) as pool:
             yield from pool.map(work, items, chunksize=at_a_time)
     except BrokenProcessPool:
         raise InputError(
             "a process that read images was killed, probably for want of memory; "
             "lower catalog.max_pixels in params.yaml"
         ) from None
+
+
+def begin_to_read() -> None:
+    """Begin a process that reads images."""
+    begin_worker()
+    keep_freed_memory()
 
 
 def keep_freed_memory() -> None:
@@ -235,6 +242,6 @@ def verify(root: Location, files: Sequence[ListedFile], max_pixels: int, store: 
     if wrong:
         raise InputError(
             f"expected the {len(known)} files that look unchanged to have the bytes they had, found {len(wrong)} "
-            f"others, such as {one_line(wrong[0].path)}; DVC overlooks them too: `touch` them and run `dvc repro`"
+            f"others, such as {one_line(wrong[0].path)}; DVC overlooks them too: `touch` them, run `dvc repro -f -s catalog`, then `dvc repro`"
         )
     return len(known)

@@ -29,6 +29,9 @@ DECODING = 1
 rendering that :mod:`text2image.collection.rendering` names have versions of their own, in their names.
 tests/collection/test_golden_pixels.py holds the pixels of each kind of file."""
 
+AGAIN = "run `dvc repro -f -s catalog`, which reads the folder anew, then `dvc repro`"
+"""What makes the catalog right in every case: DVC may have recorded a file as read that changed after the catalog read it."""
+
 Opened = TypeVar("Opened")
 Made = TypeVar("Made")
 
@@ -240,11 +243,11 @@ def open_content(image: ImageFile, content: bytes) -> Image.Image:
             "params.yaml and run `dvc repro`"
         ) from None
     except UnusableImage as error:
-        raise InputError(f"expected {_as_listed(image)}, found: {error}; run `dvc repro`") from None
+        raise InputError(f"expected {_as_listed(image)}, found: {error}; {AGAIN}") from None
     if rendered.rendering != image.rendering:
         raise InputError(
             f"expected {_as_listed(image)} to be rendered as '{image.rendering}', found "
-            f"'{rendered.rendering}': another version of this program made the catalog; run `dvc repro`"
+            f"'{rendered.rendering}': another version of this program made the catalog; {AGAIN}"
         )
     return rendered.image
 
@@ -309,7 +312,7 @@ def _as_listed(image: ImageFile) -> str:
 
 
 def _advice(path: Location) -> str:
-    """Say what makes the catalog right again: DVC sees a changed file by its time and size."""
+    """Say what makes the catalog right again; what it remembers of a file goes by time and size."""
     if isinstance(path, Remote):
-        return "run `dvc repro`, after `t2i catalog --pin` if data.images in params.yaml names a pin"
-    return "run `dvc repro`, which reads the folder anew (`touch` the file first if DVC sees no change)"
+        return f"{AGAIN}, after `t2i catalog --pin` if data.images in params.yaml names a pin"
+    return f"{AGAIN} (`touch` the file first if its time and size are what they were)"

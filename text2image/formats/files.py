@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ import psutil
 
 METRIC_DIGITS = 6
 
+DRAFT = re.compile(r"\..*-(\d+)-[a-z0-9_]{8}(\.[^-]*)?")
+"""Names of temporary files, see :func:`draft_prefix`: the number of the process, and eight characters of ``tempfile``."""
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -24,8 +28,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     When the block raises, nothing is left behind and an older ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{path.stem}-{os.getpid()}-"  # see _in_work
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=draft_prefix(path.stem), suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -34,6 +37,21 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def draft_prefix(name: str) -> str:
+    """Return how the name of a temporary file or folder begins that will be called ``name``: it tells the process."""
+    return f".{name}-{os.getpid()}-"
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what :func:`atomic_write` and the like left in a folder when their processes were killed."""
+    for path in folder.glob(".*-*-*"):
+        if DRAFT.fullmatch(path.name) and not _in_work(path):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -109,5 +127,5 @@ def keep_only(folder: Path, files: Iterable[Path]) -> None:
 
 def _in_work(path: Path) -> bool:
     """Say whether a file is the temporary one of an :func:`atomic_write` in a process that is still alive."""
-    process = re.fullmatch(r"\..*-(\d+)-[^-]*", path.name)
+    process = DRAFT.fullmatch(path.name)
     return process is not None and psutil.pid_exists(int(process[1]))

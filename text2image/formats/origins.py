@@ -90,7 +90,7 @@ def read_origins(path: Path) -> Origins:
     expected = f'expected an object {{"sha256:…": "what it is"}} of texts in {path}'
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{expected}, found: {one_line(error)}") from None
     if not isinstance(value, dict) or not all(isinstance(called, str) for called in value.values()):
         raise InputError(f"{expected}, found: {one_line(value)}")

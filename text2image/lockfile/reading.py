@@ -23,6 +23,9 @@ CODE = ("stages/", "text2image/", "library/")
 ABSENT = object()
 """The value of a parameter that there is not."""
 
+ERRORS = (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError)
+"""What reading a file raises that is missing, half-written or of another version."""
+
 PathOf = Callable[[Path], Path | None]
 """Where a file of the project lies that has a relative path; None if there is none."""
 
@@ -37,6 +40,7 @@ class Stage(NamedTuple):
         params: ``{file: dotted keys}``.
         frozen: DVC is told never to run it.
         apart: another dvc.yaml than the project's own defines it, so that a plain `dvc repro` may leave it alone.
+        code: paths of code that it depends on.
     """
 
     deps: list[str]
@@ -45,6 +49,7 @@ class Stage(NamedTuple):
     params: dict[str, list[str]]
     frozen: bool
     apart: bool
+    code: list[str]
 
 
 class Recorded(NamedTuple):
@@ -57,26 +62,43 @@ class Recorded(NamedTuple):
 
 def read_recorded(path_of: PathOf) -> Recorded | None:
     """Return what is recorded; None where nothing ran yet, or where it cannot be read."""
-    recorded = Recorded({}, {}, {})
+    read, locked = read_defined(path_of), dict[str, Mapping[str, Any]]()
     try:
-        recorded.params[PARAMS] = _read(path_of(Path(PARAMS)))
         for folder in FOLDERS:
-            pipeline, lock = (path_of(folder / name) for name in ("dvc.yaml", "dvc.lock"))
-            if pipeline is None or (lock is None and folder != FOLDERS[0]):
-                continue
-            for name, entry in _read(pipeline)["stages"].items():
-                found = _instances(name, entry, recorded.params[PARAMS], folder != FOLDERS[0])
-                recorded.defined.update(found)
-            recorded.locked.update(_read(lock)["stages"])
-        for stage in recorded.defined.values():
-            for file in stage.params.keys() - recorded.params.keys():
-                recorded.params[file] = _read(path_of(Path(file)))
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError):
-        return None  # DVC is writing, or the project is of another version
-    return recorded
+            lock = path_of(folder / "dvc.lock")
+            if lock is not None or folder == FOLDERS[0]:
+                locked.update(read_yaml(lock)["stages"])
+    except ERRORS:
+        return None  # DVC is writing
+    if read is None:
+        return None
+    apart = path_of(FOLDERS[1] / "dvc.lock") is not None  # its stages ran
+    return Recorded(
+        {name: stage for name, stage in read[0].items() if apart or not stage.apart}, locked, read[1]
+    )
 
 
-def _read(path: Path | None) -> Any:
+def read_defined(path_of: PathOf) -> tuple[dict[str, Stage], dict[str, Any]] | None:
+    """Return the stages by name and ``{file: params}``; None where they cannot be read, as in another version's project."""
+    defined, params = dict[str, Stage](), dict[str, Any]()
+    try:
+        params[PARAMS] = read_yaml(path_of(Path(PARAMS)))
+        for folder in FOLDERS:
+            pipeline = path_of(folder / "dvc.yaml")
+            for name, entry in (
+                read_yaml(pipeline)["stages"].items() if pipeline or folder == FOLDERS[0] else ()
+            ):
+                defined.update(_instances(name, entry, params[PARAMS], folder != FOLDERS[0]))
+        for stage in defined.values():
+            for file in stage.params.keys() - params.keys():
+                params[file] = read_yaml(path_of(Path(file)))
+    except ERRORS:
+        return None
+    return defined, params
+
+
+def read_yaml(path: Path | None) -> Any:
+    """Return what a YAML file holds; raises one of ``ERRORS`` where that cannot be read."""
     if path is None:
         raise FileNotFoundError
     return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
@@ -102,6 +124,7 @@ def _instances(stage: str, entry: dict[str, Any], params: Any, apart: bool) -> I
             Stage(
                 [path for path in paths("deps") if not path.startswith(CODE)],
                 [*paths("outs"), *metrics, *paths("plots")], metrics, of_params, bool(definition.get("frozen")), apart,
+                [path for path in paths("deps") if path.startswith(CODE)],
             ),
         )  # fmt: skip
 

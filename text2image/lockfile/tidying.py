@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 
 from text2image.artifacts import ARTIFACTS
+from text2image.formats.files import remove_drafts
 from text2image.lockfile.outdated import digests, find_out_of_date
-from text2image.lockfile.reading import FIGURES, Recorded, read_recorded
+from text2image.lockfile.reading import FIGURES, Recorded, read_defined, read_recorded
 
 COSTLY = ("label", "embed_queries", "finetune")
 """Stages that may take money, a download or days: what they wrote is taken away only where DVC reruns them anyway."""
@@ -18,10 +19,19 @@ def tidy(running: str, root: Path = ARTIFACTS.root) -> None:
         running: the name of the stage that runs.
         root: of the project.
     """
+    forget_drafts(running, root)
     recorded = read_recorded(lambda path: root / path if (root / path).is_file() else None)
     if recorded is not None:  # otherwise nothing ran yet, or DVC is writing
         forget_unlisted(recorded, root)
         forget_figures(recorded, running, root)
+
+
+def forget_drafts(running: str, root: Path) -> None:
+    """Remove what a kill left, beside the outputs of the stage that runs, of files that were being written."""
+    read = read_defined(lambda path: root / path if (root / path).is_file() else None)
+    outs = read[0][running].outs if read is not None and running in read[0] else []
+    for folder in {(root / out).parent for out in outs}:
+        remove_drafts(folder)
 
 
 def forget_unlisted(recorded: Recorded, root: Path) -> None:

@@ -8,7 +8,7 @@ from text2image.collection.manifest import ImageFile
 from text2image.pages.theme import CARD, QUIET, RULE
 
 SIZE = (320, 240)  # pixels
-TEXT = "No picture: its file\nchanged or vanished\nsince the catalog\nwas made.\nRun dvc repro."
+TEXT = "No picture: its file\nchanged or vanished\nsince the catalog\nwas made. Run\ndvc repro -f -s catalog."
 
 
 def open_or_placeholder(image: ImageFile) -> tuple[Image.Image, str]:

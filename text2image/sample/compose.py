@@ -4,11 +4,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from text2image.base.console import progress
+from text2image.base.console import InputError, progress
+from text2image.base.processes import begin_worker
+from text2image.formats.files import draft_prefix
 from text2image.formats.tables import write_csv
 from text2image.sample.captions import Caption, Shown, write_captions
 from text2image.sample.cutouts import Cutout, read_cutouts
@@ -66,7 +69,7 @@ def write_sample(
     cutouts = read_cutouts(cutout_folder)
     plans = planned(seed, cutouts, campaigns=campaigns, templates=templates)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as name:
+    with tempfile.TemporaryDirectory(prefix=draft_prefix(output.name), dir=output.parent) as name:
         draft = Path(name)
         truth = compose_sample(plans, draft / "images", workers)
         write_csv(draft / "captions.csv", Caption._fields, captions_of_files(truth, cutouts, seed))
@@ -97,13 +100,19 @@ def compose_sample(plans: Sequence[Plan], folder: Path, workers: int) -> list[Tr
         (folder / name).mkdir(parents=True)
     compose = partial(compose_campaign, folder=folder)
     truth: list[Truth] = []
-    with (
-        ProcessPoolExecutor(workers) as pool,
-        progress(total=len(plans), unit="campaign", title="sample") as bar,
-    ):
-        for rows in pool.map(compose, plans, chunksize=8) if workers > 1 else map(compose, plans):
-            truth += rows
-            bar.update()
+    try:
+        with (
+            ProcessPoolExecutor(workers, initializer=begin_worker) as pool,
+            progress(total=len(plans), unit="campaign", title="sample") as bar,
+        ):
+            for rows in pool.map(compose, plans, chunksize=8) if workers > 1 else map(compose, plans):
+                truth += rows
+                bar.update()
+    except BrokenProcessPool:
+        raise InputError(
+            "expected the processes that compose the sample to end well, found that one was killed, probably for want "
+            "of memory; run it again with less beside it"
+        ) from None
     return sorted(truth)
 
 

@@ -185,7 +185,7 @@ def test_a_model_that_cannot_serve_is_one_sentence(
         cross_scores(describe_sentence_model(str(broken), KEY), [("a", "b")], KEY, runtime)
     changed = describe_sentence_model(str(cross), KEY)
     changed["files"] |= {"config.json": "0"}
-    with pytest.raises(InputError, match=r"found another config\.json in .*dvc repro -f systems"):
+    with pytest.raises(InputError, match=r"found another config\.json in .*dvc repro -f -s systems"):
         cross_scores(changed, [("a", "b")], KEY, runtime)
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(InputError, match=r"pip install 'text2image-retrieval\[rerank\]'"):

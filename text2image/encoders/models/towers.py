@@ -57,5 +57,5 @@ def architecture(name: str) -> dict[str, Any] | None:
         config = json.loads(path.read_text(encoding="utf-8"))
         config = config["model_cfg"] if directory else config
         return {key: dict(config[key]) for key in ("vision_cfg", "text_cfg")}
-    except (OSError, ValueError, KeyError, TypeError):  # loading the model says what is wrong
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # loading the model says what is wrong
         return None

@@ -61,7 +61,7 @@ def check_unchanged(folder: Path, card: Card, key: str) -> None:
     if changed := sorted(dict(there.items() ^ card["files"].items())):
         raise InputError(
             f"expected the model for {key} in params.yaml as `dvc repro` described it, found another {changed[0]} in "
-            f"{folder}; run `dvc repro`, which describes it again (`dvc repro -f systems` where DVC sees no change)"
+            f"{folder}; run `dvc repro`, which describes it again (first `dvc repro -f -s systems` where DVC sees no change)"
         )
 
 

@@ -74,7 +74,7 @@ class Question(NamedTuple):
     title: str
     budget_key: str
     prompt: str
-    repeat: str = "`dvc repro --force` this stage to ask again"
+    repeat: str = "`dvc repro -f -s` and this stage's name ask again, then `dvc repro`"
 
 
 def determinants(settings: Settings) -> dict[str, Any]:
