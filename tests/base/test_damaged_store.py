@@ -7,13 +7,14 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support.pipeline import REPOSITORY
+from tests.support.unprivileged import unprivileged
 from text2image.base import databases
 from text2image.base.console import InputError
 from text2image.base.locks import exclusive_lock, waiting_lock
@@ -400,38 +401,34 @@ def test_a_file_is_locked_while_a_writer_of_its_own_thread_waits(
             writer.put([("k", b"v")])
 
 
-UNPRIVILEGED = """
+OTHER_USER = """
 import os, sys
 from pathlib import Path
 from tests.base.test_damaged_store import *
 root = Path(sys.argv[1])
-if os.getuid() == 0:
-    os.setgid(65534)
-    os.setuid(65534)
 assert not os.access(root / KIND, os.W_OK)
-print(eval(sys.argv[2]))
+for expression in sys.argv[2:]:
+    print(eval(expression))
 """
 
 
 @pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that other users may look into, as those of pytest are not."""
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        root.chmod(0o755)
-        yield root
-        for folder, _, _ in os.walk(root):
-            Path(folder).chmod(0o755)
+def shared(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose permissions are given back in the end."""
+    yield tmp_path
+    for folder, _, _ in os.walk(tmp_path):
+        Path(folder).chmod(0o755)
 
 
-def as_other_user(root: Path, expression: str) -> str:
-    """Return what an expression gives for a user who may not write to the spaces below ``root``."""
+def as_other_user(root: Path, *expressions: str) -> list[str]:
+    """Return what expressions give for a user who may not write to the spaces below ``root``."""
     done = subprocess.run(
-        [sys.executable, "-c", UNPRIVILEGED, str(root), expression],
-        capture_output=True, text=True, check=False, timeout=60, env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        [sys.executable, "-c", OTHER_USER, str(root), *expressions],
+        capture_output=True, text=True, check=False, timeout=60, preexec_fn=unprivileged,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return done.stdout.splitlines()
 
 
 def test_a_store_that_may_not_be_written_to_is_read(shared: Path) -> None:
@@ -439,21 +436,23 @@ def test_a_store_that_may_not_be_written_to_is_read(shared: Path) -> None:
     damage_value(path, KEYS[9])
     path.chmod(0o444)
     path.parent.chmod(0o555)
-    assert as_other_user(shared, "len(read(root))") == str(len(KEYS) - 1)
-    assert as_other_user(shared, "[space.entries for space in spaces(root)]") == f"[{len(KEYS)}]"
-    for action in ("write", "write_beside", "compute_what_is_missing"):
-        said = as_other_user(shared, f"one_sentence(root, {action})")
-        assert "expected to be allowed to write" in said, action
-    assert as_other_user(shared, "verify(next(spaces(root)).path, paid=False)[2]") == "1"
-    assert "make room or allow it" in as_other_user(shared, "one_sentence(root, lock)")
-    assert as_other_user(shared, "Store('things', 'new', root).missing(['k'])") == "['k']"
-    assert as_other_user(shared, "Store('others', 'new', root).missing(['k'])") == "['k']"
+    shared.chmod(0o555)
+    read_, seen, *refused, verified, locked, new, other = as_other_user(
+        shared, "len(read(root))", "[space.entries for space in spaces(root)]",
+        *(f"one_sentence(root, {action})" for action in ("write", "write_beside", "compute_what_is_missing")),
+        "verify(next(spaces(root)).path, paid=False)[2]", "one_sentence(root, lock)",
+        "Store('things', 'new', root).missing(['k'])", "Store('others', 'new', root).missing(['k'])",
+    )  # fmt: skip
+    assert (read_, seen, verified) == (str(len(KEYS) - 1), f"[{len(KEYS)}]", "1")
+    assert len(refused) == 3 and all("expected to be allowed to write" in said for said in refused)
+    assert "make room or allow it" in locked
+    assert new == other == "['k']", "a space that is not there cannot be made, and has nothing"
 
 
 def test_a_store_of_an_earlier_version_that_may_not_be_written_to_is_read(shared: Path) -> None:
     path = filled(shared, before_checksums=True)
     path.parent.chmod(0o555)
-    assert as_other_user(shared, "read(root) == VALUES") == "True"
+    assert as_other_user(shared, "read(root) == VALUES") == ["True"]
 
 
 def test_a_store_that_a_process_writes_is_read_by_who_may_not(shared: Path) -> None:
@@ -461,15 +460,14 @@ def test_a_store_that_a_process_writes_is_read_by_who_may_not(shared: Path) -> N
     with Store(KIND, ABOUT, shared) as store:
         store.put(VALUES.items())
         (shared / KIND).chmod(0o555)
-        assert as_other_user(shared, "read(root) == VALUES") == "True"
+        assert as_other_user(shared, "read(root) == VALUES") == ["True"]
 
 
 def test_what_may_not_be_read_is_named(shared: Path) -> None:
     path = filled(shared)
     path.chmod(0o000)
     path.parent.chmod(0o555)
-    assert "a file at" in as_other_user(shared, "one_sentence(root, lambda root: read(root))")
+    assert "a file at" in as_other_user(shared, "one_sentence(root, read)")[0]
     path.parent.chmod(0o000)
-    for action in ("look_at_all", "lambda root: read(root)"):
-        said = as_other_user(shared, f"one_sentence(root, {action})")
+    for said in as_other_user(shared, "one_sentence(root, look_at_all)", "one_sentence(root, read)"):
         assert "Permission denied" in said, "a folder that is closed does not count as one without results"

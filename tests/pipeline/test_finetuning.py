@@ -40,7 +40,9 @@ def test_a_tuned_model_is_made_measured_on_what_it_has_not_seen_and_refused_othe
     assert {"split@builtin-tuned", "finetune@builtin-tuned", "relevance", "retrieve@builtin-human"} <= ran
     assert project.repro("evaluate") == set()
     project.set(models__another={"name": "ViT-B-32", "pretrained": "openai", "context_length": None})
-    assert project.repro("evaluate") == {"local_models", "split@builtin-tuned"}, "its card of the base model is the same"
+    assert project.repro("evaluate") == {"local_models", "split@builtin-tuned"}, (
+        "its card of the base model is the same"
+    )
 
     # Every part is there, nothing of two parts is measured, and the metrics say so.
     split = table(root / "data" / "splits" / "builtin-tuned.csv")

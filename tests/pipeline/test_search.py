@@ -15,6 +15,7 @@ from PIL import Image, ImageColor
 from tests.conftest import Finished
 from tests.support.banners import ATTACK, BANNERS, add_banners
 from tests.support.pipeline import IMAGES, Project
+from tests.support.unprivileged import read_only, unprivileged
 from text2image.base.store import Store
 from text2image.encoders.vectors import text_determinants, text_key
 from text2image.formats.tables import read_csv
@@ -84,6 +85,30 @@ def test_known_and_unknown_texts_match_the_runs_to_the_last_rank(
         assert [f["rank"] for f in found] == list(range(1, IMAGES + 1))
         assert [(f["image_id"], f["score"]) for f in found] == run[query]
         assert all((project.root / f["path"]).is_file() for f in found)
+
+
+def test_a_checkout_that_may_not_be_written_to_is_searched(project: Project, queries: dict[str, str]) -> None:
+    """What the store has is read from it, and what it has not is computed and not kept; the page's service is the same."""
+    typed = "".join(
+        f"{text}\n"
+        for text in (*list(queries.values())[:2], "a text of its own", "data/images/0/photo 0.jpg")
+    )
+    command = ["python", "-m", "text2image.cli", "search", "--json", "-k", "1000"]
+
+    def ask() -> str:
+        done = subprocess.run(
+            command, cwd=project.root, env=project.environment(), input=typed, capture_output=True, text=True, check=False,
+            preexec_fn=unprivileged,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("loading builtin") == 1 and "Traceback" not in done.stderr, done.stderr
+        return done.stdout
+
+    with read_only(project.root):
+        found = ask()
+    assert stored(project, "a text of its own") is None
+    assert ask() == found
+    assert stored(project, "a text of its own") is not None
 
 
 def test_all_scores_are_those_of_the_runs(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
