@@ -18,7 +18,7 @@ import pytest
 from tests.support.pipeline import REPOSITORY, Project
 from text2image.base.console import InputError
 from text2image.base.processes import one_at_a_time
-from text2image.commands.pipeline.repairs import mend_rwlock
+from text2image.commands.pipeline.repairs import dvc_lock, mend_rwlock
 from text2image.commands.pipeline.writing import written_whole
 from text2image.commands.repro import repro
 
@@ -125,9 +125,17 @@ def test_an_rwlock_that_dvc_refuses_is_removed(root: Path, left: str) -> None:
 
 def test_an_rwlock_is_left_while_a_stage_runs(root: Path) -> None:
     RWLOCK.write_text("")
-    with one_at_a_time("first", root), pytest.raises(InputError, match="while the stage first is at work"):
+    with one_at_a_time("first", root), pytest.raises(InputError, match="while the stage first runs here"):
         mend_rwlock(root)
     assert RWLOCK.read_text() == ""
+
+
+def test_what_another_dvc_may_be_writing_is_not_touched(root: Path) -> None:
+    Path("dvc.lock").write_bytes(b"")
+    with dvc_lock(root, "lock"):
+        assert repro(["--dry"]) == 255
+    assert Path("dvc.lock").read_bytes() == b""
+    assert repro([]) == 0
 
 
 def test_an_rwlock_forgets_processes_that_have_the_number_of_a_killed_one(root: Path) -> None:

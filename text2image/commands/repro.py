@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from text2image.base.console import InputError, Parser
-from text2image.commands.pipeline.repairs import keep_copies, mend_rwlock, restore
+from text2image.commands.pipeline.repairs import dvc_lock, keep_copies, mend_rwlock, restore
 from text2image.commands.pipeline.writing import written_whole
 
 
@@ -32,6 +32,7 @@ def repro(arguments: Sequence[str]) -> int:
     """
     from dvc.cli import main as dvc
     from dvc.exceptions import NotDvcRepoError
+    from dvc.lock import LockError
     from dvc.repo import Repo
 
     try:
@@ -40,9 +41,13 @@ def repro(arguments: Sequence[str]) -> int:
         raise InputError(f"expected a project of DVC here, found: {error}") from None
     temporary = root / ".dvc" / "tmp"
     temporary.mkdir(exist_ok=True)
-    restore(root)
-    mend_rwlock(root)
-    keep_copies(root)
+    try:
+        with dvc_lock(root, "lock"):
+            restore(root)
+            mend_rwlock(root)
+            keep_copies(root)
+    except LockError:
+        pass  # another DVC is at work, and may just be writing; this one will wait for it, or say so
     with written_whole(temporary):
         code: int = dvc(["repro", *arguments])
     keep_copies(root)

@@ -10,12 +10,15 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from text2image.base.console import InputError, say
 from text2image.base.processes import running_stages
+
+if TYPE_CHECKING:
+    from dvc.lock import LockBase
 
 COPIES = "copies"
 CLOCK = 2.0
@@ -128,44 +131,40 @@ def _replace(path: Path, content: bytes) -> None:
 def mend_rwlock(root: Path) -> None:
     """Make ``.dvc/tmp/rwlock`` one that DVC accepts: it says which processes read and write which paths.
 
-    One that cannot be read is removed where no DVC is at work, as DVC's own lock of the project tells. Of one that can
+    One that cannot be read is removed, unless a stage runs, for which it said something. Of one that can
     be, processes are forgotten that began after it was written: another process has the number of one that was killed.
 
     Raises:
-        InputError: it cannot be read, and a DVC is at work.
+        InputError: it cannot be read, and a stage runs.
+    """
+    path = root / ".dvc" / "tmp" / "rwlock"
+    if path.is_file():
+        with dvc_lock(root, "rwlock.lock"):
+            _mend(path, running_stages(root))
+
+
+def dvc_lock(root: Path, name: str) -> "LockBase":
+    """Return a lock of DVC in ``.dvc/tmp``, to be held in a block: ``lock`` of the project, ``rwlock.lock``.
+
+    The block raises DVC's ``LockError`` where another process holds it for some seconds.
     """
     from dvc.config import Config
-    from dvc.lock import LockError, make_lock
+    from dvc.lock import make_lock
 
     folder = root / ".dvc" / "tmp"
-    path = folder / "rwlock"
-    if not path.is_file():
-        return
     links = Config(str(root / ".dvc"))["core"].get("hardlink_lock", False)
-    locks = [
-        make_lock(str(folder / name), str(folder), hardlink_lock=links) for name in ("lock", "rwlock.lock")
-    ]
-    try:
-        with locks[0], locks[1]:
-            _mend(path, running_stages(root))
-    except LockError:
-        if _read(path) is None:
-            raise InputError(_at_work("another DVC is")) from None
-
-
-def _at_work(who: str) -> str:
-    return (
-        f"expected .dvc/tmp/rwlock as DVC writes it, found that it was not written to its end, while {who} at work "
-        "here; wait for the end and run this again"
-    )
+    return make_lock(str(folder / name), str(folder), hardlink_lock=links)
 
 
 def _mend(path: Path, running: list[str]) -> None:
     held = _read(path)
     if held is None:
         if running:
-            raise InputError(_at_work(f"the stage {running[0]} is"))
-        say(".dvc/tmp/rwlock was not written to its end; it is removed, as no DVC is at work here")
+            raise InputError(
+                "expected .dvc/tmp/rwlock as DVC writes it, found that it was not written to its end, while the stage "
+                f"{running[0]} runs here; wait for its end and run this again"
+            )
+        say(".dvc/tmp/rwlock was not written to its end; it is removed, as no stage runs here")
         path.unlink()
         return
     written = path.stat().st_mtime
