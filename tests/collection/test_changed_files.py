@@ -2,6 +2,7 @@
 
 import ast
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,16 @@ from PIL import Image
 from tests.support.pictures import encoded, gradient, image_file
 from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
-from text2image.collection.images import open_each, open_image, read_image_bytes
+from text2image.collection.facts import read_file
+from text2image.collection.images import identify, open_each, open_image, read_image_bytes
 from text2image.collection.manifest import ImageFile, ManifestEntry, gallery, read_manifest
 
 READS_PIXELS = {
     "collection/images.py": "the one place that decodes",
     "collection/facts.py": "the catalog itself, which hashes the bytes that it decodes",
     "encoders/images/decoding.py": "looks at the header of bytes that have been compared",
+    "encoders/images/gpu_decoding.py": "decodes bytes that have been compared",
+    "pages/decoding.py": "looks at the header of bytes, to know how many pixels they have",
     "pages/search/service.py": "pictures that people send to search with, which are in no catalog",
     "pages/report/plots.py": "sheets of pictures that the pipeline drew",
     "pages/report/rendering/drawing.py": "sheets and charts that the pipeline drew",
@@ -96,10 +100,16 @@ def test_the_manifest_hands_the_rendering_on(tmp_path: Path) -> None:
 
 
 def reads_pixels(path: Path) -> bool:
-    """Say whether a module opens images by itself: ``Image.open`` and its like, or the collection's ``decode``."""
+    """Say whether a module opens images by itself: ``Image.open`` and its like, or the collection's ``decode``.
+
+    Functions of torchvision's that are given bytes count, too, under whatever name they are imported.
+    """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "text2image.collection.images":
             if DECODERS & {alias.name for alias in node.names}:
+                return True
+        elif isinstance(node, ast.ImportFrom) and node.module == "torchvision.io":
+            if any(alias.name.startswith(("decode_", "read_")) for alias in node.names):
                 return True
         elif isinstance(node, ast.Attribute) and node.attr in ("open", "imread", "imdecode"):
             owner = node.value
@@ -116,3 +126,53 @@ def test_no_reader_decodes_without_the_comparison() -> None:
     }
     assert found == set(READS_PIXELS)
     assert not [path for path in (REPOSITORY / "stages").glob("*.py") if reads_pixels(path)]
+
+
+def opened_formats(path: Path) -> list[bool]:
+    """Say of each ``Image.open`` in a module whether it says which formats it opens."""
+    return [
+        any(keyword.arg == "formats" for keyword in node.keywords)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "open"
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in ("Image", "PIL", "PILImage")
+    ]
+
+
+def test_whoever_opens_an_image_says_of_which_formats() -> None:
+    """Pillow's others start programs, or take nearly any bytes for theirs."""
+    found = {
+        path.relative_to(REPOSITORY).as_posix(): opened_formats(path)
+        for folder in ("text2image", "stages")
+        for path in (REPOSITORY / folder).rglob("*.py")
+    }
+    assert sum(map(len, found.values())) >= 4
+    assert [name for name, calls in found.items() if not all(calls)] == []
+
+
+def test_a_drawing_under_a_pictures_name_starts_no_ghostscript(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called, program = tmp_path / "called", tmp_path / "programs" / "gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {called}\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # Pillow remembers whether there is one
+    plain = encoded(gradient(), "EPS")
+    header = b"\xc5\xd0\xd3\xc6" + (32).to_bytes(4, "little") + len(plain).to_bytes(4, "little") + bytes(20)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name, content in {"plain.jpg": plain, "dos.png": header + plain, "spaced.jpg": b"\n" + plain}.items():
+        (folder / name).write_bytes(content)
+        reason = read_file(folder, 10**8, (name, None)).verdict
+        assert isinstance(reason, str), name
+        assert "EPS" in reason or name == "spaced.jpg", reason
+        with pytest.raises(InputError, match="expected a usable image at"):
+            identify(folder / name, 10**8)
+    assert not called.exists()
+    with pytest.raises(subprocess.CalledProcessError), Image.open(folder / "plain.jpg") as drawing:
+        drawing.load()
+    assert called.exists(), "which Pillow would have started"

@@ -127,6 +127,52 @@ def test_the_page_takes_nothing_from_elsewhere(page: Page, path: Path) -> None:
     assert len(read_judgements(path)) == 1
 
 
+@pytest.mark.parametrize(
+    "grade", ["true", "True", "3.0", "+3", " 3", "03", "nan", "٣", "9" * 5000, "", "[3]"]
+)
+def test_only_the_grades_of_the_page_are_taken(page: Page, path: Path, grade: str) -> None:
+    form = {"token": page.token, "query": SHOE, "image": "a", "grade": grade}
+    status, headers, said = ask(page, "POST", "/answer", urlencode(form))
+    assert (status, headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert said == b"expected a grade of 0, 1, 2 or 3, or the action undo, skip or again\n"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"query": HAT}, {"query": "x"}, {"image": "x"}, {"image": "../a"}, {"image": ""}]
+)
+def test_only_what_is_to_be_judged_is_judged(page: Page, path: Path, wrong: dict[str, str]) -> None:
+    form = {"token": page.token, "query": SHOE, "image": "a", "grade": "3"} | wrong
+    status, _, said = ask(page, "POST", "/answer", urlencode(form))
+    assert (status, said) == (400, b"expected a query and an image that are to be judged\n")
+    assert not path.exists()
+
+
+def test_a_picture_that_was_replaced_is_not_judged(
+    page: Page, path: Path, files: dict[str, ImageFile]
+) -> None:
+    Path(str(files["a"].path)).write_bytes(encoded(Image.new("RGB", (40, 30), "blue")))
+    form = {"token": page.token, "query": SHOE, "image": "a", "grade": "3"}
+    status, _, said = ask(page, "POST", "/answer", urlencode(form))
+    assert status == 409
+    assert b"found other bytes" in said and b"run `dvc repro`" in said
+    assert not path.exists()
+    lines: list[str] = []
+    typed = iter(["3", "s", "q"])
+    judge_in_terminal(session(path), files, lambda _: next(typed), lines.append)
+    assert any("found other bytes" in line and "s skips the query" in line for line in lines)
+    assert not path.exists()
+
+
+def test_the_page_goes_on_beside_a_damaged_row_and_says_so(page: Page, path: Path) -> None:
+    path.write_text(f"{HEADER}human,red shoe,a,True,Ann,\n")
+    html = ask(page, "GET", "/")[2].decode()
+    assert "1 row cannot be used and is set aside" in html
+    assert "line 2: a relevance of &#39;True&#39;" in html
+    assert answer(page, query=SHOE, image="a", grade="3") == 303
+    assert path.read_text() == f"{HEADER}human,red shoe,a,True,Ann,\nhuman,red shoe,a,3,Ann,\n"
+
+
 def test_a_port_in_use_is_one_sentence(page: Page, path: Path, files: dict[str, ImageFile]) -> None:
     with pytest.raises(InputError, match="expected to listen at"):
         Page(session(path), files, "127.0.0.1", page.server_port)

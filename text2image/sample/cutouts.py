@@ -12,6 +12,8 @@ from text2image.formats.tables import read_csv
 from text2image.sample.colour import Colour
 from text2image.sample.wording import WORDINGS
 
+FORMATS = ("WEBP", "PNG", "JPEG")
+
 
 class Cutout(NamedTuple):
     """A cut-out: its file, size in pixels, mean colour of what is opaque, category and captions."""
@@ -26,7 +28,7 @@ class Cutout(NamedTuple):
 @lru_cache(maxsize=256)
 def load_cutout(path: Path) -> Image.Image:
     """Return the decoded RGBA picture; the last 256 are kept, about 0.2 MB each."""
-    with Image.open(path) as picture:
+    with Image.open(path, formats=FORMATS) as picture:
         return picture.convert("RGBA")
 
 

@@ -15,14 +15,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from text2image.base.console import InputError, say
+from text2image.collection.images import read_image_bytes
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
-from text2image.pages.placeholder import open_or_placeholder
+from text2image.pages.decoding import shown
+from text2image.pages.placeholder import placeholder
 from text2image.pages.templates import CSS_VARIABLES, TEMPLATES
 from text2image.queries.judging.session import GRADES, Session
 
 MAX_SIDE = 640  # pixels
 MAX_BODY = 16384  # bytes of an answer
+UNKNOWN = "expected the page, one of its parts or an image of the gallery by its id"
 SECONDS = 20.0  # that a request may take to arrive
 NOTE_CHARACTERS = 500
 FRAME = TEMPLATES.get_template("judge/page.html.jinja")
@@ -41,10 +44,10 @@ HEADERS = {
 
 
 class Refused(Exception):
-    """A request that gets an error instead of an answer."""
+    """A request that gets an error instead of an answer: a status, and a sentence that says why."""
 
-    def __init__(self, status: HTTPStatus) -> None:
-        super().__init__(status.phrase)
+    def __init__(self, status: HTTPStatus, why: str) -> None:
+        super().__init__(why)
         self.status = status
 
 
@@ -52,6 +55,7 @@ class Page(ThreadingHTTPServer):
     """The server of one session, at ``host`` and ``port`` (0: any that is free)."""
 
     daemon_threads = True
+    request_queue_size = 128  # connections that wait to be taken: a page asks for many pictures at once
 
     def __init__(
         self, session: Session, files: Mapping[str, ImageFile], host: str = "127.0.0.1", port: int = 0
@@ -104,7 +108,8 @@ class Handler(BaseHTTPRequestHandler):
             self._check_name()
             method()
         except Refused as refused:
-            self._send(refused.status, {"Connection": "close"})
+            headers = {"Connection": "close", "Content-Type": "text/plain; charset=utf-8"}
+            self._send(refused.status, headers, f"{refused}\n".encode())
 
     def _get(self) -> None:
         path = urlsplit(self.path).path
@@ -115,14 +120,16 @@ class Handler(BaseHTTPRequestHandler):
         elif path.startswith("/image/"):
             self._send_image(path.removeprefix("/image/"))
         else:
-            raise Refused(HTTPStatus.NOT_FOUND)
+            raise Refused(HTTPStatus.NOT_FOUND, UNKNOWN)
 
     def _post(self) -> None:
         if self.path != "/answer":
-            raise Refused(HTTPStatus.NOT_FOUND)
+            raise Refused(HTTPStatus.NOT_FOUND, UNKNOWN)
         form = self._form()
         if not secrets.compare_digest(form.get("token", "").encode(), self.server.token.encode()):
-            raise Refused(HTTPStatus.FORBIDDEN)
+            raise Refused(
+                HTTPStatus.FORBIDDEN, "expected the token of the page, found another: load the page again"
+            )
         with self.server.lock:
             self._apply(form)
         self._send(HTTPStatus.SEE_OTHER, {"Location": "/"})
@@ -131,19 +138,21 @@ class Handler(BaseHTTPRequestHandler):
         """Refuse requests that call this server by a name that is not its own; the port is free (tunnels)."""
         name = re.sub(r":\d+$", "", self.headers.get("Host", "")).lower()
         if name not in self.server.names:
-            raise Refused(HTTPStatus.MISDIRECTED_REQUEST)
+            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "expected the page's own name in the header Host")
 
     def _form(self) -> dict[str, str]:
         """Return the fields of a posted form."""
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
-            raise Refused(HTTPStatus.LENGTH_REQUIRED)
+            raise Refused(
+                HTTPStatus.LENGTH_REQUIRED, "expected the number of the answer's bytes in Content-Length"
+            )
         if int(length) > MAX_BODY:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {MAX_BODY} bytes")
         try:
             fields = parse_qs(self.rfile.read(int(length)).decode("utf-8"), max_num_fields=10)
         except ValueError:  # not UTF-8, or too many fields
-            raise Refused(HTTPStatus.BAD_REQUEST) from None
+            raise Refused(HTTPStatus.BAD_REQUEST, "expected a form of at most 10 fields in UTF-8") from None
         return {name: values[0] for name, values in fields.items()}
 
     def _apply(self, form: Mapping[str, str]) -> None:
@@ -157,21 +166,35 @@ class Handler(BaseHTTPRequestHandler):
             case {"action": "again"}:
                 session.return_to_skipped()
             case {"grade": "0" | "1" | "2" | "3" as grade}:
-                note = form.get("note", "")[:NOTE_CHARACTERS]
-                session.judge(query, form.get("image", ""), int(grade), note)
+                self._judge(query, form.get("image", ""), int(grade), form.get("note", "")[:NOTE_CHARACTERS])
             case _:
-                raise Refused(HTTPStatus.BAD_REQUEST)
+                raise Refused(
+                    HTTPStatus.BAD_REQUEST,
+                    "expected a grade of 0, 1, 2 or 3, or the action undo, skip or again",
+                )
+
+    def _judge(self, query: str, image_id: str, grade: int, note: str) -> None:
+        """Keep a grade of an image that is what the catalog saw: a person has seen nothing else."""
+        session = self.server.session
+        if not session.offers(query, image_id) or image_id not in self.server.files:
+            raise Refused(HTTPStatus.BAD_REQUEST, "expected a query and an image that are to be judged")
+        try:
+            read_image_bytes(self.server.files[image_id])
+        except InputError as error:
+            raise Refused(HTTPStatus.CONFLICT, str(error)) from None
+        session.judge(query, image_id, grade, note)
 
     def _send_image(self, image_id: str) -> None:
         """Send an image of the gallery as a JPEG of bounded size, or a placeholder if its file changed."""
         image = self.server.files.get(image_id)
         if image is None:
-            raise Refused(HTTPStatus.NOT_FOUND)
-        picture, problem = open_or_placeholder(image)
-        if problem:
-            say(f"error: {problem}")
-        kept = "no-store" if problem else "private, max-age=3600"
-        self._send_content("image/jpeg", jpeg(picture, MAX_SIDE), kept)
+            raise Refused(HTTPStatus.NOT_FOUND, UNKNOWN)
+        try:
+            picture, kept = shown(image, MAX_SIDE), "private, max-age=3600"
+        except InputError as error:
+            say(f"error: {error}")
+            picture, kept = jpeg(placeholder(), MAX_SIDE), "no-store"
+        self._send_content("image/jpeg", picture, kept)
 
     def _page(self) -> str:
         """Return the page of what is to be judged next, which loads the images of the query after it meanwhile."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from text2image.base.console import one_line
+from text2image.base.console import InputError, one_line
+from text2image.collection.images import read_image_bytes
 from text2image.collection.manifest import ImageFile
 from text2image.queries.judging.session import GRADES, Session, Turn
 
@@ -35,12 +36,12 @@ def judge_in_terminal(
             return
         if answer.lower() == "q":
             return
-        tell(_apply(answer, session, turn))
+        tell(_apply(answer, session, turn, files[turn.image_id]))
     skipped = f", {len(session.skipped)} queries skipped" if session.skipped else ""
     tell(f"nothing left to judge{skipped}")
 
 
-def _apply(answer: str, session: Session, turn: Turn) -> str:
+def _apply(answer: str, session: Session, turn: Turn, image: ImageFile) -> str:
     """Do what was typed and say what was done."""
     word, _, note = answer.partition(" ")
     if word.lower() == "u":
@@ -50,6 +51,10 @@ def _apply(answer: str, session: Session, turn: Turn) -> str:
         session.skip(turn.query.query_id)
         return "skipped"
     if word in {str(grade) for grade in GRADES}:
+        try:
+            read_image_bytes(image)  # somebody who opened a file that was replaced has judged another picture
+        except InputError as error:
+            return f"error: {error}; s skips the query"
         session.judge(turn.query.query_id, turn.image_id, int(word), note)
         return f"{word} {GRADES[int(word)]}"
     return f"expected {', '.join(map(str, GRADES))}, u, s or q, found '{one_line(answer, 40)}'"

@@ -13,7 +13,7 @@ from PIL import Image
 from text2image.base.console import InputError, one_line
 from text2image.pages.charts.files import write_templates
 from text2image.pages.report.blocks import Chart, Picture, SheetBlock
-from text2image.pages.report.rendering.drawing import CannotDrawError, draw
+from text2image.pages.report.rendering.drawing import SHOWN, CannotDrawError, draw
 from text2image.pages.report.revisions import Revision
 
 
@@ -126,7 +126,7 @@ def _sheet(renderer: Any, names: Sequence[str], problems: list[str]) -> SheetBlo
     for point in renderer.datapoints:
         data = base64.b64decode(point["src"].partition(",")[2])
         try:
-            with Image.open(io.BytesIO(data)) as image:
+            with Image.open(io.BytesIO(data), formats=SHOWN) as image:
                 image.load()
             pictures.append(Picture(point["rev"], data))
         except (OSError, ValueError, Image.DecompressionBombError):

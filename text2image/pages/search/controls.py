@@ -49,12 +49,12 @@ class Actions:
 
     def ask(self, system: str, beside: str, event: gr.EventData) -> tuple[str, str, str, int]:
         """Search for an example: its text, then as for :meth:`search`."""
-        text = str(event.query)
+        text = said(event, "query")
         return text, *self.search(text, system, beside)
 
     def like(self, system: str, beside: str, event: gr.EventData) -> tuple[str, str, str, int]:
         """Search with a picture that was sent: no text, results, the picture's name, how many."""
-        picture = str(event.picture)
+        picture = said(event, "picture")
         return "", self.answer("", picture, system, beside, RESULTS), picture, RESULTS
 
     def more(self, text: str, picture: str, system: str, beside: str, wanted: int) -> tuple[str, int]:
@@ -64,10 +64,17 @@ class Actions:
     def judge(self, query: object, image: object, grade: object) -> dict[str, str]:
         """Keep a grade and say where, or why not."""
         try:
-            number = grade if isinstance(grade, int) else -1
-            return {"kept": ", ".join(self.service.judge(str(query), str(image), number))}
+            if not (isinstance(query, str) and isinstance(image, str) and type(grade) is int):
+                raise InputError("expected a text, an image of the gallery and a grade of 0 to 3")
+            return {"kept": ", ".join(self.service.judge(query, image, grade))}
         except InputError as error:
             return {"error": str(error)}
+
+
+def said(event: gr.EventData, name: str) -> str:
+    """Return a text that a click on the page told; "" for anything else."""
+    value = getattr(event, name, "")
+    return value if isinstance(value, str) else ""
 
 
 def controls(actions: Actions) -> Any:

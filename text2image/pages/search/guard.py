@@ -8,10 +8,14 @@ here only the routes that the page needs are open, under the page's own name, to
 import json
 import re
 from http import HTTPStatus
+from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import MutableHeaders
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from text2image.base.console import one_line
 
 PICTURE = "/picture"
 MAX_PICTURE = 16 * 1024 * 1024  # bytes of a picture that is searched for
@@ -19,7 +23,7 @@ MAX_CALL = 64 * 1024  # bytes of any other post
 PAGE = "/"
 READ = {PAGE, "/favicon.ico", "/theme.css", "/manifest.json", "/gradio_api/queue/data"}
 READ_BELOW = ("/assets/", "/static/", "/image/", "/gradio_api/heartbeat/")
-CALLS = {"/gradio_api/queue/join", "/gradio_api/component_server/"}
+CALLS = QUEUE, COMPONENT = "/gradio_api/queue/join", "/gradio_api/component_server/"
 HEADERS = {
     # Gradio's frontend needs inline styles and scripts, and compiles its templates.
     "Content-Security-Policy": "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -30,6 +34,52 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+SENTENCES = {
+    HTTPStatus.MISDIRECTED_REQUEST: "expected the page's own name in the header Host",
+    HTTPStatus.FORBIDDEN: "expected a request of the page itself, found one from elsewhere",
+    HTTPStatus.NOT_FOUND: "expected the page or one of its parts",
+    HTTPStatus.LENGTH_REQUIRED: "expected the number of bytes in the header Content-Length",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"expected a picture of at most {MAX_PICTURE // 1024**2} MB",
+}
+"""Why requests are refused, by the status that they get."""
+
+Number = Annotated[int, Field(ge=0, le=1_000_000)]
+Name = Annotated[str, Field(max_length=100)]
+
+
+class QueueCall(BaseModel):
+    """What the page sends to have a control's function run: texts, and None for what the server keeps itself."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    data: Annotated[list[str | None], Field(max_length=10)]
+    fn_index: Number
+    session_hash: Name
+    event_data: dict[str, str | int | None] | None = None
+    trigger_id: int | None = None
+
+
+class Grade(BaseModel):
+    """A grade of an image for a text."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    query: str
+    image: str
+    grade: Annotated[int, Field(ge=0, le=3)]
+
+
+class GradeCall(BaseModel):
+    """What the page sends to keep a grade."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    data: Grade
+    component_id: Number
+    fn_name: Name
+    session_hash: Name
+
+
+CALL_FORMS: dict[str, type[BaseModel]] = {QUEUE: QueueCall, COMPONENT: GradeCall}
 
 
 class Guard:
@@ -49,12 +99,16 @@ class Guard:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refused = self._refusal(scope["method"], scope["path"], headers)
-        if refused is None and scope["path"] in CALLS:
+        if refused is not None:
+            await refusal(refused, SENTENCES[refused])(scope, receive, _with_headers(send))
+            return
+        if scope["path"] in CALLS:
             body = await _read_body(receive, int(headers["content-length"]))
-            refused = None if _has_plain_data(body) else HTTPStatus.BAD_REQUEST
+            if problem := _problem(scope["path"], body):
+                await refusal(HTTPStatus.BAD_REQUEST, problem)(scope, receive, _with_headers(send))
+                return
             receive = _replay(body, receive)
-        error = Response(status_code=refused, headers={"Connection": "close"}) if refused else None
-        await (error or self.app)(scope, receive, _with_headers(send))
+        await self.app(scope, receive, _with_headers(send))
 
     def _refusal(self, method: str, path: str, headers: dict[str, str]) -> HTTPStatus | None:
         """Return why a request is refused; None for one that is not."""
@@ -92,15 +146,30 @@ async def _read_body(receive: Receive, length: int) -> bytes:
     return body
 
 
-def _has_plain_data(body: bytes) -> bool:
-    """Say whether a call's data are texts and numbers: Gradio reads other things as files to fetch."""
+def refusal(status: HTTPStatus, why: str) -> Response:
+    """Return the answer to what is refused: a sentence, as the page's own calls have it."""
+    return JSONResponse({"error": why}, status, headers={"Connection": "close"})
+
+
+def _problem(path: str, body: bytes) -> str:
+    """Say what is wrong with a call; "" for nothing. Gradio would read other things than texts as files to fetch.
+
+    Types are strict: ``true`` is no grade, nor are ``3.0`` and ``"3"``.
+    """
     try:
-        call = json.loads(body)
-    except ValueError:
-        return False
-    data = call.get("data") if isinstance(call, dict) else None
-    values = list(data.values()) if isinstance(data, dict) else data
-    return isinstance(values, list) and all(isinstance(value, str | int | float | None) for value in values)
+        call = json.loads(body, parse_constant=_no_number)
+        CALL_FORMS[path].model_validate(call)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the call"
+        return one_line(f"expected a call as the page makes it, found at {where}: {first['msg']}")
+    except (ValueError, RecursionError):  # no JSON, a number that is none, or deeply nested
+        return "expected a call as the page makes it, in JSON, found something else"
+    return ""
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

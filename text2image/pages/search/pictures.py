@@ -1,22 +1,20 @@
 """Pictures of the gallery, made small when they are asked for, and pictures that were sent to search with."""
 
 import secrets
-import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from text2image.base.console import InputError, say
-from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
+from text2image.pages.decoding import shown
 from text2image.pages.placeholder import placeholder
 
 SMALL, LARGE = SIDES = (320, 960)  # pixels: in a list, and alone
 THUMBNAILS = 1024  # that are kept, of some 20 KB each
 UPLOADS = 8  # that are kept
-AT_ONCE = threading.Semaphore(2)  # a picture of 100 megapixels takes 400 MB while it is decoded
 
 
 class Thumbnail(NamedTuple):
@@ -51,8 +49,7 @@ class Thumbnails:
             return Thumbnail(jpeg(placeholder(), side), False)
 
     def _make(self, image: str, side: int) -> bytes:
-        with AT_ONCE:
-            return jpeg(open_image(self.images[image]), side)
+        return shown(self.images[image], side)
 
 
 class Uploads(OrderedDict[str, bytes]):

@@ -1,20 +1,26 @@
 """Serves the page: Gradio's controls, the pictures by id, and the guard before them."""
 
+import asyncio
 import socket
 from contextlib import closing
+from http import HTTPStatus
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from text2image.base.console import InputError, say
 from text2image.pages.search.controls import Actions, asset, controls
-from text2image.pages.search.guard import Guard
+from text2image.pages.search.guard import Guard, refusal
 from text2image.pages.search.pictures import LARGE, Thumbnails, Uploads
 from text2image.pages.search.service import SearchService
 from text2image.pages.templates import CSS_VARIABLES
+
+RECEIVED_AT_ONCE = 4  # pictures that are uploaded
+SECONDS = 20.0  # that the upload of one may take
 
 
 def application(service: SearchService, host: str) -> Guard:
@@ -30,12 +36,24 @@ def application(service: SearchService, host: str) -> Guard:
         kept = "private, max-age=3600" if thumbnail.shows_image else "no-store"
         return Response(thumbnail.content, media_type="image/jpeg", headers={"Cache-Control": kept})
 
+    @app.exception_handler(RequestValidationError)
+    async def wrong_type(request: Request, error: RequestValidationError) -> Response:
+        return refusal(HTTPStatus.BAD_REQUEST, "expected an image of the gallery and a side in pixels")
+
+    receiving = asyncio.Semaphore(RECEIVED_AT_ONCE)
+
     @app.post("/picture")
-    async def picture(request: Request) -> JSONResponse:
-        content = await request.body()
-        if problem := await run_in_threadpool(service.check_picture, content):
-            return JSONResponse({"error": problem}, 415)
-        return JSONResponse({"picture": uploads.keep(content)})
+    async def picture(request: Request) -> Response:
+        async with receiving:  # so that many uploads do not lie in memory together
+            try:
+                content = await asyncio.wait_for(request.body(), SECONDS)
+            except TimeoutError:
+                return refusal(
+                    HTTPStatus.REQUEST_TIMEOUT, f"expected the whole picture within {SECONDS:.0f} s"
+                )
+            if problem := await run_in_threadpool(service.check_picture, content):
+                return JSONResponse({"error": problem}, 415)
+            return JSONResponse({"picture": uploads.keep(content)})
 
     gr.mount_gradio_app(
         app, controls(Actions(service, uploads)), path="/", footer_links=[], run_history=False, show_error=False,

@@ -12,10 +12,11 @@ import numpy as np
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, one_line
-from text2image.collection.images import UnusableImage, decode
+from text2image.collection.images import UnusableImage, decode, read_image_bytes
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.encode import jpeg
 from text2image.lockfile.checks import Outdated
+from text2image.pages.decoding import BUDGET, pixels_of
 from text2image.pages.search.annotations import (
     SEARCH,
     Annotations,
@@ -183,19 +184,21 @@ class SearchService:
                     f"`t2i app --paid` starts one that may, up to systems.{next(iter(paid))}.budget_usd for each query"
                 )
             return self.searcher(system).ask(query)
-        with tempfile.NamedTemporaryFile() as file:
+        with tempfile.NamedTemporaryFile() as file, BUDGET.take(pixels_of(query)):
             file.write(query)
             file.flush()
             return self.searcher(system).ask(Path(file.name))
 
     def _preview(self, picture: bytes) -> str:
-        small = jpeg(decode(picture, self.params.catalog.max_pixels), PREVIEW_SIDE)
+        with BUDGET.take(pixels_of(picture)):
+            small = jpeg(decode(picture, self.params.catalog.max_pixels), PREVIEW_SIDE)
         return f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
 
     def check_picture(self, content: bytes) -> str | None:
         """Say why a picture cannot be searched for; None if it can."""
         try:
-            decode(content, self.params.catalog.max_pixels)
+            with BUDGET.take(pixels_of(content)):
+                decode(content, self.params.catalog.max_pixels)
         except UnusableImage as error:
             return str(error)
         return None
@@ -204,12 +207,14 @@ class SearchService:
         """Keep a grade of an image for a text, and return the sources under which it is kept.
 
         Raises:
-            InputError: no text, an image that is not in the gallery, no such grade, or a file that
-                does not hold judgements.
+            InputError: no text, an image that is not in the gallery or whose file changed since the catalog was made, no
+                such grade, or a file that does not hold judgements.
         """
         text = normalise_text(text)
-        if not text or len(text) > TEXT_CHARACTERS or image_id not in self.files or grade not in GRADES:
+        whole = type(grade) is int and grade in GRADES  # True is 1 to Python, and 1.0 too
+        if not text or len(text) > TEXT_CHARACTERS or image_id not in self.files or not whole:
             raise InputError("expected a text, an image of the gallery and a grade of 0 to 3")
+        read_image_bytes(self.files[image_id])
         rows = new_judgements(text, image_id, grade, self.by, self.annotations.queries_of(text))
         append_judgements(rows, ARTIFACTS.judgements)
         return [row.source for row in rows]

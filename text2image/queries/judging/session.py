@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from text2image.formats.texts import normalise_text, query_id
-from text2image.queries.judgements import JudgementRow, append_judgements, read_if_any, take_back_last
+from text2image.queries.judgements import (
+    JudgementRow,
+    append_judgements,
+    damage_sentence,
+    read_if_any,
+    read_judgements_and_damage,
+    take_back_last,
+)
 from text2image.queries.judging.pool import Pair, PooledQuery, Progress, progress, unjudged
 
 GRADES = {0: "not relevant", 1: "marginally relevant", 2: "relevant", 3: "exactly what was asked for"}
@@ -34,6 +41,16 @@ class Session:
             for row in read_if_any(self.path)
             if row.source == self.source and row.by == self.by
         }
+
+    def problem(self) -> str:
+        """Say which rows of the file cannot be used; "" if all can."""
+        damaged = read_judgements_and_damage(self.path)[1] if self.path.exists() else []
+        return damage_sentence(self.path, damaged) if damaged else ""
+
+    def offers(self, query: str, image_id: str) -> bool:
+        """Say whether an image is to be judged for a query, or has been."""
+        pooled = self._queries.get(query)
+        return pooled is not None and image_id in pooled.images
 
     def turn(self) -> Turn | None:
         """Return what to judge next; None when nothing is left but what was skipped."""

@@ -15,6 +15,9 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
+SHOWN = ("PNG", "JPEG", "WEBP", "GIF")
+"""Pillow's names of the formats of pictures among the plots that a browser shows, too."""
+
 SCALE = 1.5  # of a chart as a picture
 QUALITY = 80  # of a sheet
 SVG = "http://www.w3.org/2000/svg"
@@ -55,7 +58,7 @@ def draw(spec: dict[str, Any], name: str) -> str:
 def png(svg: str) -> bytes:
     """Return a cleaned SVG as a PNG of ``SCALE`` times its size and at most 256 colours."""
     out = io.BytesIO()
-    with Image.open(io.BytesIO(_converter().svg_to_png(svg, scale=SCALE))) as image:
+    with Image.open(io.BytesIO(_converter().svg_to_png(svg, scale=SCALE)), formats=["PNG"]) as image:
         image.convert("RGB").quantize(256).save(out, "PNG", optimize=True)
     return out.getvalue()
 
@@ -67,7 +70,7 @@ def small(data: bytes, form: str, width: int | None = None) -> bytes:
         OSError: the bytes are no image that Pillow reads.
     """
     out = io.BytesIO()
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=SHOWN) as image:
         page = image.convert("RGB")
     if width is not None and page.width > width:
         page = page.resize((width, round(page.height * width / page.width)), Image.Resampling.LANCZOS)

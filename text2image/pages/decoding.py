@@ -1,0 +1,80 @@
+"""All decoding of pictures in a page's process shares one budget of pixels, so that many large ones need no more memory than one.
+
+A picture of 100 megapixels takes 400 MB and more while it is decoded, and a file of a few kilobytes can hold one.
+"""
+
+import ctypes
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from text2image.collection.images import open_content, open_pillow, part_of, read_image_bytes
+from text2image.collection.manifest import ImageFile
+from text2image.labels.openai.encode import jpeg
+
+PIXELS = 50_000_000
+"""That are decoded at once, or one picture that has more."""
+
+
+LARGE = 4_000_000
+"""Pixels of a picture after whose decoding freed memory is given back to the system."""
+
+
+def _give_back_memory() -> None:
+    """Have the C library return what is free: it keeps the blocks of a picture for every thread that has decoded one."""
+    with suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+class PixelBudget:
+    """Lets so many pixels be worked on at once; others wait, in the order in which they came.
+
+    Args:
+        pixels: that may be worked on at once. A picture that has more is worked on alone.
+    """
+
+    def __init__(self, pixels: int = PIXELS) -> None:
+        self._pixels, self._used = pixels, 0
+        self._next = (
+            threading.Lock()
+        )  # one waits for room at a time, so that small ones do not overtake large ones for ever
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room for so many pixels, and keep it while the block runs."""
+        with self._next, self._changed:
+            while self._used and self._used + pixels > self._pixels:
+                self._changed.wait()
+            self._used += pixels
+        try:
+            yield
+        finally:
+            if pixels >= LARGE:
+                _give_back_memory()
+            with self._changed:
+                self._used -= pixels
+                self._changed.notify()
+
+
+BUDGET = PixelBudget()
+"""That of this process."""
+
+
+def pixels_of(content: bytes) -> int:
+    """Return how many pixels a picture has by its header; 0 for what is none, and is refused undecoded."""
+    with suppress(Exception), warnings.catch_warnings(action="ignore"), open_pillow(content) as image:
+        return image.width * image.height
+    return 0
+
+
+def shown(image: ImageFile, side: int) -> bytes:
+    """Return an image of the gallery as a JPEG of at most ``side`` pixels.
+
+    Raises:
+        InputError: its file is not what the catalog saw.
+    """
+    content = read_image_bytes(image)
+    with BUDGET.take(pixels_of(content)):
+        return jpeg(part_of(open_content(image, content), image), side)
