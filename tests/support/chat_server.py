@@ -36,7 +36,7 @@ class Script:
         content: what the model says of an image: a string, or {"refusal": …}.
         hold_after: from so many finished answers on, further requests hang, until this changes: then
             they are dropped.
-        batches: what happens to the first, second … batch: "expire", "partly", "fail", "hang".
+        batches: what happens to the first, second … batch: "expire", "partly", "fail", "hang", "lose".
         delay: seconds that the model thinks.
         polls: looks at a batch until it has ended.
     """
@@ -166,6 +166,8 @@ class ChatServer(ThreadingHTTPServer):
             elif script == "partly" and row % 4 < 2:
                 status = 500 if row % 4 else 400
                 errors.append(result | {"response": {"status_code": status, "body": {}}, "error": None})
+            elif script == "lose" and row % 2:
+                self.finished[image] += 1
             else:
                 self.finished[image] += 1
                 response = {"status_code": 200, "request_id": "x", "body": self.completion(image)}

@@ -162,6 +162,14 @@ def bomb(megabytes: int) -> bytes:
     return b"".join([packer.compress(blanks) for _ in range(megabytes)]) + packer.compress(json.dumps(says(GOOD)).encode()) + packer.flush()  # fmt: skip
 
 
+def blanks_without_end(megabytes: int) -> bytes:
+    """Return so many megabytes of blanks in a gzip file of a thousandth of that, whose end is missing."""
+    packer = zlib.compressobj(9, wbits=31)
+    head = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(b" " * 2**20) + packer.flush(zlib.Z_FULL_FLUSH)
+    return head + block * megabytes  # after a full flush, a block unpacks by itself
+
+
 def endless(piece: bytes) -> Callable[[Handler], None]:
     def reply(handler: Handler) -> None:
         while not handler.server.over.is_set():

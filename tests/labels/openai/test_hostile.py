@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.chat_handler import KEY
 from tests.support.hostile import FAST, SLOW, HostileServer, Mode
-from tests.support.workplace import Workplace
+from tests.support.workplace import Workplace, picture_id
 from text2image.base.console import InputError
 from text2image.base.store import Store
 from text2image.labels.openai.ledger import Ledger
@@ -53,10 +53,10 @@ def counted_usd(workplace: Workplace) -> tuple[float, int]:
     """Return what stored answers and the ledger count together, and how many raw answers are kept."""
     source = Source(load_params(workplace.root / "params.yaml").label.openai)
     determinants = all_determinants(source)
+    keys = [picture_id(0), picture_id(1)]
     with Store("labels/openai", determinants) as store:
-        rows = store._db.execute("SELECT value FROM results").fetchall()
-    answers = [json.loads(value) for (value,) in rows]
-    lost = list(Ledger("labels/openai", determinants)._open.values())
+        answers = [json.loads(value) for _, value in store.get(keys)]
+    lost = Ledger("labels/openai", determinants).unanswered(keys)
     tokens = [(a["usage"]["input_tokens"], a["usage"]["output_tokens"]) for a in answers]
     tokens += [(sent.input_tokens, sent.output_tokens) for sent in lost]
     raws = sum("raw" in answer for answer in answers) + sum(sent.raw is not None for sent in lost)

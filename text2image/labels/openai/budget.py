@@ -154,15 +154,14 @@ class Tokens:
 
 
 class Budget:
-    """Money spent (on ``answers`` so far, and what ``lost`` ones may have cost) and promised: every request, at its worst
-    price, before it is sent.
+    """Money spent (on ``answers`` so far) and promised: every request, at its worst price, before it is sent.
 
     All amounts in USD. ``limit`` None for no limit.
     """
 
-    def __init__(self, settings: Settings, answers: Iterable[Answer], lost: float = 0.0) -> None:
+    def __init__(self, settings: Settings, answers: Iterable[Answer]) -> None:
         self.limit, self.promised = settings.budget_usd, 0.0
-        self.spent = sum(answer_cost(settings, answer) for answer in answers) + lost
+        self.spent = sum(answer_cost(settings, answer) for answer in answers)
         self._settled = asyncio.Event()
 
     def fits(self, amount: float) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -43,10 +44,11 @@ class Pace:
 
 
 class Concurrency:
-    """How many requests may be in flight: begins with one, one more for every answer, fewer where that brings nothing.
+    """How many requests may be in flight: begins with one, one more with every answer, fewer where that brings nothing.
 
     A server that answers one at a time takes n times as long for each of n requests in flight. So the time of a request
-    that was alone is the measure. An answer that came after less than 0.75 n times as long, or within a second, lets one
+    that was alone is the measure: of the first two the shorter, since a server may load its model for the first, and then
+    what the last took, weighted by a half. An answer that came after less than 0.75 n times as long, or within a second, lets one
     more be in flight, up to ``most``. A later one takes one away, a time-out takes half of them, and then a pause of 4
     answers, and 4 times as many with every time, up to 64, comes before one more is tried. Four in flight that are
     answered in good time end the pauses.
@@ -58,44 +60,52 @@ class Concurrency:
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit, self.in_flight, self.lowered = 1, 0, False
         self._most, self._clock = most, clock
-        self._alone = 0.0  # seconds that a request took that was alone; 0 while none is known
-        self._free = asyncio.Semaphore(1)
-        self._owed = 0  # places that are taken away as soon as they are free
+        self._alone = 0.0  # seconds that a request took that was alone; 0 while that is not known
+        self._measured = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._pause, self._answers = 1, 0
         self._lowered_at = -1.0
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """Wait until one more request may be in flight; it is while the block runs."""
-        await self._free.acquire()
+        while self.in_flight >= self.limit:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
         self.in_flight += 1
         try:
             yield
         finally:
             self.in_flight -= 1
-            if self._owed:
-                self._owed -= 1
-            else:
-                self._free.release()
+            self._call()
+
+    def _call(self) -> None:
+        """Have as many of those that wait look again as there are places, leaving out who has gone away."""
+        places = self.limit - self.in_flight
+        while places > 0 and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                places -= 1
 
     def answered(self, started: float, together: int) -> None:
         """Take note of an answer to a request that started then, with so many in flight, itself included."""
         seconds = self._clock() - started
         if together == 1:
-            self._alone = (self._alone + seconds) / 2 if self._alone else seconds
+            self._measured += 1
+            shorter = min(self._alone or seconds, seconds)
+            self._alone = shorter if self._measured <= 2 else (self._alone + seconds) / 2
         if self._alone and together > 1 and seconds > max(PROMPT, SERIAL * together * self._alone):
             self._lower(started, self.limit - 1)
             return
         self._answers += 1
         if together >= 4:
             self._pause = 1
-        if self.limit < self._most and self._answers >= self._pause:
+        if self.limit < self._most and self._answers >= self._pause and self._measured > 1:
             self._answers = 0
             self.limit += 1
-            if self._owed:
-                self._owed -= 1
-            else:
-                self._free.release()
+            self._call()
 
     def timed_out(self, started: float) -> None:
         """Take note of a request without an answer in time."""
@@ -105,7 +115,6 @@ class Concurrency:
         """Lower the limit, once for all requests that were in flight together."""
         if started <= self._lowered_at or self.limit == 1:
             return
-        self._owed += self.limit - max(1, limit)
         self.limit, self.lowered, self._lowered_at = max(1, limit), True, self._clock()
         self._pause, self._answers = min(LONGEST_PAUSE, 4 * self._pause), 0
 

@@ -30,6 +30,7 @@ from text2image.labels.openai.settings import Settings
 from text2image.labels.openai.transport import Redirected, Unacceptable, new_client, within
 
 NO_KEY = "none"  # what local servers get, which ask for no key
+SLOW_ADVICE = "raise runtime.openai.timeout if the model needs longer; "
 LOST_IN_A_ROW = 5  # images that got no answer, one after the other, before a run ends
 LASTING_TRIES = 3  # errors in a row, of all images together, with a reason that lasts, before a run ends
 BROKEN_TRIES = 10  # other errors of a server that has answered nothing yet, before a run ends
@@ -141,7 +142,7 @@ def fatal(error: openai.APIError, settings: Settings) -> InputError:
         )
     return InputError(
         f"expected {where} to take requests for model '{settings.model}' (params key label.openai.model), "
-        f"found {explain(error)}; answers so far are kept"
+        f"found {explain(error)}; {SLOW_ADVICE if describe(error) == TIMED_OUT else ''}answers so far are kept"
     )
 
 
@@ -179,7 +180,7 @@ class Troubles:
         self._met[what] += 1
         self._reasons.setdefault(what, reason(error))
         self._lasting += is_lasting(error)
-        odd = isinstance(error, Unacceptable | UnreadableAnswer) and what != TIMED_OUT
+        odd = isinstance(error, Unacceptable | UnreadableAnswer) or what == TIMED_OUT
         self._broken += odd or (status is not None and status >= 500 and status not in TURNED_AWAY)
         if self._lasting >= LASTING_TRIES or (self._broken >= BROKEN_TRIES and not self.answers):
             raise fatal(error, self._settings)
@@ -196,7 +197,8 @@ class Troubles:
         if self._lost_in_a_row >= LOST_IN_A_ROW:
             raise InputError(
                 f"expected answers from {self._settings.address} (params key label.openai.base_url), found "
-                f"{failure} for {LOST_IN_A_ROW} images in a row, lastly {self.last}; answers so far are kept, run again later"
+                f"{failure} for {LOST_IN_A_ROW} images in a row, lastly {self.last}; "
+                f"{SLOW_ADVICE if self.last == TIMED_OUT else ''}answers so far are kept, run again later"
             )
 
     def summary(self) -> str:

@@ -65,8 +65,7 @@ class Source(PaidSource):
         if in_batches:
             from text2image.labels.openai.batches.run import BatchRun
 
-            lost = ledger.cost(self.settings, self._by_key(images).keys())
-            answers = BatchRun(self.settings, runtime.openai, stored, pending, lost).ask(todo)
+            answers = BatchRun(self.settings, runtime.openai, stored, pending, ledger).ask(todo)
         else:
             from text2image.labels.openai.ask import Asker
 

@@ -23,6 +23,7 @@ RESULT_BYTES = (
     4096,
     16,
 )  # that a result has at most, and for each token of an answer, so that all fit into a file
+MISSING = "missing in its batch"
 TRANSIENT_STATUSES = (408, 409, 429)
 
 
@@ -90,7 +91,7 @@ def read_results(
         name = result.get("custom_id") if isinstance(result, dict) else None
         if isinstance(name, str) and name in asked and name not in answers:
             answers[name] = _answer(result, tag, question, unreported)
-    missing: Answer = {"failure": "missing in its batch", "transient": True}
+    missing: Answer = {"failure": MISSING, "transient": True}
     return {key: answers.get(key, missing) for key in keys}
 
 

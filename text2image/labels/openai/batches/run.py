@@ -10,11 +10,13 @@ from openai.types import Batch
 from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
-from text2image.labels.openai.batches.files import read_results, write_batch
+from text2image.labels.openai.batches.files import MISSING, read_results, write_batch
 from text2image.labels.openai.batches.pending import Pending, PendingBatches
 from text2image.labels.openai.batches.service import BatchService
 from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost, usages
 from text2image.labels.openai.dialect import Dialects
+from text2image.labels.openai.ledger import Ledger
+from text2image.labels.openai.reasons import hide_key
 from text2image.labels.openai.schema import texts_question
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
@@ -29,12 +31,13 @@ class BatchRun:
         runtime: OpenaiRuntime,
         stored: Mapping[str, Answer],
         pending: PendingBatches,
-        lost: float = 0.0,
+        ledger: Ledger,
     ) -> None:
-        """Take what is stored already, and what requests without a stored answer may have cost, in USD."""
+        """Take the answers that are stored, the batches that are open, and the requests whose answers were lost."""
         self.settings, self.runtime, self.stored, self.pending = settings, runtime, stored, pending
         self.service = BatchService(settings, runtime)
-        self.budget = Budget(settings, stored.values(), lost)
+        self.budget = Budget(settings, stored.values())
+        self.ledger = ledger
         self.dialect = Dialects(settings, runtime).now
         self.answered = 0
         self._tokens = Tokens(settings, stored.values())
@@ -51,8 +54,9 @@ class BatchRun:
             InputError: the service refuses, a batch was cancelled, or a whole round brought no answer.
         """
         todo = dict(images)
+        self.budget.spent += self.ledger.cost(self.settings, self.stored.keys() | images.keys())
         attempts: Counter[str] = Counter()
-        with self.service:
+        with self.service, self.ledger:
             self.recover()
             while self.submit(todo):
                 for key, answer in self.collect():
@@ -126,7 +130,7 @@ class BatchRun:
             lines = self.service.lines(batch)
             answers = read_results(lines, entry.keys, entry.tag, question, self._worst_tokens())
             known = {key for key, answer in self.stored.items() if came_in(answer, entry.tag)}
-            self._settle(entry, answers, known)
+            self._settle(entry, answers, known, batch.status)
             # A service that takes none rejects the form, not the image:
             taken = bool(self.answered or self.stored)
             trouble = what_went_wrong(batch, [] if taken else answers.values()) or trouble
@@ -138,7 +142,7 @@ class BatchRun:
         if trouble and (cancelled or self.answered == answered):
             raise InputError(f"expected answers in a batch from {self.settings.address}, found {trouble}")
 
-    def _settle(self, entry: Pending, answers: Mapping[str, Answer], known: Set[str]) -> None:
+    def _settle(self, entry: Pending, answers: Mapping[str, Answer], known: Set[str], status: str) -> None:
         """Learn from the answers of a batch, and replace what was promised for it by what it cost."""
         side = self.settings.max_side
         usage = [answer["usage"] for answer in answers.values() if "usage" in answer]
@@ -146,6 +150,11 @@ class BatchRun:
         for used in usage:
             self._tokens.learn(side, side, used)
         spent = sum(answer_cost(self.settings, answers[key]) for key in answers.keys() - known)
+        for key in answers.keys() - known:
+            if answers[key].get("failure") == MISSING and status == "completed":  # it may have been paid for
+                worst = self._worst_tokens()
+                self.ledger.send(key, worst)
+                spent += cost(self.settings, worst, batch=False)
         self.budget.settle(self._promised.pop(entry.tag), spent)
 
     def _worst_tokens(self) -> tuple[int, int]:
@@ -165,4 +174,4 @@ def what_went_wrong(batch: Batch, answers: Iterable[Answer]) -> str:
         return ""
     errors = (batch.errors.data if batch.errors else None) or []
     said = [error.message for error in errors if error.message] or rejected or ["no reason given"]
-    return f"batch {one_line(batch.id)} {batch.status}: {one_line(said[0])}"
+    return f"batch {one_line(batch.id)} {batch.status}: {one_line(hide_key(said[0]))}"

@@ -3,10 +3,10 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import IO, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 import openai
 from openai.types import Batch
@@ -21,6 +21,7 @@ from text2image.labels.openai.settings import Settings
 from text2image.labels.openai.transport import ANSWER_BYTES, within
 
 FILE_SECONDS = 900.0  # that a file may take, up or down
+SILENCE = 8.0  # seconds after which a line says what is waited for
 LISTED = 2000  # batches of the account that are searched for a tag, newest first
 LISTING_DELAY = 10.0  # seconds until a batch that was just created is listed for sure
 RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
@@ -118,6 +119,16 @@ class BatchService:
         file.seek(0)
         return file
 
+    async def _say_while_waiting(self, request: Coroutine[Any, Any, T]) -> T:
+        """Return the result of a request, and say a line after each time of silence."""
+        task = asyncio.ensure_future(request)
+        try:
+            while not (await asyncio.wait([task], timeout=SILENCE))[0]:
+                say(f"label openai: waiting for an answer of {self._settings.address}")
+            return task.result()
+        finally:
+            task.cancel()
+
     def _patiently(
         self,
         call: Callable[[], Awaitable[T]],
@@ -131,10 +142,13 @@ class BatchService:
         why, attempts = "", self._runtime.max_retries + 1
         for attempt in range(attempts):
             try:
-                return self._loop.run(within(seconds or self._runtime.timeout, call()))
+                return self._loop.run(
+                    self._say_while_waiting(within(seconds or self._runtime.timeout, call()))
+                )
             except openai.APIError as error:
                 why, asked = explain(error), wait_to_retry(error, self._settings)
             if attempt + 1 < attempts:
+                say(f"label openai: {why}; {self._settings.address} is asked again")
                 time.sleep(max(asked, backoff(attempt)))
             if (result := before_retry()) is not None:
                 return result

@@ -1,0 +1,184 @@
+"""What was sent and not answered counts, whatever ended the run."""
+
+import json
+import os
+import sys
+import time
+from functools import partial
+
+import pytest
+
+from tests.support.chat_server import ChatServer
+from tests.support.forking import Forker
+from tests.support.hostile import HostileServer, Mode, blanks_without_end, body
+from tests.support.workplace import Workplace, picture_id, sent_name
+from text2image.base.console import InputError
+from text2image.base.store import Store
+from text2image.labels.openai.ledger import Ledger, Sent
+from text2image.labels.openai.settings import Settings
+from text2image.labels.openai.source import Source
+from text2image.labels.protocol.answers import all_determinants
+from text2image.params import load_params
+
+PRICES = {"price_input_per_million": 10.0, "price_output_per_million": 100.0}
+EACH = (400 * 10 + 30 * 100) / 1e6  # USD, what a request really costs
+
+
+def settings(workplace: Workplace) -> Settings:
+    workplace.set(**PRICES)
+    return load_params(workplace.root / "params.yaml").label.openai
+
+
+def test_what_is_sent_is_written_down_until_it_is_settled(workplace: Workplace) -> None:
+    priced = settings(workplace)
+    with Ledger("labels/openai", {"a": 1}) as ledger:
+        assert not ledger.path.exists()
+        first, second = ledger.send("x", (100, 10)), ledger.send("y", (200, 20))
+        ledger.keep(second, "<html>")
+        again = Ledger("labels/openai", {"a": 1})
+        assert again.unanswered({"x", "y"}) == [Sent("x", 100, 10), Sent("y", 200, 20, "<html>")]
+        assert again.cost(priced, {"y"}) == pytest.approx((200 * 10 + 20 * 100) / 1e6)
+        ledger.settle(first)
+        ledger.reconcile([second, "unknown"])
+    assert Ledger("labels/openai", {"a": 1}).unanswered({"x", "y"}) == []
+
+
+def test_half_lines_and_nonsense_in_a_ledger_are_no_requests(workplace: Workplace) -> None:
+    with Ledger("labels/openai", {}) as ledger:
+        ledger.send("x", (100, 10))
+    with ledger.path.open("ab") as file:
+        file.write(
+            b'\n["half", ["y", 1\n[1, 2]\n["n", ["z", "1", 2]]\n{}\n\xff\x00\n[["list"], null]\n["w", ["w", 5, 5]]'
+        )
+    with Ledger("labels/openai", {}) as again:
+        assert {sent.key for sent in again.unanswered({"x", "y", "z", "w"})} == {"x", "w"}
+        again.send("v", (1, 1))
+    assert len(Ledger("labels/openai", {}).unanswered({"v", "w", "x"})) == 3
+
+
+def test_nothing_is_sent_that_cannot_be_written_down(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workplace.images(2)
+
+    def full(*arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("text2image.labels.openai.ledger.os.write", full)
+    with pytest.raises(InputError, match=r"before anything is sent, found: .*No space left") as caught:
+        workplace.run()
+    assert "\n" not in str(caught.value) and not server.log
+
+
+def test_a_request_without_an_answer_counts_in_later_runs(
+    workplace: Workplace, server: ChatServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace.images(3)
+    workplace.set(max_tokens=100, budget_usd=1.0, **PRICES)
+    workplace.speed(timeout=0.3, max_retries=0)
+    server.script.outcome = lambda image, attempt: "slow" if image == sent_name(1) else None
+    workplace.run()
+    workplace.estimate()
+    assert "at most for requests whose answers were lost" in capsys.readouterr().out
+    workplace.set(budget_usd=0.03)  # for the third, if only the two that came had cost anything
+    server.script.outcome = lambda image, attempt: None
+    workplace.run()
+    assert len(workplace.labels()) == 2, "the lost one may have cost the rest"
+    said = capsys.readouterr().err
+    assert "count as 0.01" in said and "stopped before label.openai.budget_usd" in said
+    workplace.set(budget_usd=1.0)
+    workplace.run()
+    assert len(workplace.labels()) == 3
+
+
+def test_a_kill_between_an_answers_storing_and_its_settling_counts_it_once(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    workplace.images(3)
+    workplace.set(**PRICES)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "settle", lambda ledger, name: None)
+        workplace.run()
+    workplace.images(4)
+    workplace.run()
+    assert len(server.log) == 4
+    assert "answers were lost" not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_budget_holds_over_ten_kills(workplace: Workplace, server: ChatServer) -> None:
+    """The server counts all that was sent, and nothing that came is paid for again."""
+    workplace.images(150)
+    workplace.set(max_tokens=60, budget_usd=0.6, **PRICES)
+    workplace.speed(concurrency=4)
+    server.script.delay = 0.03
+
+    def reached(requests: int) -> bool:
+        return server.attempts.total() >= requests
+
+    with Forker(workplace.root) as runs:
+        for number in range(10):
+            run = runs.start()
+            server.wait_until(partial(reached, server.attempts.total() + 2 + number % 4))
+            runs.kill(run)
+        stored = len(server.finished)
+        runs.start()
+        assert os.WEXITSTATUS(runs.wait()) == 0
+    time.sleep(0.1)
+    spent = server.attempts.total() * EACH
+    assert 0.3 < spent <= 0.6, "all of it counts, and not much more than all of it"
+    assert stored < len(server.finished) < 150
+    asked_again = sum(count - 1 for count in server.attempts.values())
+    assert asked_again <= 10 * 4, "only what was in flight at a kill"
+
+
+def test_lines_that_a_batch_lacks_count(
+    workplace: Workplace, server: ChatServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace.images(6)
+    workplace.set(mode="batch", budget_usd=1.0, **PRICES)
+    server.script.batches = ["lose"]
+    workplace.run()
+    assert len(workplace.labels()) == 6 and server.finished.total() == 9
+    workplace.estimate()
+    said = capsys.readouterr().out
+    spent = float(said.split(" USD spent")[0].split()[-1])
+    assert spent >= 9 * EACH / 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of memory are POSIX's")
+def test_a_gigabyte_in_a_megabyte_is_cut_off(workplace: Workplace) -> None:
+    packed = blanks_without_end(1024)
+    assert len(packed) < 2 * 2**20
+    mode = Mode("a bomb of a gigabyte", body(packed, Content_Encoding="gzip"))
+    with HostileServer(mode) as server:
+        workplace.images(4)
+        workplace.set(base_url=server.base_url)
+        workplace.speed(concurrency=4, max_retries=0)
+        stage = workplace.start()
+        output = stage.stdout.read() if stage.stdout else ""
+        _, status, used = os.wait4(stage.pid, 0)
+    assert os.WEXITSTATUS(status) == 1
+    assert "an answer that is larger than any may be" in output and "Traceback" not in output
+    assert used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) < 2**30
+
+
+def test_old_answers_stay_as_they_are(workplace: Workplace, server: ChatServer) -> None:
+    """Answers from before what came was kept: no ``raw``, no ``reader``."""
+    workplace.images(2)
+    workplace.run()
+    determinants = all_determinants(Source(load_params().label.openai))
+    with Store("labels/openai", determinants) as store:
+        keys = sorted(picture_id(number) for number in range(2))
+        assert not store.missing(keys)
+        usage = {"input_tokens": 400, "output_tokens": 30}
+        old = [
+            {"caption": "c", "queries": ["old words", "query 1"], "usage": usage},
+            {"failure": "malformed answer", "usage": usage},
+        ]
+        store.put((key, json.dumps(answer).encode()) for key, answer in zip(keys, old, strict=True))
+    workplace.run()
+    assert list(workplace.labels().values()) == [["old words"]]
+    assert sorted(workplace.unlabelled().values()) == ["malformed answer", "text copied from the form"]
+    assert len(server.log) == 2
