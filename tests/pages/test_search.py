@@ -71,7 +71,9 @@ def test_a_file_that_is_not_the_catalogs_any_more_is_not_shown(
             assert (thumbnail.content == place) != shown, (
                 "a picture that says what happened stands in its place"
             )
-        assert capsys.readouterr().err.count("run `dvc repro -f -s catalog`") == (not shown), "it is said once"
+        assert capsys.readouterr().err.count("run `dvc repro -f -s catalog`") == (not shown), (
+            "it is said once"
+        )
         assert thumbnails.get("another", SMALL) is None
     assert Thumbnails({identity: ImageFile(identity, paths[0])}).get(identity, 100_000) is None, (
         "a size of nobody's wish"

@@ -159,7 +159,7 @@ def test_two_runs_at_once_do_not_both_pay(workplace: Workplace, server: ChatServ
     stage = workplace.start()
     try:
         server.wait_until(lambda: "held" in {kind for kind, _, _ in server.log})
-        with pytest.raises(InputError, match="found one, which holds"):
+        with pytest.raises(InputError, match=r"found process \d+, which holds"):
             workplace.run()
     finally:
         stage.kill()
