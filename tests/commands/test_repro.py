@@ -130,6 +130,19 @@ def test_an_rwlock_is_left_while_a_stage_runs(root: Path) -> None:
     assert RWLOCK.read_text() == ""
 
 
+@pytest.mark.parametrize("inside", [".dvc/cache", "elsewhere"])
+def test_an_empty_folder_of_the_run_cache_goes(root: Path, inside: str) -> None:
+    """DVC makes the folder of a stage's inputs, then writes the entry; it stumbles over a folder without one."""
+    if inside != ".dvc/cache":
+        Path(".dvc/cache").rename(inside)
+        Path(".dvc/config").write_text(f"[cache]\n    dir = ../{inside}\n")
+    for entry in [path for path in Path(inside, "runs").rglob("*") if path.is_file()]:
+        entry.unlink()
+    Path("dvc.lock").unlink()
+    assert repro([]) == 0
+    assert Path("ran.txt").read_text() == "first\nsecond\nfirst\nsecond\n"
+
+
 def test_what_another_dvc_may_be_writing_is_not_touched(root: Path) -> None:
     Path("dvc.lock").write_bytes(b"")
     with dvc_lock(root, "lock"):

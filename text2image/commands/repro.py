@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from text2image.base.console import InputError, Parser
-from text2image.commands.pipeline.repairs import dvc_lock, keep_copies, mend_rwlock, restore
+from text2image.commands.pipeline.repairs import (
+    dvc_lock,
+    keep_copies,
+    mend_run_cache,
+    mend_rwlock,
+    restore,
+)
 from text2image.commands.pipeline.writing import written_whole
 
 
@@ -45,6 +51,7 @@ def repro(arguments: Sequence[str]) -> int:
         with dvc_lock(root, "lock"):
             restore(root)
             mend_rwlock(root)
+            mend_run_cache(root)
             keep_copies(root)
     except LockError:
         pass  # another DVC is at work, and may just be writing; this one will wait for it, or say so

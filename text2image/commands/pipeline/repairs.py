@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,21 @@ def _replace(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.draft")
     draft.write_bytes(content)
     draft.replace(path)
+
+
+def mend_run_cache(root: Path) -> None:
+    """Remove empty folders from DVC's run cache, over which it stumbles: a kill leaves one before its entry is written."""
+    for folder in (cache_folder(root) / "runs").glob("*/*"):
+        with suppress(OSError):  # a file, or not empty
+            folder.rmdir()
+
+
+def cache_folder(root: Path) -> Path:
+    """Return where DVC's cache of a project is, as DVC's configuration says."""
+    from dvc.config import Config
+
+    said = Config(str(root / ".dvc")).get("cache", {}).get("dir")
+    return root / ".dvc" / Path(said or "cache")
 
 
 def mend_rwlock(root: Path) -> None:
