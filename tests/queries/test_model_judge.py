@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.support.chat_handler import Refusal
 from tests.support.chat_server import KEY, ChatServer
 from tests.support.earlier import JUDGE_PROMPT, OPENAI_SETTINGS
 from tests.support.judging import EVIL, POOL, SHOE, session, three_images
@@ -18,10 +19,18 @@ from text2image.base.console import InputError
 from text2image.base.settings import OpenaiRuntime
 from text2image.base.store import fingerprint
 from text2image.collection.manifest import ImageFile
+from text2image.labels.openai.ledger import Ledger
+from text2image.labels.openai.reading import READER
 from text2image.labels.openai.settings import Settings
 from text2image.params import load_params
 from text2image.queries.judgements import JudgementRow, read_if_any, read_judgements
-from text2image.queries.judging.model import judge_by_model, judge_determinants, judge_settings, model_judge
+from text2image.queries.judging.model import (
+    AskedPair,
+    judge_by_model,
+    judge_determinants,
+    judge_settings,
+    model_judge,
+)
 from text2image.queries.judging.session import Session
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -180,3 +189,64 @@ def test_no_grade_is_paid_for_a_file_that_is_not_the_images_any_more(
     Path(str(files["b"].path)).write_bytes(kept)
     model.judge(judge, files)
     assert len(read_judgements(path)) == 4 and len(server.log) == 4, "what came before was kept"
+
+
+def test_a_server_that_knows_no_forms_is_told_the_judges_in_words(
+    tmp_path: Path,
+    path: Path,
+    files: dict[str, ImageFile],
+    server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def check(body: dict[str, object]) -> str:
+        if "response_format" in body:
+            raise Refusal(400, "response_format is not supported")
+        text, picture = body["messages"][0]["content"]  # type: ignore[index]
+        asked.append(text["text"])
+        return server.check_image(picture["image_url"]["url"])
+
+    monkeypatch.setattr(server, "check_chat", check)
+    model = model_of(tmp_path, server)
+    model.judge(session(path, by=model.name), files)
+    assert [row.relevance for row in read_judgements(path)] == [2] * 4
+    assert len(asked) == 4 and all(
+        '"enum": [0, 1, 2, 3]' in text and "Search query: " in text for text in asked
+    )
+
+
+def test_grades_that_could_not_be_read_are_read_again_without_asking(
+    tmp_path: Path,
+    path: Path,
+    files: dict[str, ImageFile],
+    server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server.script.content = lambda image: '{"reason": "fits", "grade": "2"}'
+    model = model_of(tmp_path, server)
+    model.judge(session(path, by=model.name), files)
+    assert not path.exists() and len(server.log) == 4
+    monkeypatch.setattr("text2image.labels.openai.schema.READER", READER + 1)
+    monkeypatch.setattr(
+        "text2image.labels.openai.schema.read_message", lambda *_: {"grade": 2, "reason": "fits"}
+    )
+    model.judge(session(path, by=model.name), files)
+    assert [row.relevance for row in read_judgements(path)] == [2] * 4
+    assert len(server.log) == 4
+
+
+def test_what_a_kill_cost_counts_towards_the_judges_budget(
+    tmp_path: Path,
+    path: Path,
+    files: dict[str, ImageFile],
+    server: ChatServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = model_of(tmp_path, server, budget_usd=0.003)
+    keys = [AskedPair(query.text, files[image]).key for query in POOL for image in query.images]
+    with Ledger("judgements", judge_determinants(model.settings)) as ledger:
+        for key in keys:
+            ledger.send(key, (1000, 200))
+    model.judge(session(path, by=model.name), files)
+    assert not server.log and "stopped before judge.budget_usd 0.003" in capsys.readouterr().err

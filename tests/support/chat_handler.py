@@ -145,6 +145,8 @@ class Handler(BaseHTTPRequestHandler):
             batch["status"] = batch["end"] if batch["polls"] > server.script.polls else "in_progress"
             server.log.append(("poll", parts[1], batch["status"]))
             self.reply(200, batch)
+        elif parts[0] == "files" and parts[2:] == ["content"] and server.script.download:
+            self.reply(*server.script.download)
         elif parts[0] == "files" and parts[2:] == ["content"]:
             self.reply(200, server.files[parts[1]], {"Content-Type": "application/octet-stream"})
         else:

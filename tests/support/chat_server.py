@@ -39,6 +39,7 @@ class Script:
         batches: what happens to the first, second … batch: "expire", "partly", "fail", "hang", "lose".
         delay: seconds that the model thinks.
         polls: looks at a batch until it has ended.
+        download: what a batch's files are sent as, ``(status, content, headers)``; None for as they are.
     """
 
     outcome: Callable[[str, int], Any] = lambda image, attempt: None
@@ -48,6 +49,7 @@ class Script:
     delay: float = 0.0
     batches: list[str] = field(default_factory=list)
     polls: int = 2
+    download: tuple[int, bytes, dict[str, str]] | None = None
     usage: tuple[int, int] = (400, 30)
 
 

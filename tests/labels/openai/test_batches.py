@@ -1,17 +1,23 @@
 """The label source ``openai`` in batches: submitted once, whatever happens in between."""
 
+import gzip
+import json
 import os
+import re
 import signal
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from tests.support.chat_server import ChatServer
-from tests.support.workplace import Workplace
+from tests.support.chat_server import ChatServer, texts
+from tests.support.workplace import Workplace, picture_id, sent_name
 from text2image.base.console import InputError
 from text2image.base.store import Store
 from text2image.labels.openai.batches import files
+from text2image.labels.openai.source import Source
+from text2image.labels.protocol.answers import all_determinants
+from text2image.params import load_params
 
 
 def test_a_batch_is_submitted_once_and_costs_half(workplace: Workplace, server: ChatServer) -> None:
@@ -143,3 +149,53 @@ def test_a_run_stopped_while_it_collects_counts_nothing_twice(
     assert len(workplace.labels()) == 6
     assert workplace.metrics()["requests"] == 6
     assert len(server.batches) == 1
+
+
+@pytest.mark.parametrize(
+    ("download", "found"),
+    [
+        ((200, b"x" * 300_000, {}), "an answer that is larger than any may be"),
+        ((200, gzip.compress(b"\n" * 300_000), {"Content-Encoding": "gzip"}), "an answer that is larger than any may be"),
+        ((302, b"", {"Location": "http://localhost/elsewhere"}), "a redirect to http://localhost/elsewhere"),
+        ((404, b'{"detail": "no such file"}', {}), "status 404: no such file"),
+    ],
+)  # fmt: skip
+def test_a_hostile_download_is_one_sentence_and_the_batch_stays_remembered(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch, download: Any, found: str
+) -> None:
+    monkeypatch.setattr("text2image.labels.openai.transport.FILE_BYTES", 200_000)
+    workplace.images(3)
+    workplace.set(mode="batch")
+    workplace.speed(max_retries=1)
+    server.script.download = download
+    with pytest.raises(InputError, match=re.escape(found)) as caught:
+        workplace.run()
+    assert "\n" not in str(caught.value)
+    server.script.download = None
+    workplace.run()
+    assert len(workplace.labels()) == 3
+    assert len(server.batches) == 1 and set(server.finished.values()) == {1}
+
+
+def test_lines_that_are_longer_than_an_answer_may_be_are_left_out(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("text2image.labels.openai.batches.service.ANSWER_BYTES", 2000)
+    workplace.images(4)
+    workplace.set(mode="batch")
+    workplace.speed(max_retries=0)
+    long = sent_name(2)
+    server.script.content = lambda image: json.dumps(texts(image)) + " " * 3000 * (image == long)
+    workplace.run()
+    assert workplace.unlabelled() == {picture_id(2): "missing in its batch"}
+    assert len(workplace.labels()) == 3
+
+
+def test_what_came_in_a_batch_is_kept(workplace: Workplace, server: ChatServer) -> None:
+    workplace.images(2)
+    workplace.set(mode="batch")
+    workplace.run()
+    source = Source(load_params().label.openai)
+    with Store("labels/openai", all_determinants(source)) as store:
+        answers = [json.loads(value) for _, value in store.get([picture_id(0), picture_id(1)])]
+    assert all(json.loads(answer["raw"])["usage"]["prompt_tokens"] == 400 for answer in answers)

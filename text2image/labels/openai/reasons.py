@@ -17,6 +17,7 @@ KEY = "OPENAI_API_KEY"
 TIMED_OUT = "no answer in time"
 READ_CHARACTERS = 20_000  # of what a server says, where its reason is looked for
 QUOTED_CHARACTERS = 160
+SECRET_CHARACTERS = 12
 DEEPEST = 6
 NAMES = ("error", "detail", "message", "msg", "reason", "title", "description", "error_description", "errors")
 NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout")  # the transport's errors before it sends
@@ -24,7 +25,7 @@ TURNED_AWAY = (429, 502, 503, 504, 529)  # statuses of a moment, whatever the re
 LASTING = re.compile(
     r"memory|not (?:been )?(?:found|loaded|installed|supported|available|exist)|n['o]t support|does ?n[o']t exist|unsupported"
     r"|no such model|unknown model|invalid model|mmproj|vision (?:add-on|encoder|projector)|image input"
-    r"|context (?:length|size|window)|exceeds? the (?:maximum|available)|licen[cs]e|permission|not allowed",
+    r"|certificate|context (?:length|size|window)|exceeds? the (?:maximum|available)|licen[cs]e|permission|not allowed",
     re.IGNORECASE,
 )  # reasons that the same request will meet again
 OF_A_MOMENT = re.compile(
@@ -51,9 +52,9 @@ def is_error(body: object) -> bool:
 
 
 def hide_key(text: str) -> str:
-    """Return a text without the key, which a server may repeat."""
+    """Return a text without the key, which a server may repeat; a key too short for a secret ("none") stays."""
     key = os.environ.get(KEY, "").strip()
-    for form in (key, json.dumps(key)[1:-1]) if key else ():
+    for form in (key, json.dumps(key)[1:-1]) if len(key) >= SECRET_CHARACTERS else ():
         text = text.replace(form, f"[{KEY}]")
     return text
 
@@ -69,11 +70,22 @@ def reason(error: openai.APIError) -> str:
     """Return what the server said, on one short line without the key; "" if it said nothing.
 
     It may be JSON of several forms (``{"error": "…"}``, ``{"error": {"message": "…"}}``, ``{"detail": …}``), plain text
-    or a page of HTML.
+    or a page of HTML. Where no server was reached, it is what the system says.
     """
+    if isinstance(error, openai.APIConnectionError):
+        return _short(_cause(error))
     if isinstance(error, openai.APIStatusError):
         return _short(_said_in(error.response.content.decode("utf-8", "replace")))
     return reason_in(error.body) if isinstance(error, ReportedError) else ""
+
+
+def _cause(error: BaseException) -> str:
+    """Return what the system says of a connection: the text of the innermost error that has one."""
+    said, inner = "", error.__cause__ or error.__context__
+    while inner is not None:
+        said = str(inner) or said
+        inner = inner.__cause__ or inner.__context__
+    return said
 
 
 def reason_in(body: object) -> str:
@@ -148,8 +160,11 @@ def is_lasting(error: openai.APIError) -> bool:
     return status not in TURNED_AWAY and bool(LASTING.search(said)) and not OF_A_MOMENT.search(said)
 
 
+def was_sent(error: openai.APIError) -> bool:
+    """Tell whether a request reached a server at all."""
+    return not isinstance(error, openai.APIConnectionError) or type(error.__cause__).__name__ not in NOT_SENT
+
+
 def may_be_charged(error: openai.APIError) -> bool:
     """Say whether a request that got no answer may have been worked on: it was sent, and its answer lost."""
-    if isinstance(error, openai.APIConnectionError):
-        return type(error.__cause__).__name__ not in NOT_SENT
-    return not isinstance(error, openai.APIStatusError | ReportedError)
+    return was_sent(error) and not isinstance(error, openai.APIStatusError | ReportedError)

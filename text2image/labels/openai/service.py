@@ -24,6 +24,7 @@ from text2image.labels.openai.reasons import (
     is_lasting,
     reason,
     status_of,
+    was_sent,
 )
 from text2image.labels.openai.schema import is_completion
 from text2image.labels.openai.settings import Settings
@@ -180,7 +181,7 @@ class Troubles:
         self._met[what] += 1
         self._reasons.setdefault(what, reason(error))
         self._lasting += is_lasting(error)
-        odd = isinstance(error, Unacceptable | UnreadableAnswer) or what == TIMED_OUT
+        odd = isinstance(error, Unacceptable | UnreadableAnswer) or what == TIMED_OUT or not was_sent(error)
         self._broken += odd or (status is not None and status >= 500 and status not in TURNED_AWAY)
         if self._lasting >= LASTING_TRIES or (self._broken >= BROKEN_TRIES and not self.answers):
             raise fatal(error, self._settings)
