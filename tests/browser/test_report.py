@@ -83,7 +83,8 @@ def test_reports_show_every_chart_without_a_network_and_texts_stay_texts(project
     assert "queries in both" in two
     assert "Parameters that differ" in two
     assert re.search(
-        rf"<td>{re.escape(html.escape(HOSTILE, quote=False))}</td>\s*<td>human</td>\s*<td>builtin", two
+        rf"<td><bdi>{re.escape(html.escape(HOSTILE, quote=False))}</bdi></td>\s*<td><bdi>human</bdi></td>\s*<td><bdi>builtin",
+        two,
     ), "it moved"
     check_markdown(project.root / "two")
 

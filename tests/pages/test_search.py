@@ -173,7 +173,7 @@ def explain(annotations: Annotations, text: str, judgements: list[JudgementRow])
 def test_a_result_says_why_it_is_counted_as_relevant(annotations: Annotations) -> None:
     labelled, _, near, other = explain(annotations, "red shoe", [])
     assert "human: counted as relevant, grade 2, since it carries the text" in labelled
-    assert "<b>Red shoe ✓</b>" in labelled
+    assert "<b><bdi>Red shoe</bdi> ✓</b>" in labelled
     assert (
         "human: counted as relevant, grade 1, as a near-duplicate of an image that carries the text" in near
     )

@@ -123,7 +123,7 @@ def test_a_grade_of_a_picture_that_was_replaced_is_refused(search_page: Served, 
     try:
         said = json.loads(search_page.ask("POST", CALL, call)[1])
         assert "found other bytes" in said["error"]
-        assert "run `dvc repro`" in said["error"]
+        assert "`dvc repro`" in said["error"]
     finally:
         (root / "images" / name).write_bytes(before)
     assert json.loads(search_page.ask("POST", CALL, call)[1]) == {"kept": "human"}

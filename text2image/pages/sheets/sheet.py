@@ -1,11 +1,13 @@
 """How a sheet of pictures is drawn: rows of images with headings and captions, in the colours of the theme."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw
 
+from text2image.base.console import one_line
 from text2image.pages.sheets.fonts import font
 from text2image.pages.sheets.marks import Mark, draw_marks
 from text2image.pages.theme import AGAINST, CARD, INK, PAPER, QUIET, RELEVANT, RULE, SHARE
@@ -202,9 +204,9 @@ def _wrap(text: str, style: tuple[int, bool], room: int, lines: int) -> list[str
 
 
 def _fit(text: str, style: tuple[int, bool], room: int) -> str:
-    """Return ``text`` shortened with an ellipsis to at most ``room`` pixels."""
+    """Return ``text`` shortened with an ellipsis to at most ``room`` pixels; what would not be seen is escaped."""
     face = font(*style)
-    line = "".join(char if char.isprintable() else " " for char in text)[:400]
+    line = one_line(re.sub(r"\s", " ", text[:400]), 400)
     if face.getlength(line) <= room:
         return line
     while line and face.getlength(line + "…") > room:
