@@ -183,8 +183,8 @@ def test_a_result_says_why_it_is_counted_as_relevant(annotations: Annotations) -
     by_hand = [JudgementRow("human", "Red shoe", "c", 1, "Ann", "a <b>note</b>")]
     judged = explain(annotations, "red shoe", by_hand)[2]
     assert "counted as relevant, grade 1, since it was judged so" in judged
-    assert "by Ann" in judged
-    assert ": a &lt;b&gt;note&lt;/b&gt;" in judged
+    assert "by <bdi>Ann</bdi>" in judged
+    assert ": <bdi>a &lt;b&gt;note&lt;/b&gt;</bdi>" in judged
     assert "not known, and not judged" in explain(annotations, "what nobody asks", [])[0]
 
 
