@@ -9,7 +9,7 @@ import importlib
 
 from benchmarks.table import renew_guide, report, require, write
 
-PARTS = ("startup", "embedding", "gpu", "retrieval", "words", "metrics", "scale")
+PARTS = ("startup", "embedding", "gpu", "retrieval", "words", "metrics", "checksums", "scale")
 
 
 def main() -> None:

@@ -48,18 +48,17 @@ PARTS: dict[str, tuple[Any, str]] = {
     "read the manifest": (stage, "read_manifest"),
     "the gallery": (stage, "gallery"),
     "its views": (stage, "view_files"),
-    "what the store lacks": (Store, "missing"),
+    "what the store has": (vectors.Matrix, "read"),
     "write to the store": (Store, "put"),
     "close the store": (Store, "__exit__"),
     "the progress bar": (tqdm, "update"),
-    "put the matrix together": (vectors.Matrix, "read"),
     "write images.npy": (stage, "write_array"),
     "write views.csv": (stage, "write_views"),
 }
 """Parts of the stage, and where it finds their functions."""
 
-OUTPUTS = ("put the matrix together", "write images.npy", "write views.csv")
-"""What is no part of what is asked for: making and writing the result."""
+OUTPUTS = ("write images.npy", "write views.csv")
+"""What is no part of what is asked for: writing the result."""
 
 
 class Cost(NamedTuple):

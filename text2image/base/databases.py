@@ -75,7 +75,9 @@ def database_errors(path: Path) -> Iterator[None]:
         raise InputError(_wrong_kind(path) or _disk(path, error.strerror or str(error))) from None
     except sqlite3.Error as error:
         code = primary_code(error)
-        if code is None:
+        if code is None and not isinstance(
+            error, sqlite3.OperationalError
+        ):  # which says that a text is no UTF-8
             raise
         raise InputError(_wrong_kind(path) or _sentence(path, error, code)) from None
 
@@ -96,7 +98,7 @@ def _wrong_kind(path: Path) -> str:
     return ""
 
 
-def _sentence(path: Path, error: sqlite3.Error, code: int) -> str:
+def _sentence(path: Path, error: sqlite3.Error, code: int | None) -> str:
     if code in LOCKED:
         return (
             f"expected {path} to be free within {TIMEOUT_S:g} s, found that another process has it locked ({error}); "

@@ -204,9 +204,10 @@ def _salvage(path: Path, made: sqlite3.Connection, keep_unchecked: bool) -> tupl
     counts = {True: 0, False: 0}
     for key, value, known in _readable_rows(path):
         readable = isinstance(key, bytes) and isinstance(value, bytes)
-        whole = readable and known == checksum(key, value)
+        text = key.decode(errors="replace") if readable else ""
+        whole = readable and known == checksum(text, value)
         if whole or (readable and keep_unchecked and known is None):
-            counts[whole] += _keep(made, key, value)
+            counts[whole] += _keep(made, text, value)
         else:
             made.execute("INSERT INTO damaged VALUES (?, ?, ?, datetime())", (key, value, known))
     return counts[True], counts[False]
@@ -224,12 +225,11 @@ ROWIDS = (
 """Ways to the rows of a file, each of which may end at what is damaged."""
 
 
-def _keep(db: sqlite3.Connection, key: bytes, value: bytes) -> bool:
+def _keep(db: sqlite3.Connection, key: str, value: bytes) -> bool:
     """Add a row to a new file; say whether there was none of its key."""
-    text = key.decode("utf-8", "replace")
-    done = db.execute("INSERT OR IGNORE INTO results VALUES (?, ?)", (text, value))
+    done = db.execute("INSERT OR IGNORE INTO results VALUES (?, ?)", (key, value))
     if done.rowcount:
-        sums = (done.lastrowid, checksum(text.encode(), value))
+        sums = (done.lastrowid, checksum(key, value))
         db.execute("INSERT INTO checksums VALUES (?, ?)", sums)
     return bool(done.rowcount)
 
