@@ -129,7 +129,9 @@ def body(value: object, status: int = 200, kind: str = "application/json", **hea
     )
 
     def reply(handler: Handler) -> None:
-        handler.server.worked += status == 200 and not (isinstance(value, dict) and "error" in value)
+        handler.server.worked += status == 200 and not (
+            isinstance(value, dict) and {"error", "detail", "object"} & value.keys()
+        )
         handler.send(status, content, kind, **headers)
 
     return reply
@@ -235,6 +237,8 @@ TEXTS = [
 ]  # fmt: skip
 REASONS = [
     Mode("200 with an error", body({"error": {"message": "vision add-on is not loaded"}}), error="vision add-on is not loaded", most=1),
+    Mode("200 with an error of another form", body({"object": "error", "message": "no images here"}), error="an error instead of an answer: no images here", most=1),
+    Mode("200 with a detail", body({"detail": "no images here"}), error="an error instead of an answer: no images here", most=1),
     Mode("200 with an error of a moment", once_then_good(body({"error": {"message": "overloaded, try again", "code": 503}})), LABEL, said="overloaded"),
     Mode("400, the error is a text", body({"error": "model does not support images"}, 400), error="status 400: model does not support images", most=1),
     Mode("404, no such model", body({"error": {"message": "model 'x' not found, try pulling it first"}}, 404), error="status 404: model 'x' not found", most=1),
@@ -259,7 +263,7 @@ DIALECTS = [
     Mode("nothing that is asked", body({"error": "response_format, max_tokens and detail are not supported"}, 400), error="status 400: response_format, max_tokens and detail", most=5),
 ]  # fmt: skip
 USAGES = [
-    Mode("usage of nothing", body(says(GOOD, {"prompt_tokens": 0, "completion_tokens": 0})), LABEL),
+    Mode("usage of nothing", body(says(GOOD, {"prompt_tokens": 0, "completion_tokens": 0})), LABEL, said="tokens of 2 requests are estimated"),
     Mode("usage of less than can be", body(says(GOOD, {"prompt_tokens": 1, "completion_tokens": 1})), LABEL),
     Mode("usage below nothing", body(says(GOOD, {"prompt_tokens": -500, "completion_tokens": -60})), LABEL),
     Mode("usage that is no number", body(says(GOOD, {"prompt_tokens": "9" * 99, "completion_tokens": True})), LABEL),

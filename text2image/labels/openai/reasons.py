@@ -48,7 +48,9 @@ class ReportedError(openai.APIError):
 
 def is_error(body: object) -> bool:
     """Tell whether a body says that something went wrong, and holds no answer."""
-    return isinstance(body, dict) and bool(body.get("error")) and not body.get("choices")
+    if not isinstance(body, dict) or body.get("choices"):
+        return False
+    return bool(body.get("error") or body.get("detail")) or body.get("object") == "error"
 
 
 def hide_key(text: str) -> str:

@@ -15,7 +15,7 @@ from text2image.base.settings import Runtime
 from text2image.collection.manifest import ImageFile
 from text2image.formats.origins import Origins
 from text2image.labels.openai.batches.pending import PendingBatches
-from text2image.labels.openai.budget import estimate, figures, unanswered, with_earlier
+from text2image.labels.openai.budget import estimate, figures, unanswered, usages, with_earlier
 from text2image.labels.openai.ledger import Ledger
 from text2image.labels.openai.reading import EMPTY, is_placeholder
 from text2image.labels.openai.schema import determinants, read_again, texts_question
@@ -88,8 +88,11 @@ class Source(PaidSource):
         return [*labels, *copies] or [NoLabel(image_id, EMPTY)]
 
     def figures(self, answers: Iterable[Answer]) -> dict[str, Any]:
-        """Return requests, tokens and cost."""
-        return figures(self.settings, answers)
+        """Return requests, tokens and cost, and a remark where the server did not say what it took."""
+        answers = list(answers)
+        estimated = sum("estimated" in usage for answer in answers for usage in usages(answer))
+        remark = f"tokens of {estimated:,} requests are estimated: the server reported less than was sent, or nothing"
+        return figures(self.settings, answers) | ({"remarks": [remark]} if estimated else {})
 
     def estimate(self, images: Sequence[ImageFile], stored: Mapping[str, Answer]) -> str:
         """Say how many images are not labelled yet and about what they will cost."""
