@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro sample report zoo app throughput test test-fast coverage lint bench readme api store format clean
+.PHONY: help install repro sample report zoo app throughput test test-fast coverage chaos lint bench readme api store format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ test-fast: install $(VENV)/.installed-test ## Run the tests that take no pipelin
 # Counting lines makes the tests' own processes take half as long again.
 coverage: install $(VENV)/.installed-test ## Run all tests and list the lines that none of them runs
 	pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
+
+chaos: install $(VENV)/.installed-test ## Kill the pipeline KILLS times (default 100, SEED=N as before), and see that `make repro` mends each
+	T2I_CHAOS=$(or $(KILLS),100) T2I_CHAOS_SEED=$(or $(SEED),0) pytest -s --timeout 0 tests/pipeline/test_chaos.py
 
 # Types of the extras, too, which the tests have.
 lint: install $(VENV)/.installed-test $(VENV)/.installed-lint ## Check style and types

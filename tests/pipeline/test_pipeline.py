@@ -287,7 +287,7 @@ def embedded(project: Project) -> bytes:
     return (project.root / "data" / "embeddings" / "builtin" / "images.npy").read_bytes()
 
 
-def test_a_killed_embedding_loses_at_most_a_batch(project: Project) -> None:
+def test_a_killed_embedding_loses_no_batch_that_was_written(project: Project) -> None:
     """Kill the stage in the middle, go on: no finished batch is computed again, and the bytes are the same."""
     undisturbed = embedded(project)
     for path in (project.root / ".cache" / "embeddings").iterdir():

@@ -24,6 +24,8 @@ NO_MEMORY = (
     "can't start new thread",
     "bad allocation",
     "std::bad_alloc",
+    "Insufficient memory",  # OpenCV
+    "Failed to allocate memory",  # ONNX Runtime
 )
 """What libraries say that are given no memory, in exceptions of any type."""
 
