@@ -69,8 +69,11 @@ def test_a_damaged_row_is_missing_said_and_kept(
         assert dict(store.get(KEYS)) == {key: VALUES[key] for key in KEYS if key != KEYS[7]}
         said = capsys.readouterr().err
         assert said.count("\n") == 1
-        assert f"1 of the results in {path} is damaged, such as that of {KEYS[7]}" in said
-        assert "was paid for, and is asked for anew" in said and "table `damaged`" in said
+        assert (
+            f"the results in {path} to be what their checksums say, found damage: that of {KEYS[7]} is damaged"
+            in said
+        )
+        assert "was paid for and is asked for anew" in said and "table `damaged`" in said
         assert store.missing(KEYS) == [KEYS[7]]
         store.put([(KEYS[7], VALUES[KEYS[7]])])
         assert dict(store.get(KEYS)) == VALUES
@@ -122,7 +125,7 @@ def test_what_is_no_json_is_damaged_too(tmp_path: Path, capsys: pytest.CaptureFi
     with Store(KIND, ABOUT, tmp_path) as store:
         store.put([("good", b'{"a": 1}'), ("half", b'{"a": '), ("deep", b"[" * 100_000), ("raw", b"\xff")])
         assert dict(store.get_json(["good", "half", "deep", "raw"])) == {"good": {"a": 1}}
-        assert "3 of the results" in capsys.readouterr().err
+        assert "3, such as that of deep, are damaged" in capsys.readouterr().err
         assert store.missing(["good", "half", "deep", "raw"]) == ["half", "deep", "raw"]
 
 
@@ -173,7 +176,7 @@ def test_no_flipped_bit_gives_a_wrong_value(
             compute_what_is_missing(tmp_path)
         for file in path.parent.iterdir():
             file.unlink()
-    assert capsys.readouterr().err.count("damaged, such as") >= cases // 10, "many bits are in values"
+    assert capsys.readouterr().err.count("found damage") >= cases // 10, "many bits are in values"
 
 
 def compute_what_is_missing(root: Path) -> None:

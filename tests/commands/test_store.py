@@ -145,7 +145,7 @@ def test_verify_and_repair_name_what_is_damaged(
         main(["verify"])
     said = capsys.readouterr()
     assert "0 entries are whole, 1 damaged set aside" in said.out
-    assert "1 of the results in" in said.err and "is computed anew" in said.err
+    assert "that of k is damaged" in said.err and "is computed anew" in said.err
     main(["verify"])
     flip(files["judgements" if "judgements" in files else "labels/openai"], b"SQLite format 3", 3)
     for action in ([], ["verify"], ["prune", "--yes", "--paid"]):

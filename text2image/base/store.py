@@ -264,16 +264,21 @@ class Store:
                 )
                 self._db.executemany("DELETE FROM results WHERE rowid = ?", [(row,) for row in damaged])
                 self._db.execute("DELETE FROM checksums WHERE row NOT IN (SELECT rowid FROM results)")
-        what = "was paid for, and is asked for anew" if self._paid else "is computed anew"
+        example = one_line(next(iter(damaged.values())) or "an unknown key", 80)
+        which = (
+            f"that of {example} is"
+            if len(damaged) == 1
+            else f"{len(damaged):,}, such as that of {example}, are"
+        )
+        again = "was paid for and is asked for anew" if self._paid else "is computed anew"
         kept = (
             "kept in its table `damaged`"
             if self.writable
-            else "left as they are, since it cannot be written to"
+            else "left where it is, since nothing may be written there"
         )
         say(
-            f"{len(damaged)} of the results in {self.path} {'are' if len(damaged) > 1 else 'is'} damaged, such as that of "
-            f"{one_line(next(iter(damaged.values())) or 'an unknown key', 80)}: what they held {what}, and what is left "
-            f"of them is {kept}; a disk that does this may be failing"
+            f"expected the results in {self.path} to be what their checksums say, found damage: {which} damaged; what was "
+            f"there {again}, and what is left of it is {kept}"
         )
 
     def keys(self) -> list[str]:
@@ -289,13 +294,10 @@ class Store:
             return count
 
     def missing(self, keys: Iterable[str]) -> list[str]:
-        """Return those ``keys`` that are not there, in their order."""
+        """Return those ``keys`` that are not there, or not whole, in their order; reads all that is there."""
         wanted = list(keys)
-        if not self._holds_any():  # new: nothing to compare with
-            return wanted
-        absent = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT key FROM results)"
-        with database_errors(self.path):
-            return [key for (key,) in self._db.execute(absent, (json.dumps(wanted),))]
+        found = {key for key, _ in self.get(wanted)}
+        return [key for key in wanted if key not in found]
 
     def fill(
         self, keys: Iterable[str], compute: Callable[[list[str]], Iterable[Iterable[Item]]]
