@@ -39,7 +39,7 @@ def test_a_reranker_adds_its_own_stages_and_buys_each_pair_once(
     assert len(server.finished) == IMAGES * DEPTH and set(server.finished.values()) == {1}
     project.set(systems={"second": second | {"depth": DEPTH + 1}})
     both = "retrieve@second-human", "retrieve@builtin-human"
-    assert project.repro(*both) == {"systems", "retrieve@second-human"}
+    assert project.repro(*both) == {"local_models", "systems", "retrieve@second-human"}
     assert len(server.finished) == IMAGES * (DEPTH + 1) and set(server.finished.values()) == {1}
     project.set(runtime__openai__concurrency=1, label__openai__prompt="Another question of the label source.")
     assert project.repro(*both) == set(), "a second look depends on neither"

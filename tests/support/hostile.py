@@ -37,6 +37,9 @@ class HostileServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/v1"
 
     def __enter__(self) -> HostileServer:
+        from text2image.labels.openai.ask import LEARNED
+
+        LEARNED.clear()  # of another server, which had this port before
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 

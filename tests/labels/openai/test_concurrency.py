@@ -145,3 +145,38 @@ def test_the_line_comes_within_ten_seconds() -> None:
     from text2image.labels.openai.batches import service
 
     assert SILENCE * 9 / 8 < 10 and service.SILENCE < 10
+
+
+def test_a_later_run_of_the_process_begins_with_what_was_learned(
+    workplace: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Dialect and number in flight; with a budget, the number only once an answer has shown what the model takes."""
+    most, now, lock = [0], [0], threading.Lock()
+
+    def reply(handler: Handler) -> None:
+        if "max_tokens" in handler.server.bodies[-1]:
+            body({"error": "use max_completion_tokens"}, 400)(handler)
+            return
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.1)
+        with lock:
+            now[0] -= 1
+        body(says(GOOD))(handler)
+
+    def most_of_a_run(images: int, **changes: object) -> int:
+        most[0] = 0
+        workplace.images(images)
+        workplace.set(base_url=server.base_url, **changes)
+        workplace.run()
+        return most[0]
+
+    with HostileServer(Mode("parallel", reply)) as server:
+        workplace.speed(concurrency=4)
+        assert most_of_a_run(12) == 4
+        assert capsys.readouterr().err.count("does not take max_tokens") == 1
+        assert most_of_a_run(3, prompt="Another.") == 3, "at once"
+        assert most_of_a_run(3, prompt="A third.", budget_usd=1.0) < 3
+        assert len(server.bodies) == 12 + 3 + 3 + 1
+    assert "does not take" not in capsys.readouterr().err

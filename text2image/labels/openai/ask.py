@@ -16,13 +16,17 @@ from text2image.labels.openai.budget import Budget, Tokens, cost
 from text2image.labels.openai.dialect import Dialect, Dialects
 from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.ledger import Ledger
-from text2image.labels.openai.pace import Concurrency, Pace, backoff
+from text2image.labels.openai.pace import Concurrency, Learned, Pace, backoff
 from text2image.labels.openai.reasons import TIMED_OUT, describe, may_be_charged, reason
 from text2image.labels.openai.schema import Question, kept_answer, usage_of
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
 
 SILENCE = 8.0  # seconds after which a line says what is waited for; twice as long each further time
+
+LEARNED: dict[tuple[str, str], tuple[Dialect, Learned]] = {}
+"""By address and model: how requests are put and how many are in flight, for later runs of this process, such as the
+queries of a search page."""
 
 
 class Stopped(Exception):
@@ -71,9 +75,20 @@ class Asker:
         self._tokens = Tokens(settings, stored.values())
         self._budget = Budget(settings, stored.values())
         self._stop = asyncio.Event()
+        self._resume()
         self._troubles = service.Troubles(settings)
         self._out_of_money = self._said_lowered = False
         self._heard = time.monotonic()
+
+    def _resume(self) -> None:
+        """Begin with what an earlier run of this process learned of the server.
+
+        With a budget, one request at a time is in flight until an answer has shown what the model takes.
+        """
+        if learned := LEARNED.get((self.settings.address, self.settings.model)):
+            self._dialects.resume(learned[0])
+            if self._budget.limit is None or self._tokens.known:
+                self._concurrency.resume(learned[1])
 
     def ask(self, images: Mapping[str, ImageFile]) -> Generator[ImageAnswer, None, None]:
         """Yield ``(key, answer)`` as answers arrive; ends early, with a line of why, at the budget.
@@ -110,7 +125,10 @@ class Asker:
         task.result()
 
     def _report(self) -> None:
-        """Say what the run met with, which no file records since it differs from run to run."""
+        """Say what the run met with, which no file records since it differs from run to run; remember what it learned."""
+        if self._troubles.answers:
+            learned = self._dialects.now, self._concurrency.learned()
+            LEARNED[self.settings.address, self.settings.model] = learned
         title, key = self.question.title, self.question.budget_key
         if met := self._troubles.summary():
             say(f"{title}: had to ask again after {met}")

@@ -136,6 +136,11 @@ class Tokens:
         self._most = max((usage["input_tokens"] for usage in reported), default=0)
         self._longest = max((usage["output_tokens"] for usage in reported), default=0)
 
+    @property
+    def known(self) -> bool:
+        """Whether any answer has shown yet what the model really takes."""
+        return self._most > 0
+
     def estimate(self, width: int, height: int) -> tuple[int, int]:
         """Return how many input and output tokens a request about an image of this size (pixels) takes at most.
 

@@ -56,12 +56,20 @@ class Dialects:
 
     def __init__(self, settings: Settings, runtime: OpenaiRuntime) -> None:
         fixed_format, fixed_limit = runtime.response_format, runtime.token_limit
-        self._formats = list(FORMATS) if fixed_format == "auto" else [fixed_format]
+        self._formats: list[str] = list(FORMATS) if fixed_format == "auto" else [fixed_format]
         # The service wants ``max_completion_tokens`` (its newer models know nothing else), local servers
         # ``max_tokens`` (Ollama knows nothing else).
         limits = list(TOKEN_LIMITS[::-1] if settings.base_url else TOKEN_LIMITS)
-        self._limits = limits if fixed_limit == "auto" else [fixed_limit]
+        self._limits: list[str] = limits if fixed_limit == "auto" else [fixed_limit]
         self.now = Dialect(self._formats[0], self._limits[0], settings.detail is not None)
+
+    def resume(self, dialect: Dialect) -> None:
+        """Begin with the dialect that an earlier run ended with, as far as params.yaml leaves it open."""
+        if dialect.response_format in self._formats:
+            del self._formats[: self._formats.index(dialect.response_format)]
+        if dialect.token_limit in self._limits:
+            del self._limits[: self._limits.index(dialect.token_limit)]
+        self.now = Dialect(self._formats[0], self._limits[0], self.now.detail and dialect.detail)
 
     def fall_back(self, used: Dialect, reason: str) -> str | None:
         """Change what a server's reason names, if anything else can be tried.

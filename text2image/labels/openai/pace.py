@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 60.0  # seconds, between two attempts of our own
@@ -43,6 +44,15 @@ class Pace:
         self._free = max(self._free, self._clock() + seconds)
 
 
+class Learned(NamedTuple):
+    """What is known of a server's speed: the limit, a request's seconds alone, of how many measured, and the pause."""
+
+    limit: int
+    alone: float
+    measured: int
+    pause: int
+
+
 class Concurrency:
     """How many requests may be in flight: begins with one, one more with every answer, fewer where that brings nothing.
 
@@ -65,6 +75,15 @@ class Concurrency:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._pause, self._answers = 1, 0
         self._lowered_at = -1.0
+
+    def learned(self) -> Learned:
+        """Return what the next run of this process can begin with."""
+        return Learned(self.limit, self._alone, self._measured, self._pause)
+
+    def resume(self, learned: Learned) -> None:
+        """Begin with what an earlier run learned."""
+        limit, self._alone, self._measured, self._pause = learned
+        self.limit = min(limit, self._most)
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
