@@ -1,13 +1,22 @@
 """What sections of params.yaml are made of, and the section ``runtime``, which every subject may read."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from reprlib import Repr
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from text2image.base.console import InputError, one_line
+
+MOST_SAID = 4000  # characters of all that is wrong with a file
+SHOWN = Repr()
+"""Writes what was found of a value: a few lines of YAML that refer to each other can hold more than any memory."""
+
+SHOWN.maxlevel = 3
+SHOWN.maxstring = SHOWN.maxother = SHOWN.maxlong = 200
+SHOWN.maxlist = SHOWN.maxdict = SHOWN.maxtuple = 20
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Part = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -59,22 +68,36 @@ def load_settings(path: Path, section: type[SectionType]) -> SectionType:
             wrong type; the sentence names every key in question.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
             f"expected the parameters in {path}, found no such file (run from the repository root)"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"expected YAML in {path}, found: {one_line(error)}") from None
-    except RecursionError:
-        raise InputError(
-            f"expected YAML in {path} as people nest it, found that it is nested too deeply"
-        ) from None
     try:
         return section.model_validate(raw)
     except ValidationError as error:
         problems = "; ".join(_describe(item) for item in error.errors())
-        raise InputError(f"{path}: {problems}") from None
+        raise InputError(f"{path}: {one_line(problems, MOST_SAID)}") from None
+
+
+def load_yaml(text: str) -> Any:
+    """Return what a YAML text holds.
+
+    Raises:
+        ValueError: it is no YAML, or holds what is none of Python's values; the message is one line.
+    """
+    try:
+        return yaml.safe_load(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except yaml.YAMLError as error:
+        raise ValueError(one_line(error)) from None
+    except (
+        Exception
+    ) as error:  # what Python raises of a broken number, date or truth value, PyYAML lets through
+        raise ValueError(f"a value that cannot be read ({one_line(repr(error))})") from None
 
 
 def _describe(item: ErrorDetails) -> str:
@@ -85,4 +108,11 @@ def _describe(item: ErrorDetails) -> str:
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "value_error" and not item["loc"]:
         return message
-    return f"{key}: {message}, found {one_line(repr(item.get('input')), 80)}"
+    return f"{key}: {message}, found {_shown(item.get('input'))}"
+
+
+def _shown(value: object) -> str:
+    try:
+        return one_line(SHOWN.repr(value), 80)
+    except ValueError:  # as Python writes no such numbers
+        return "a number of thousands of digits"

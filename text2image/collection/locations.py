@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from text2image.base.console import InputError, one_line
+from text2image.base.settings import load_yaml
 from text2image.formats.files import write_text
 
 if TYPE_CHECKING:
@@ -126,9 +127,9 @@ def read_pin(path: Path) -> Pin:
         InputError: no such file, or it is not a pin.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_yaml(path.read_text(encoding="utf-8"))
         return Pin(str(raw["url"]), int(raw["files"]), str(raw["state"]))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, ValueError) as error:
+    except (OSError, TypeError, LookupError, ValueError) as error:
         raise InputError(
             f"expected a file that `t2i catalog --pin` wrote at {path} ({KEY}), found: {one_line(error)}"
         ) from None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from text2image.base.garbage import no_collection
 from text2image.collection.locations import Location, location
-from text2image.formats.tables import read_columns, read_csv
+from text2image.formats.tables import as_written, read_columns, read_csv
 
 COLOURS = "icc"
 """How the names of renderings begin that change colours alone, see :mod:`text2image.collection.rendering`."""
@@ -75,17 +75,27 @@ def read_manifest(path: Path) -> list[ManifestEntry]:
 
     In one that was written before there was a column ``rendering``, all images count as plain; before there were
     ``width`` and ``height``, these are 0.
+
+    Raises:
+        InputError: there is no such file, or it is no manifest.
     """
     columns = read_columns(path, ["image_id", "path"])
     ids, n = columns["image_id"], len(columns["image_id"])
     sizes = (map(int, columns.get(side, [0] * n)) for side in ("width", "height"))
     rows = zip(ids, columns["path"], columns.get("rendering", [""] * n), *sizes, strict=True)
-    return sorted(map(ManifestEntry._make, rows))
+    with as_written(path, "whole numbers as width and height"):
+        return sorted(map(ManifestEntry._make, rows))
 
 
 def read_groups(path: Path) -> dict[str, int]:
-    """Return ``{image_id: near-duplicate group}`` of the gallery, from the catalog."""
-    return {row["image_id"]: int(row["near_group"]) for row in read_csv(path, ["image_id", "near_group"])}
+    """Return ``{image_id: near-duplicate group}`` of the gallery, from the catalog.
+
+    Raises:
+        InputError: there is no such file, or it is no catalog.
+    """
+    rows = read_csv(path, ["image_id", "near_group"])
+    with as_written(path, "whole numbers as near_group"):
+        return {row["image_id"]: int(row["near_group"]) for row in rows}
 
 
 def read_gallery(manifest: Path, images: str) -> list[ImageFile]:

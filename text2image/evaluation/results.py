@@ -9,7 +9,7 @@ import pandas as pd
 
 from text2image.base.console import InputError
 from text2image.evaluation.ranked import RankedQueries
-from text2image.formats.tables import read_csv, write_csv
+from text2image.formats.tables import as_written, read_csv, write_csv
 from text2image.queries.clusters import query_clusters
 from text2image.queries.split import SplitRow
 
@@ -35,9 +35,14 @@ AllResults = dict[tuple[str, str], Results]
 
 
 def read_ranks(path: Path) -> pd.DataFrame:
-    """Read data/ranks/SYSTEM/SOURCE.csv: a row a relevant image and one for each query's best irrelevant image."""
+    """Read data/ranks/SYSTEM/SOURCE.csv: a row a relevant image and one for each query's best irrelevant image.
+
+    Raises:
+        InputError: there is no such file, or it is not that.
+    """
     table = pd.DataFrame(read_csv(path, RANK_COLUMNS), columns=list(RANK_COLUMNS), dtype=object)
-    return table.astype({"relevance": "int64", "rank": "int64", "score": "float64"})
+    with as_written(path, "numbers as relevance, rank and score"):
+        return table.astype({"relevance": "int64", "rank": "int64", "score": "float64"})
 
 
 def make_results(

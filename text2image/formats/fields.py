@@ -6,10 +6,11 @@ that was read with confidence, not only the phrase that stands out.
 
 import json
 from collections.abc import Iterable, Sequence
+from operator import index
 from pathlib import Path
 from typing import NamedTuple
 
-from text2image.formats.tables import read_csv, write_csv
+from text2image.formats.tables import as_written, read_csv, write_csv
 
 Box = tuple[tuple[int, int], ...]
 """The four corners ``(x, y)`` of a text in pixels of its image, clockwise from the text's top left; () if unknown."""
@@ -46,16 +47,21 @@ def write_fields(path: Path, texts: Iterable[FieldText]) -> None:
 
 
 def read_fields(path: Path) -> list[FieldText]:
-    """Read what :func:`write_fields` wrote."""
-    return [
-        FieldText(
-            row["image_id"],
-            row["text"],
-            float(row["confidence"]) if row["confidence"] else None,
-            tuple((x, y) for x, y in json.loads(row["box"])) if row["box"] else (),
-        )
-        for row in read_csv(path, FieldText._fields)
-    ]
+    """Read what :func:`write_fields` wrote.
+
+    Raises:
+        InputError: there is no such file, or it is not that.
+    """
+    with as_written(path, "a confidence and a box of whole numbers, or none, for each text"):
+        return [
+            FieldText(
+                row["image_id"],
+                row["text"],
+                float(row["confidence"]) if row["confidence"] else None,
+                tuple((index(x), index(y)) for x, y in json.loads(row["box"])) if row["box"] else (),
+            )
+            for row in read_csv(path, FieldText._fields)
+        ]
 
 
 def texts_of_images(texts: Iterable[FieldText], image_ids: Sequence[str]) -> list[list[FieldText]]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from text2image.base.arrays import Integers
-from text2image.formats.tables import read_csv, write_csv
+from text2image.formats.tables import as_written, read_csv, write_csv
 
 COLUMNS = ("row", "image_id")
 
@@ -32,7 +32,12 @@ def write_searched(path: Path, gallery: Sequence[str], excluded: Container[str] 
 
 
 def read_searched(path: Path) -> Searched:
-    """Read what :func:`write_searched` wrote."""
+    """Read what :func:`write_searched` wrote.
+
+    Raises:
+        InputError: there is no such file, or it is not that.
+    """
     table = read_csv(path, COLUMNS)
-    rows = np.array([int(row["row"]) for row in table], dtype=np.int64)
+    with as_written(path, "whole numbers as row"):
+        rows = np.array([int(row["row"]) for row in table], dtype=np.int64)
     return Searched(rows, [row["image_id"] for row in table])

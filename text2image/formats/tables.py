@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -81,6 +82,27 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
         name: [unguard(cell) if cell.startswith("'") else cell for cell in column]
         for name, column in zip(header, cells, strict=True)
     }
+
+
+@contextmanager
+def as_written(path: Path, expected: str) -> Iterator[None]:
+    """Say of a file that passes between stages, and is read in the block, that it is not as a stage wrote it.
+
+    Args:
+        expected: what it should hold, for the message.
+
+    Raises:
+        InputError: the block raised what Python raises of a missing file, or of cells that are no numbers or no JSON.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        found = error.strerror if isinstance(error, OSError) else error
+        raise InputError(
+            f"expected {expected} in {path}, found: {one_line(found)}; run `dvc repro`, which makes it again"
+        ) from None
 
 
 def _read_cells(

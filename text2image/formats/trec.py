@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from text2image.base.arrays import Vectors
+from text2image.base.console import InputError, one_line
 from text2image.formats.files import write_text
-from text2image.formats.tables import guard, unguard
+from text2image.formats.tables import as_written, guard, unguard
 from text2image.formats.texts import Query
 
 Qrels = dict[str, dict[str, int]]
@@ -34,20 +35,46 @@ def write_qrels(path: Path, relevance: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def read_queries(path: Path) -> dict[str, str]:
-    """Read data/queries/SOURCE.tsv as ``{query_id: text}`` in the file's order."""
-    lines = path.read_text(encoding="utf-8").split("\n")
-    rows = (line.split("\t", 1) for line in lines if line)
-    return {query: unguard(text) for query, text in rows}
+    """Read data/queries/SOURCE.tsv as ``{query_id: text}`` in the file's order.
+
+    Raises:
+        InputError: there is no such file, or it is not what :func:`write_queries` wrote.
+    """
+    with as_written(path, "UTF-8 text"):
+        lines = path.read_text(encoding="utf-8").split("\n")
+    texts = {}
+    for line in filter(None, lines):
+        query, tab, text = line.partition("\t")
+        if not tab:
+            raise _malformed(path, "query_id <tab> text", line)
+        texts[query] = unguard(text)
+    return texts
 
 
 def read_qrels(path: Path) -> Qrels:
-    """Read TREC qrels, relevant images only."""
+    """Read TREC qrels, relevant images only.
+
+    Raises:
+        InputError: there is no such file, or a line is none of qrels.
+    """
     qrels: Qrels = defaultdict(dict)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        query, _, image, relevance = line.split()
-        if int(relevance) > 0:
-            qrels[query][image] = int(relevance)
+    with as_written(path, "UTF-8 text"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        try:
+            query, _, image, relevance = line.split()
+            grade = int(relevance)
+        except ValueError:
+            raise _malformed(path, "query_id 0 image_id relevance", line) from None
+        if grade > 0:
+            qrels[query][image] = grade
     return dict(qrels)
+
+
+def _malformed(path: Path, form: str, line: str) -> InputError:
+    return InputError(
+        f"expected `{form}` on each line of {path}, found '{one_line(line, 80)}'; run `dvc repro`, which makes it again"
+    )
 
 
 def run_lines(query_id: str, image_ids: Sequence[str], scores: Vectors, system: str) -> Iterable[str]:
@@ -71,17 +98,23 @@ def read_run(path: Path, *, depth: int | None = None, queries: Container[str] | 
         path: data/runs/SYSTEM/SOURCE.run.
         depth: the first so many images of each query; None for all.
         queries: the ids of those that are wanted; None for all.
+
+    Raises:
+        InputError: there is no such file, or a line that is wanted is none of a run.
     """
     run: Run = {}
     ranking: list[tuple[str, float]] = []
     start, wanted = "\n", True
-    with path.open(encoding="utf-8") as file:
+    with as_written(path, "UTF-8 text"), path.open(encoding="utf-8") as file:
         for line in file:  # there may be a million: those that are not wanted are not taken apart
             if not line.startswith(start):
                 query = line.partition(" ")[0]
                 start, wanted = f"{query} ", queries is None or query in queries
                 ranking = run.setdefault(query, []) if wanted else []
             if wanted and len(ranking) != depth:
-                _, _, image, _, score, _ = line.split()
-                ranking.append((image, float(score)))
+                try:
+                    _, _, image, _, score, _ = line.split()
+                    ranking.append((image, float(score)))
+                except ValueError:
+                    raise _malformed(path, "query_id Q0 image_id rank score system", line) from None
     return run

@@ -23,7 +23,7 @@ CODE = ("stages/", "text2image/", "library/")
 ABSENT = object()
 """The value of a parameter that there is not."""
 
-ERRORS = (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError)
+ERRORS = (OSError, yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 """What reading a file raises that is missing, half-written or of another version."""
 
 PathOf = Callable[[Path], Path | None]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from text2image.base.console import InputError
-from text2image.formats.tables import read_csv
+from text2image.formats.tables import as_written, read_csv
 from text2image.formats.texts import Query, counted, query_id
 from text2image.formats.trec import Qrels
 from text2image.queries.clusters import query_clusters
@@ -108,7 +108,9 @@ def cluster_rows(relevance: Qrels, group_of: Mapping[str, int]) -> list[ClusterR
 
 def read_clusters(path: Path) -> dict[str, int]:
     """Read data/qrels/SOURCE_clusters.csv as ``{query_id: cluster}``."""
-    return {row["query_id"]: int(row["cluster"]) for row in read_csv(path, ClusterRow._fields)}
+    rows = read_csv(path, ClusterRow._fields)
+    with as_written(path, "whole numbers as cluster"):
+        return {row["query_id"]: int(row["cluster"]) for row in rows}
 
 
 def excluded_rows(run: str, split: Iterable[SplitRow], part: str) -> list[ExcludedRow]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from text2image.base.console import InputError, one_line
-from text2image.formats.tables import read_csv, write_csv
+from text2image.formats.tables import as_written, read_csv, write_csv
 from text2image.queries.clusters import query_clusters
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -168,10 +168,11 @@ def read_split(path: Path, group_of: Mapping[str, int]) -> list[SplitRow]:
     Raises:
         InputError: it is not such a file, or something is in two parts.
     """
-    rows = [
-        SplitRow(row["part"], row["image_id"], row["query_id"], row["text"], int(row["relevance"]))
-        for row in read_csv(path, SplitRow._fields)
-    ]
+    with as_written(path, "whole numbers as relevance"):
+        rows = [
+            SplitRow(row["part"], row["image_id"], row["query_id"], row["text"], int(row["relevance"]))
+            for row in read_csv(path, SplitRow._fields)
+        ]
     unknown = sorted({row.part for row in rows} - set(PARTS))
     if unknown:
         raise InputError(f"expected the parts {', '.join(PARTS)} in {path}, found {one_line(unknown)}")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import open_clip
-import yaml
 from huggingface_hub import hf_hub_download
 
 from text2image.base.console import one_line
+from text2image.base.settings import load_yaml
 from text2image.encoders.models.files import find_files, hash_files, is_licence
 from text2image.encoders.models.local_dir import load_local_tokenizer
 from text2image.encoders.models.size import measure
@@ -83,9 +83,9 @@ def _named_in(readme: Path) -> str:
     """Return the ``license`` (or, where it is "other", ``license_name``) of a README.md's front matter."""
     try:
         _, front, _ = readme.read_text(encoding="utf-8").split("---\n", 2)
-        fields = yaml.safe_load(front)
+        fields = load_yaml(front)
         name = fields["license"]
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):
         return UNKNOWN  # no such file, or one that does not say
     return one_line(fields.get("license_name", name) if name == "other" else name, 40)
 
