@@ -24,6 +24,9 @@ from text2image.base.databases import (
 )
 from text2image.base.store import Store, checksum, fingerprint
 
+TABLE_LEAF = b"\x0d"
+"""The byte with which a page begins that holds rows."""
+
 HEADER = 100
 """Bytes at the beginning of a SQLite file that say what it is (https://www.sqlite.org/fileformat.html)."""
 
@@ -190,7 +193,7 @@ def repair(path: Path, keep_unchecked: bool) -> Repaired:
             made.execute("COMMIT")
             made.execute(
                 "PRAGMA journal_mode = DELETE"
-            )  # nothing beside the file that would have to be renamed, too
+            )  # leaves no other file that would have to be renamed, too
         for end in ("", "-wal", "-journal"):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
@@ -217,10 +220,10 @@ BROKEN = (sqlite3.DatabaseError, MemoryError, UnicodeDecodeError)
 """What reading a damaged file may raise."""
 
 ROWIDS = (
-    "SELECT rowid FROM results",
+    "SELECT rowid FROM results WHERE key NOTNULL AND value NOTNULL",
     "SELECT rowid FROM results ORDER BY rowid DESC",
     "SELECT rowid FROM results INDEXED BY sqlite_autoindex_results_1",
-    "SELECT row FROM checksums",
+    "SELECT row FROM checksums WHERE checksum NOTNULL",
 )
 """Ways to the rows of a file, each of which may end at what is damaged."""
 
@@ -235,21 +238,60 @@ def _keep(db: sqlite3.Connection, key: str, value: bytes) -> bool:
 
 
 def _readable_rows(path: Path) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield key, value and checksum, or None where one is not there, of all rows that can be got at."""
+    """Yield key, value and checksum, or None where one is not there, of all rows that can be got at; some twice."""
     copy = path.with_suffix(".copy")
-    for mended in (0, HEADER, PAGE_BYTES):
-        source = _with_a_new_beginning(path, copy, mended) if mended else path
-        try:
-            with closing(connect(source)) as db:
-                rowids = _rowids(db)
+    try:
+        for mended in (0, HEADER):
+            with closing(connect(_with_a_new_beginning(path, copy, mended) if mended else path)) as db:
+                rowids, complete = _rowids(db)
                 for row in sorted(rowids):
                     yield from _row(db, row)
                 with suppress(*BROKEN):
                     yield from db.execute("SELECT key, value, NULL FROM damaged").fetchall()
-        finally:
-            copy.unlink(missing_ok=True)
-        if rowids:
-            return
+            if complete:
+                return
+        yield from _rows_of_pages(_with_a_new_beginning(path, copy, PAGE_BYTES))
+    finally:
+        for file in path.parent.glob(f"{copy.name}*"):
+            file.unlink()
+
+
+def _rows_of_pages(copy: Path) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield key, value and checksum of the rows of every page, whether or not anything still leads to it.
+
+    What a page is begins with a byte (https://www.sqlite.org/fileformat.html, "B-tree Pages"). SQLite itself reads each
+    page, as if it were all of the table.
+
+    Args:
+        copy: of the file, whose first page is that of a new one; it is changed.
+    """
+    with copy.open("rb") as file:
+        pages = range(1, copy.stat().st_size // PAGE_BYTES)
+        leaves = [page + 1 for page in pages if file.seek(page * PAGE_BYTES) and file.read(1) == TABLE_LEAF]
+    sums: dict[int, int] = {}
+    for page in leaves:
+        sums |= {
+            row: int(value)
+            for row, key, kind, value in _rows_of(copy, page)
+            if (key, kind) == (None, "integer")
+        }
+    for page in leaves:
+        for row, key, kind, value in _rows_of(copy, page):
+            if (key, kind) != (None, "integer"):
+                yield key, value, sums.get(row)
+
+
+def _rows_of(copy: Path, page: int) -> list[tuple[int, Any, str, Any]]:
+    """Return the rows of a page: their rowids, first columns, and kinds and bytes of their second."""
+    rows: list[tuple[int, Any, str, Any]] = []
+    with suppress(*BROKEN), closing(connect(copy)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_master SET rootpage = ? WHERE name = 'results'", (page,))
+        db.execute("PRAGMA writable_schema = RESET")  # which reads anew where tables are
+        query = "SELECT rowid, CAST(key AS BLOB), typeof(value), CAST(value AS BLOB) FROM results NOT INDEXED"
+        rows.extend(db.execute(query))
+    return rows
 
 
 def _with_a_new_beginning(path: Path, copy: Path, length: int) -> Path:
@@ -258,6 +300,7 @@ def _with_a_new_beginning(path: Path, copy: Path, length: int) -> Path:
     model = copy.with_suffix(".model")
     with closing(connect(model)) as db:
         begin_file(db)
+        make_tables(db)
         db.execute("PRAGMA journal_mode = DELETE")
     beginning = bytearray(model.read_bytes()[:length])
     model.unlink()
@@ -267,14 +310,18 @@ def _with_a_new_beginning(path: Path, copy: Path, length: int) -> Path:
     return copy
 
 
-def _rowids(db: sqlite3.Connection) -> set[int]:
+def _rowids(db: sqlite3.Connection) -> tuple[set[int], bool]:
+    """Return the rowids of all rows that something leads to, and whether nothing on the ways to them is damaged."""
     found: set[int] = set()
+    complete = True
     for query in ROWIDS:
-        with suppress(*BROKEN):
+        try:
             for (row,) in db.execute(query):
                 if isinstance(row, int):
                     found.add(row)
-    return found
+        except BROKEN:
+            complete = False
+    return found, complete
 
 
 def _row(db: sqlite3.Connection, row: int) -> Iterator[tuple[Any, Any, Any]]:
