@@ -14,10 +14,11 @@ from tests.support.hostile import HostileServer, Mode, blanks_without_end, body
 from tests.support.workplace import Workplace, picture_id, sent_name
 from text2image.base.console import InputError
 from text2image.base.store import Store
+from text2image.collection.manifest import read_gallery
 from text2image.labels.openai.ledger import Ledger, Sent
 from text2image.labels.openai.settings import Settings
 from text2image.labels.openai.source import Source
-from text2image.labels.protocol.answers import all_determinants
+from text2image.labels.protocol.answers import all_determinants, stored_answers
 from text2image.params import load_params
 
 PRICES = {"price_input_per_million": 10.0, "price_output_per_million": 100.0}
@@ -182,3 +183,29 @@ def test_old_answers_stay_as_they_are(workplace: Workplace, server: ChatServer) 
     assert list(workplace.labels().values()) == [["old words"]]
     assert sorted(workplace.unlabelled().values()) == ["malformed answer", "text copied from the form"]
     assert len(server.log) == 2
+
+
+def test_all_that_came_for_an_image_stays_when_it_is_asked_again(
+    workplace: Workplace, server: ChatServer
+) -> None:
+    workplace.images(1)
+    workplace.params["label"]["sources"] = ["openai", "human"]
+    for said in ("no", "no, really", json.dumps({"caption": "c", "queries": ["words"]})):
+        server.script.content = lambda image, said=said: said  # type: ignore[misc]
+        workplace.set(retry_failures=True)
+        workplace.run()
+    with Store("labels/openai", all_determinants(Source(load_params().label.openai))) as store:
+        ((_, value),) = store.get([picture_id(0)])
+    answer = json.loads(value)
+    raws = [answer["raw"], *(usage["raw"] for usage in answer["earlier"])]
+    assert [json.loads(raw)["choices"][0]["message"]["content"] for raw in raws][1:] == ["no, really", "no"]
+    (answer,) = stored_answers_of(workplace).values()
+    assert "raw" not in str(answer), "which is not held in memory for every image"
+    assert workplace.metrics()["requests"] == 3
+
+
+def stored_answers_of(workplace: Workplace) -> dict[str, dict[str, object]]:
+    source = Source(load_params().label.openai)
+    images = read_gallery(workplace.root / "data" / "manifest.csv", "images")
+    with Store("labels/openai", all_determinants(source)) as store:
+        return stored_answers(store, source, images)

@@ -140,19 +140,16 @@ def kept_answer(body: dict[str, Any], raw: str, question: "Question", usage: Map
     return read | {"usage": dict(usage), "raw": raw, "reader": READER}
 
 
-def read_again(stored: Mapping[str, Answer], question: "Question") -> dict[str, Answer]:
-    """Return ``{key: answer}`` of stored failures that an earlier reader could not read, read by this one."""
-    return {
-        key: _read_again(answer, question)
-        for key, answer in stored.items()
-        if "failure" in answer and "raw" in answer and answer.get("reader") != READER
-    }
+def is_unread(answer: Answer) -> bool:
+    """Tell whether an earlier reader could not read a stored answer, and this one has not tried."""
+    return "failure" in answer and answer.get("reader", READER) != READER
 
 
-def _read_again(answer: Answer, question: "Question") -> Answer:
+def read_again(answer: Answer, question: Question) -> Answer:
+    """Return a stored answer, which has its ``raw`` text, as this reader reads it."""
     body: object = None
     with suppress(ValueError, RecursionError):
-        body = json.loads(answer["raw"])
+        body = json.loads(answer.get("raw", ""))
     read = read_completion(body, question.form, question.prompt) if is_completion(body) else {}
     kept = {name: value for name, value in answer.items() if name not in READ or not read}
     return kept | read | {"reader": READER}

@@ -12,15 +12,16 @@ from typing import Any
 
 from text2image.base.console import say
 from text2image.base.settings import Runtime
+from text2image.base.store import Store
 from text2image.collection.manifest import ImageFile
 from text2image.formats.origins import Origins
 from text2image.labels.openai.batches.pending import PendingBatches
 from text2image.labels.openai.budget import estimate, figures, unanswered, usages, with_earlier
 from text2image.labels.openai.ledger import Ledger
 from text2image.labels.openai.reading import EMPTY, is_placeholder
-from text2image.labels.openai.schema import determinants, read_again, texts_question
+from text2image.labels.openai.schema import Question, determinants, is_unread, read_again, texts_question
 from text2image.labels.openai.settings import Settings
-from text2image.labels.protocol.answers import all_determinants, store_kind
+from text2image.labels.protocol.answers import all_determinants, store_kind, whole_answer
 from text2image.labels.protocol.source import Answer, ImageAnswer, Label, NoLabel, PaidSource
 
 PLACEHOLDER_TEXT = "text copied from the form"
@@ -48,10 +49,23 @@ class Source(PaidSource):
     ) -> Generator[ImageAnswer, None, None]:
         """Ask about the images that have no answer yet; collect batches of earlier runs."""
         determinants, question = all_determinants(self), texts_question(self.settings)
+        with Store(store_kind("openai"), determinants, paid=True) as store:
+            known = dict(stored)
+            for key in [key for key, answer in stored.items() if is_unread(answer)]:
+                known[key] = read_again(whole_answer(store, key, stored[key]), question)
+                yield key, known[key]
+                known[key] = {name: value for name, value in known[key].items() if name != "raw"}
+            with closing(self._answers(images, known, runtime, question)) as answers:
+                for key, answer in answers:
+                    earlier = whole_answer(store, key, known[key]) if key in known else None
+                    yield key, with_earlier(answer, earlier)
+
+    def _answers(
+        self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime, question: Question
+    ) -> Generator[ImageAnswer, None, None]:
+        """Yield what the server answers, alone or in batches."""
+        determinants = all_determinants(self)
         pending, ledger = PendingBatches(determinants), Ledger(store_kind("openai"), determinants)
-        read = read_again(stored, question)
-        yield from read.items()
-        stored = {**stored, **read}
         todo, waiting = unanswered(self.settings, self._by_key(images), stored), pending.keys()
         in_batches = self.settings.mode == "batch"
         if waiting and not in_batches:
@@ -60,19 +74,14 @@ class Source(PaidSource):
                 "set label.openai.mode to batch to collect it"
             )
             todo = {key: image for key, image in todo.items() if key not in waiting}
-        if not todo and not (in_batches and waiting):
-            return
-        if in_batches:
+        if in_batches and (todo or waiting):
             from text2image.labels.openai.batches.run import BatchRun
 
-            answers = BatchRun(self.settings, runtime.openai, stored, pending, ledger).ask(todo)
-        else:
+            yield from BatchRun(self.settings, runtime.openai, stored, pending, ledger).ask(todo)
+        elif todo:
             from text2image.labels.openai.ask import Asker
 
-            answers = Asker(self.settings, runtime.openai, stored, question, ledger).ask(todo)
-        with closing(answers):
-            for key, answer in answers:
-                yield key, with_earlier(answer, stored.get(key))
+            yield from Asker(self.settings, runtime.openai, stored, question, ledger).ask(todo)
 
     def _by_key(self, images: Sequence[ImageFile]) -> dict[str, ImageFile]:
         return {self.key(image): image for image in images}

@@ -109,11 +109,18 @@ def stored_answers(store: Store, source: StoredSource, images: Sequence[ImageFil
 
 
 def load_answer(value: bytes) -> Answer:
-    """Return a stored answer, without the ``raw`` text that it was read from unless it has to be read again."""
+    """Return a stored answer without the ``raw`` texts that it was read from, which may be large."""
     answer: Answer = json.loads(value)
-    if "failure" not in answer:
-        answer.pop("raw", None)
+    answer.pop("raw", None)
+    for usage in answer.get("earlier", ()):
+        usage.pop("raw", None)
     return answer
+
+
+def whole_answer(store: Store, key: str, answer: Answer) -> Answer:
+    """Return a stored ``answer`` with the ``raw`` texts that it was read from."""
+    whole: Answer = dict(store.get_json([key])).get(key, answer)
+    return whole
 
 
 def estimate(name: str, source: LabelSource, images: Sequence[ImageFile]) -> str:

@@ -27,9 +27,9 @@ from text2image.labels.openai.budget import estimate, unanswered, with_earlier
 from text2image.labels.openai.encode import Upload
 from text2image.labels.openai.ledger import Ledger
 from text2image.labels.openai.reading import Form
-from text2image.labels.openai.schema import Question, determinants, read_again, request_body
+from text2image.labels.openai.schema import Question, determinants, is_unread, read_again, request_body
 from text2image.labels.openai.settings import Settings
-from text2image.labels.protocol.answers import load_answer
+from text2image.labels.protocol.answers import load_answer, whole_answer
 from text2image.labels.protocol.source import Answer
 from text2image.queries.judgements import JudgementRow, append_judgements
 from text2image.queries.judging.pool import unjudged
@@ -161,12 +161,14 @@ def grade_pairs(
         asked = question(settings, {key: pair.query for key, pair in by_key.items()}, asking)
         try:
             stored = _stored(store, by_key)
-            if unanswered(settings, wanted, stored) or read_again(stored, asked):
+            if unanswered(settings, wanted, stored) or any(map(is_unread, stored.values())):
                 store.check_writable()
                 with exclusive_lock(store.path):  # others may have asked meanwhile
                     store.check()
-                    read = read_again(_stored(store, by_key), asked)
-                    store.put((key, json.dumps(answer).encode()) for key, answer in read.items())
+                    for key, answer in _stored(store, by_key).items():
+                        if is_unread(answer):
+                            read = read_again(whole_answer(store, key, answer), asked)
+                            store.put([(key, json.dumps(read).encode())])
                     stored = _stored(store, by_key)
                     _ask(store, unanswered(settings, wanted, stored), stored, settings, runtime, asked)
         finally:
@@ -189,7 +191,8 @@ def _ask(
     with bar, closing(asker.ask(images)) as coming:
         for key, answer in coming:
             if not answer.get("transient"):
-                store.put([(key, json.dumps(with_earlier(answer, stored.get(key))).encode())])
+                earlier = whole_answer(store, key, stored[key]) if key in stored else None
+                store.put([(key, json.dumps(with_earlier(answer, earlier)).encode())])
             bar.update()
 
 
