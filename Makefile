@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PRECIOUS: $(VENV)/.installed-%
-.PHONY: help install repro sample report zoo app throughput test test-fast coverage chaos lint bench readme api store format clean
+.PHONY: help install repro sample report zoo app throughput test test-fast coverage chaos lint bench readme api store format clean install-locked lock sbom licences
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,19 @@ pip_install = $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	$(BIN)/python -m text2image.pages.charts
 
 install: $(VENV)/.installed .dvc/plots_page.html ## Create .venv with the pinned dependencies
+
+# All extras, and what builds the packages that come as sources, first: nothing is fetched but files of these hashes.
+LOCK ?= requirements.lock
+EXTRAS := app bench docs finetune index lint ocr ray release rerank test
+pip_locked = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation
+
+install-locked: ## Create .venv anew, of the very files whose hashes requirements.lock names, all extras included
+	$(PYTHON) -m venv --clear $(VENV)
+	sed -n '/^setuptools==/,/[^\\]$$/p' $(LOCK) > $(VENV)/build.lock
+	$(pip_locked) --require-hashes --requirement $(VENV)/build.lock
+	$(pip_locked) --require-hashes --use-pep517 --requirement $(LOCK)
+	$(pip_locked) --editable .
+	touch $(VENV)/.installed $(EXTRAS:%=$(VENV)/.installed-%)
 
 repro: install ## Run the pipeline; only what changed runs again
 	t2i repro
@@ -62,8 +75,9 @@ test-fast: install $(VENV)/.installed-test ## Run the tests that take no pipelin
 coverage: install $(VENV)/.installed-test ## Run all tests and list the lines that none of them runs
 	pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
 
-chaos: install $(VENV)/.installed-test ## Kill the pipeline KILLS times (default 100, SEED=N as before), and see that `make repro` mends each
+chaos: install $(VENV)/.installed-test ## Kill the pipeline KILLS times (default 100, SEED=N as before), see that `make repro` mends each, and fuzz what is read (CASES=2000)
 	T2I_CHAOS=$(or $(KILLS),100) T2I_CHAOS_SEED=$(or $(SEED),0) pytest -s --timeout 0 tests/pipeline/test_chaos.py
+	T2I_CHAOS=1 T2I_CHAOS_CASES=$(or $(CASES),2000) T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/fuzzing
 
 # Types of the extras, too, which the tests have.
 lint: install $(VENV)/.installed-test $(VENV)/.installed-lint ## Check style and types
@@ -79,6 +93,18 @@ readme: install ## Rewrite the figures and pictures in README.md from the last r
 
 api: install $(VENV)/.installed-test $(VENV)/.installed-docs ## Write a page of every module's docstrings to site/
 	python -W ignore -m pdoc --docformat google --no-include-undocumented --output-directory site text2image
+
+lock: $(VENV)/.installed-release ## Write requirements.lock: the hashes of the versions in constraints.txt, for every system
+	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --constraint constraints.txt --quiet \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
+
+sbom: $(VENV)/.installed-release ## Write dist/sbom.cdx.json, a software bill of materials (CycloneDX) of requirements.lock
+	mkdir -p dist
+	cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json
+
+licences: $(VENV)/.installed-release ## List the licences of all that is installed, and what is known where a package names none
+	pip-licenses --from=mixed --format=markdown
+	@sed -n '/^## Licence/,$$p' README.md
 
 store: install ## List the stored embeddings and labels, and what uses them
 	t2i store
