@@ -168,11 +168,12 @@ class Store:
             InputError: the disk is full or does not take them, or another process has the file locked.
         """
         self.check_writable()
-        sums: list[tuple[int, int]] = []
+        sums, keys = list[tuple[int, int]](), set[str]()
 
         def numbered(last: int) -> Iterator[tuple[int, str, bytes]]:
             for row, (key, value) in enumerate(items, last + 1):
                 sums.append((row, checksum(key, value)))
+                keys.add(key)
                 yield row, key, value
 
         with self._transaction():
@@ -180,6 +181,15 @@ class Store:
             rows = numbered(self._db.execute(last).fetchone()[0])
             self._db.executemany("INSERT OR REPLACE INTO results (rowid, key, value) VALUES (?, ?, ?)", rows)
             self._db.executemany("INSERT INTO checksums VALUES (?, ?)", sums)
+            self._check_found(list(keys))
+
+    def _check_found(self, keys: Sequence[str]) -> None:
+        """Raise an InputError if an index is damaged so that it does not lead to what was just put there."""
+        for start in range(0, len(keys), LOOKUP_KEYS):
+            some = keys[start : start + LOOKUP_KEYS]
+            query = f"SELECT count(DISTINCT key) FROM results WHERE key IN ({','.join('?' * len(some))})"
+            if self._db.execute(query, some).fetchone() != (len(some),):
+                raise InputError(damage(self.path, "an index that does not lead to what is there"))
 
     def get(self, keys: Iterable[str]) -> Iterator[Item]:
         """Yield ``(key, value)`` for those ``keys`` that are there and whole.

@@ -49,7 +49,7 @@ def collect_answers(
                 store.check()
             stored = _current_answers(store, source, images)
         transient = _ask(name, source, images, stored, runtime, store)
-        answers = stored_answers(store, source, images) | transient
+        answers = stored | stored_answers(store, source, images) | transient
     return {image.image_id: answers[key] for image in images if (key := source.key(image)) in answers}
 
 
