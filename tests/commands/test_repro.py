@@ -205,6 +205,20 @@ def test_dvc_writes_its_files_beside_themselves(root: Path) -> None:
     assert not [path for path in root.rglob("*.draft") if path.parent.name != "drafts"]
 
 
+def test_a_run_renames_all_that_dvc_writes(root: Path) -> None:
+    """So that no kill at any moment leaves half of it: a file that is written in place keeps its inode."""
+    Path("in.txt").write_text("other\n")
+    Path("pictures", "two").write_text("2")
+    for path in (lock := Path("dvc.lock"), RWLOCK, tracked := Path("pictures.dvc")):
+        path.with_name(f"{path.name}.link").hardlink_to(path)
+    before = lock.read_bytes(), tracked.read_bytes()
+    assert repro(["--all-pipelines"]) == 0
+    assert (Path("dvc.lock.link").read_bytes(), Path("pictures.dvc.link").read_bytes()) == before
+    assert (lock.read_bytes(), tracked.read_bytes()) != before
+    for path in (lock, RWLOCK, tracked):
+        assert not path.samefile(path.with_name(f"{path.name}.link")), path
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_killed_in_a_stage_it_goes_on(root: Path, number: signal.Signals) -> None:
     pipeline = PIPELINE.replace("cp a.txt b.txt", "cp a.txt b.txt && test -e go || sleep 60")
