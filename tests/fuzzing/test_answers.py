@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx2
+import openai
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.fuzzing import TOKENS, fuzz, mutated
+from text2image.labels.openai.reasons import QUOTED_CHARACTERS, reason
 from text2image.labels.openai.schema import (
     MAX_QUERIES,
     Texts,
@@ -110,3 +113,22 @@ def test_a_hostile_answer_is_read_or_its_failure_named(
 )
 def test_what_a_model_wrote_is_read_or_its_failure_named(content: bytes) -> None:
     check({"choices": [{"message": {"content": content.decode("utf-8", "surrogateescape")}}]})
+
+
+REASONS = (
+    b'{"error": {"message": "no such model", "type": "x", "param": "model"}}',
+    b'{"detail": [{"loc": ["body", "messages", 0], "msg": "field required"}, {"loc": [], "msg": "x"}]}',
+    b"<html><head><title>502</title></head><body><h1>Bad gateway</h1><script>x</script></body></html>",
+    b"out of memory",
+)
+
+
+@fuzz(150)
+@given(
+    content=mutated(REASONS, (*TOKENS, b"<", b"<script>", b"</head>", b"&#x0;", b"&amp;", b"<head " * 5000))
+)
+def test_what_a_server_says_of_an_error_is_one_short_line(content: bytes) -> None:
+    response = httpx2.Response(500, content=content, request=httpx2.Request("POST", "http://127.0.0.1/v1"))
+    said = reason(openai.APIStatusError("x", response=response, body=None))
+    assert len(said) <= QUOTED_CHARACTERS
+    assert said == "" or said.isprintable()

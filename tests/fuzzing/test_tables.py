@@ -11,9 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.fuzzing import fuzz, mutated, refused
+from text2image.collection.locations import read_pin
 from text2image.collection.manifest import read_groups, read_manifest
 from text2image.evaluation.results import read_ranks
 from text2image.formats.fields import read_fields
+from text2image.formats.origins import read_origins
 from text2image.formats.searched import read_searched
 from text2image.formats.tables import read_columns, read_csv
 from text2image.formats.trec import read_qrels, read_queries, read_run
@@ -60,6 +62,8 @@ READERS: dict[str, tuple[Callable[[Path], Any], list[bytes]]] = {
         read_ranks,
         [f"query_id,text,image_id,relevance,rank,score\nq1,x,{A},1,2,0.5\nq1,x,{B},0,1,0.75\n".encode()],
     ),
+    "origins": (read_origins, [b'{"sha256:AB12": "resnet", "hub:x": "a model"}']),
+    "pin": (read_pin, [b"# written\nurl: memory://images\nfiles: 3\nstate: abc\n"]),
     "table": (lambda path: read_csv(path, ["image_id", "text"]), [f"image_id,text,confidence\n{A},x,0.5\n".encode()]),
     "columns": (lambda path: read_columns(path, ["image_id"]), [f"image_id,text\n{A},\"x\ny\"\n".encode()]),
 }  # fmt: skip
