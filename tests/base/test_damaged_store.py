@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.pipeline import REPOSITORY
 from tests.support.unprivileged import unprivileged
 from text2image.base import databases
+from text2image.base import spaces as base_spaces
 from text2image.base.console import InputError
 from text2image.base.locks import exclusive_lock, waiting_lock
 from text2image.base.spaces import delete, repair, spaces, verify
@@ -386,6 +388,21 @@ def test_before_paying_the_whole_file_is_looked_through(tmp_path: Path) -> None:
     path.write_bytes(content)
     with Store(KIND, ABOUT, tmp_path) as store, pytest.raises(InputError, match=r"index.*t2i store repair"):
         store.check()
+
+
+def test_a_space_is_deleted_from_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose files could not go if SQLite's own preparations, which write, had to succeed."""
+
+    class Full(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+    path = filled(tmp_path)
+    monkeypatch.setattr(base_spaces, "connect", lambda path, timeout: sqlite3.connect(path, factory=Full))
+    assert delete(path)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_file_that_another_process_has_locked_is_one_sentence(

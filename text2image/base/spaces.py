@@ -21,6 +21,7 @@ from text2image.base.databases import (
     is_locked,
     make_tables,
     may_write,
+    primary_code,
 )
 from text2image.base.store import Store, checksum, fingerprint
 
@@ -118,9 +119,18 @@ def _alone(db: sqlite3.Connection) -> bool:
         db.execute("PRAGMA journal_mode = DELETE")  # refused while anybody else is connected
         db.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
-        if not is_locked(error):
-            raise
-        return False
+        if is_locked(error):
+            return False
+        return fills_the_disk(
+            error
+        )  # which is told only to who is alone, and must not keep anybody from making room
+    return True
+
+
+def fills_the_disk(error: sqlite3.Error) -> bool:
+    """Say that an error is that of a full disk; any other is raised."""
+    if primary_code(error) != sqlite3.SQLITE_FULL:
+        raise error
     return True
 
 
