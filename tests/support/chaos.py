@@ -60,14 +60,15 @@ def plans(seed: int, stages: int) -> Iterator[Plan]:
     chance = random.Random(seed)
     while True:
         moment = chance.choice((*STATE, "time", "time", "time"))
+        target = chance.choice(("group", "dvc", "child")) if moment == "time" else "group"
         yield Plan(
             command=chance.choice(COMMANDS) if moment == "time" else COMMANDS[1],
             signal=chance.choice(SIGNALS),
-            target=chance.choice(("group", "dvc", "child")) if moment == "time" else "group",
+            target=target,
             moment=moment,
             stage=chance.randrange(stages),
             delay=chance.uniform(0.0, 1.5),
-            computing=chance.choice((0.0, 0.0, 0.1)),
+            computing=0.5 if target == "child" else chance.choice((0.0, 0.0, 0.1)),
             store=chance.random() < 0.9,
             copies=chance.random() < 0.5,
         )
