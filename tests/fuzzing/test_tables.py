@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.fuzzing import fuzz, mutated, refused
+from text2image.base.console import InputError
 from text2image.collection.locations import read_pin
 from text2image.collection.manifest import read_groups, read_manifest
 from text2image.evaluation.results import read_ranks
@@ -95,6 +96,42 @@ def test_a_damaged_file_between_stages_is_read_or_refused(kind: str, file: Path)
         refused(lambda: read(file))
 
     damaged()
+
+
+FOUND = [
+    ("queries", b"q1 without a tab\n"),
+    ("queries", b"q1\t\xff\n"),
+    ("qrels", b"q1 0 0123456789abcdef\n"),
+    ("qrels", b"q1 0 0123456789abcdef yes\n"),
+    ("run", b"q1 Q0 0123456789abcdef 1 0.5\n"),
+    ("run", b"q1 Q0 0123456789abcdef 1 best builtin\n"),
+    ("fields", b"image_id,text,confidence,box\na,SALE,sure,\n"),
+    ("fields", b"image_id,text,confidence,box\na,SALE,0.9,[1]\n"),
+    ("fields", b'image_id,text,confidence,box\na,SALE,0.9,"[[""x"", 1]]"\n'),
+    ("searched", b"row,image_id\nx,a\n"),
+    ("searched", b"row,image_id\n99999999999999999999,a\n"),
+    ("manifest", b"image_id,path,rendering,width,height\na,a.jpg,,wide,480\n"),
+    ("groups", b"image_id,near_group\na,near_group\n"),
+    ("clusters", b"query_id,cluster\nq1,\n"),
+    ("split", b"part,image_id,query_id,text,relevance\ntrain,a,q1,x,True\n"),
+    ("ranks", b"query_id,text,image_id,relevance,rank,score\nq1,x,a,1,first,0.5\n"),
+]
+"""What was an exception of Python's once, found by the fuzzer or beside what it found."""
+
+
+@pytest.mark.parametrize(("kind", "content"), FOUND)
+def test_what_was_a_traceback_once_is_refused_and_says_where(kind: str, content: bytes, file: Path) -> None:
+    file.write_bytes(content)
+    with pytest.raises(InputError) as refusal:
+        READERS[kind][0](file)
+    assert str(file) in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize("kind", sorted({kind for kind, _ in FOUND}))
+def test_a_file_that_is_not_there_is_one_sentence(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"[Nn]o such file"):
+        READERS[kind][0](tmp_path / "missing")
 
 
 @fuzz(200)
