@@ -57,6 +57,8 @@ def test_many_large_pictures_at_once_need_no_more_memory_than_one(search_page: S
             pool.map(lambda _: search_page.ask("POST", "/picture", content, seconds=120), range(10))
         )
     assert {status for status, _ in answers} == {200}
+    status, said = search_page.ask("POST", "/picture", bomb(9_900))
+    assert (status, json.loads(said)) == (415, {"error": "more than 32 megapixels (scale it down)"})
     assert search_page.peak() < one + 150 * MB, "ten at once took what one takes"
 
 

@@ -98,6 +98,8 @@ class Served:
     ) -> tuple[int, bytes]:
         """Send a request as the page itself would, and return the status and the content of the answer."""
         own = {"Origin": f"http://127.0.0.1:{self.port}"} if method == "POST" else {}
+        if path.startswith("/gradio_api"):
+            own["Content-Type"] = "application/json"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
             wanted = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -132,15 +134,18 @@ def served(root: Path, *command: str) -> Iterator[Served]:
     with log.open("w") as out, subprocess.Popen(
         [sys.executable, "-m", "text2image.cli", *command], cwd=root, env=environment, stderr=out, stdout=out
     ) as process:  # fmt: skip
-        while not (found := re.search(r" at http://127\.0\.0\.1:(\d+)/ .*\n", log.read_text())):
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.05)
-        yield Served(int(found[1]), psutil.Process(process.pid))
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
+        try:
+            while not (found := re.search(r" at http://127\.0\.0\.1:(\d+)/ .*\n", log.read_text())):
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.05)
+            yield Served(int(found[1]), psutil.Process(process.pid))
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+        finally:
+            process.kill()
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
-def bomb(side: int = 7_100) -> bytes:
-    """Return a PNG of some hundred kilobytes that holds 50 megapixels."""
+def bomb(side: int = 5_600) -> bytes:
+    """Return a PNG of some hundred kilobytes that holds 31 megapixels."""
     return encoded(Image.new("RGB", (side, side), "red"))

@@ -7,7 +7,7 @@ import ctypes
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from text2image.collection.images import open_content, open_pillow, part_of, read_image_bytes
 from text2image.collection.manifest import ImageFile
@@ -17,7 +17,13 @@ PIXELS = 50_000_000
 """That are decoded at once, or one picture that has more."""
 
 
-LARGE = 4_000_000
+PIXELS_OF_SMALL = 16_000_000
+"""That are decoded at once of pictures that are not large."""
+
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+"""Options of glibc's mallopt(3)."""
+
+LARGE = 8_000_000
 """Pixels of a picture after whose decoding freed memory is given back to the system."""
 
 
@@ -25,6 +31,17 @@ def _give_back_memory() -> None:
     """Have the C library return what is free: it keeps the blocks of a picture for every thread that has decoded one."""
     with suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def return_freed_memory() -> None:
+    """Have every block of a megabyte and more go back to the system once it is free, where the C library can (glibc).
+
+    Otherwise it keeps blocks for each of the threads that answer a page, which together are several pictures more.
+    """
+    with suppress(OSError, AttributeError):
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(M_MMAP_THRESHOLD, 1 << 20)
+        set_option(M_ARENA_MAX, 4)
 
 
 class PixelBudget:
@@ -58,7 +75,18 @@ class PixelBudget:
                 self._changed.notify()
 
 
-BUDGET = PixelBudget()
+class Lanes:
+    """The budgets of a process: large pictures, one after the other, keep nobody waiting who wants a small one."""
+
+    def __init__(self) -> None:
+        self._small, self._large = PixelBudget(PIXELS_OF_SMALL), PixelBudget()
+
+    def take(self, pixels: int) -> AbstractContextManager[None]:
+        """Wait until there is room for so many pixels, and keep it while the block runs."""
+        return (self._large if pixels >= LARGE else self._small).take(pixels)
+
+
+BUDGET = Lanes()
 """That of this process."""
 
 

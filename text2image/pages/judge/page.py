@@ -18,7 +18,7 @@ from text2image.base.console import InputError, say
 from text2image.collection.images import read_image_bytes
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
-from text2image.pages.decoding import shown
+from text2image.pages.decoding import return_freed_memory, shown
 from text2image.pages.placeholder import placeholder
 from text2image.pages.templates import CSS_VARIABLES, TEMPLATES
 from text2image.queries.judging.session import GRADES, Session
@@ -76,6 +76,7 @@ def judge_on_page(session: Session, files: Mapping[str, ImageFile], host: str, p
     Raises:
         InputError: host or port cannot be listened at.
     """
+    return_freed_memory()
     with Page(session, files, host, port) as page:
         url = f"http://{host}:{page.server_port}/"
         say(f"judge {session.source} at {url} (Ctrl-C ends; every grade is kept at once)")

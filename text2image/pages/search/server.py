@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from text2image.base.console import InputError, say
+from text2image.pages.decoding import return_freed_memory
 from text2image.pages.search.controls import Actions, asset, controls
 from text2image.pages.search.guard import Guard, refusal
 from text2image.pages.search.pictures import LARGE, Thumbnails, Uploads
@@ -70,6 +71,7 @@ def serve(service: SearchService, host: str, port: int) -> None:
     Raises:
         InputError: host or port cannot be listened at.
     """
+    return_freed_memory()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with closing(socket.socket(family)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,6 +1,7 @@
 """Answers the page: searches under one or two systems, explains the results, and keeps judgements."""
 
 import base64
+import hashlib
 import json
 import tempfile
 import threading
@@ -38,6 +39,8 @@ from text2image.retrieval.scores import sort_keys
 
 TEXT_CHARACTERS = 500
 PREVIEW_SIDE = 160  # pixels
+MOST_PIXELS = 32_000_000  # of a picture that is searched for: one takes 20 bytes a pixel and more on its way to a vector
+PREVIEWS = 64  # that are kept, of some 5 KB each
 
 VIEW: Any = TEMPLATES.get_template(
     "search/view.html.jinja",
@@ -101,6 +104,7 @@ class SearchService:
         self.systems = params.retrieve.systems
         self._lock = threading.Lock()
         self._searchers: dict[str, Searcher] = {}
+        self._previews: dict[bytes, str] = {}
         self.gallery = Gallery(params)
         self.searcher(self.systems[0])
         self.annotations = Annotations(params.label.sources)
@@ -190,15 +194,25 @@ class SearchService:
             return self.searcher(system).ask(Path(file.name))
 
     def _preview(self, picture: bytes) -> str:
+        """Return a picture small, as a data URL: made when the picture was checked, if that is not long ago."""
+        key = hashlib.sha256(picture).digest()
+        if (known := self._previews.get(key)) is not None:
+            return known
         with BUDGET.take(pixels_of(picture)):
             small = jpeg(decode(picture, self.params.catalog.max_pixels), PREVIEW_SIDE)
-        return f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
+        preview = f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
+        with self._lock:
+            self._previews[key] = preview
+            while len(self._previews) > PREVIEWS:
+                del self._previews[next(iter(self._previews))]
+        return preview
 
     def check_picture(self, content: bytes) -> str | None:
         """Say why a picture cannot be searched for; None if it can."""
+        if pixels_of(content) > min(MOST_PIXELS, self.params.catalog.max_pixels):
+            return f"more than {min(MOST_PIXELS, self.params.catalog.max_pixels) / 1e6:g} megapixels (scale it down)"
         try:
-            with BUDGET.take(pixels_of(content)):
-                decode(content, self.params.catalog.max_pixels)
+            self._preview(content)
         except UnusableImage as error:
             return str(error)
         return None
