@@ -79,6 +79,7 @@ chaos: install $(VENV)/.installed-test ## Kill the pipeline KILLS times (default
 	T2I_CHAOS=$(or $(KILLS),100) T2I_CHAOS_SEED=$(or $(SEED),0) pytest -s --timeout 0 tests/pipeline/test_chaos.py
 	T2I_CHAOS=1 T2I_CHAOS_CASES=$(or $(CASES),2000) T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/fuzzing
 	T2I_CHAOS_CASES=$(or $(CASES),2000) T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/base/test_damaged_store.py -k flipped
+	T2I_CHAOS=1 T2I_CHAOS_SEED=$(or $(SEED),11) pytest -s --timeout 0 tests/pages/test_load.py
 
 # Types of the extras, too, which the tests have.
 lint: install $(VENV)/.installed-test $(VENV)/.installed-lint ## Check style and types
