@@ -106,7 +106,7 @@ def test_an_unknown_part_is_one_sentence() -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert (
-        "expected parts of startup, embedding, gpu, retrieval, words, metrics, scale, found speed"
+        "expected parts of startup, embedding, gpu, retrieval, words, metrics, checksums, scale, found speed"
         in done.stderr
     )
 
