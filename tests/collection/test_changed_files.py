@@ -17,6 +17,7 @@ from text2image.collection.manifest import ImageFile, ManifestEntry, gallery, re
 
 READS_PIXELS = {
     "collection/images.py": "the one place that decodes",
+    "collection/bounds.py": "looks at the headers of pictures in icons",
     "collection/facts.py": "the catalog itself, which hashes the bytes that it decodes",
     "encoders/images/decoding.py": "looks at the header of bytes that have been compared",
     "encoders/images/gpu_decoding.py": "decodes bytes that have been compared",

@@ -19,6 +19,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile as OpenedFile
 
 from text2image.base.console import InputError, one_line
+from text2image.collection.bounds import refuse_large_icons, refuse_large_tiles
 from text2image.collection.locations import Location, Remote
 from text2image.collection.manifest import ImageFile
 from text2image.collection.rendering import FRAME, NoNumbers, Rendered, is_blank, join, to_rgb
@@ -110,7 +111,12 @@ def render(content: bytes, max_pixels: int | None = None) -> Rendered:
 
 
 def open_pillow(content: bytes) -> OpenedFile:
-    """Open an image file that is not decoded yet, of no format but those that are meant to be."""
+    """Open an image file that is not decoded yet, of no format but those that are meant to be.
+
+    Raises:
+        Exception: of any kind, where it cannot be opened, or is an icon that holds more pixels than any.
+    """
+    refuse_large_icons(content)
     return Image.open(io.BytesIO(content), formats=formats())
 
 
@@ -118,6 +124,7 @@ def _render_frame(image: OpenedFile, content: bytes, max_pixels: int | None) -> 
     """Render the frame at which an open file stands."""
     if max_pixels is not None and image.width * image.height > max_pixels:
         raise Image.DecompressionBombError
+    refuse_large_tiles(image)
     rest = _low_bytes(image, content)
     image.load()
     return to_rgb(_upright(image), rest)

@@ -9,7 +9,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
-from text2image.collection.images import open_content, open_pillow, part_of, read_image_bytes
+from text2image.collection.bounds import most_pixels
+from text2image.collection.images import FRAMES, open_content, open_pillow, part_of, read_image_bytes
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
 
@@ -91,9 +92,14 @@ BUDGET = Lanes()
 
 
 def pixels_of(content: bytes) -> int:
-    """Return how many pixels a picture has by its header; 0 for what is none, and is refused undecoded."""
+    """Return how many pixels a picture has by its headers; 0 for what is none, and is refused undecoded.
+
+    That is the largest of the frames that are looked at; of a GIF file of several, of which one is large, as many as are
+    decoded at once.
+    """
     with suppress(Exception), warnings.catch_warnings(action="ignore"), open_pillow(content) as image:
-        return image.width * image.height
+        most = most_pixels(image, FRAMES, LARGE)
+        return max(PIXELS, image.width * image.height) if most is None else most
     return 0
 
 
