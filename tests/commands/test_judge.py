@@ -56,18 +56,20 @@ def test_the_summary_tells_how_far_people_and_models_agree() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, files: dict[str, ImageFile], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder as the pipeline leaves it: of the query's label "b", judgements left nothing in the qrels."""
+    """A folder as the pipeline leaves it: of the query's label b.png, judgements left nothing in the qrels."""
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["data"]["images"] = "."
     params["retrieve"]["systems"] = ["builtin"]
     params["judge"] |= {"by": "Ann", "depth": 1}
+    a, b, c = (files[name].image_id for name in "abc")
     contents = {
         "params.yaml": yaml.safe_dump(params),
-        "data/manifest.csv": "image_id,path\n" + "".join(f"{name},{name}.png\n" for name in files),
-        "data/labels/human.csv": f"image_id,text\nb,red shoe\na,{EVIL}\n",
+        "data/manifest.csv": "image_id,path\n"
+        + "".join(f"{file.image_id},{name}.png\n" for name, file in files.items()),
+        "data/labels/human.csv": f"image_id,text\n{b},red shoe\n{a},{EVIL}\n",
         "data/queries/human.tsv": f"{HAT}\t{EVIL}\n{SHOE}\tred shoe\n",
-        "data/qrels/human.qrels": f"{SHOE} 0 c 2\n",
-        "data/runs/builtin/human.run": f"{SHOE} Q0 a 1 0.9 builtin\n{SHOE} Q0 z 2 0.8 builtin\n",
+        "data/qrels/human.qrels": f"{SHOE} 0 {c} 2\n",
+        "data/runs/builtin/human.run": f"{SHOE} Q0 {a} 1 0.9 builtin\n{SHOE} Q0 z 2 0.8 builtin\n",
     }
     for name, content in contents.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +79,10 @@ def project(tmp_path: Path, files: dict[str, ImageFile], monkeypatch: pytest.Mon
 
 
 def test_the_command_pools_what_the_pipeline_left(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path,
+    files: dict[str, ImageFile],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     typed = iter("230")
     monkeypatch.setattr(
@@ -85,7 +90,8 @@ def test_the_command_pools_what_the_pipeline_left(
     )
     main(["human", "--terminal"])
     rows = [(row.query, row.image_id, row.relevance, row.by) for row in read_judgements(ARTIFACTS.judgements)]
-    assert rows == [("red shoe", image, grade, "Ann") for image, grade in zip("abc", (2, 3, 0), strict=True)]
+    pooled = sorted(file.image_id for file in files.values())
+    assert rows == [("red shoe", image, grade, "Ann") for image, grade in zip(pooled, (2, 3, 0), strict=True)]
     assert "judge human: 3 images judged for a query, 3 by people, 0 by models" in capsys.readouterr().err
 
 

@@ -158,10 +158,12 @@ def test_a_picture_that_was_replaced_is_not_judged(
     assert b"found other bytes" in said and b"`dvc repro`" in said
     assert not path.exists()
     lines: list[str] = []
-    typed = iter(["3", "s", "q"])
-    judge_in_terminal(session(path), files, lambda _: next(typed), lines.append)
-    assert any("found other bytes" in line and "s skips the query" in line for line in lines)
-    assert not path.exists()
+    judge_in_terminal(session(path), files, lambda _: "3", lines.append)
+    assert any("found other bytes" in line and "the query is skipped" in line for line in lines)
+    assert lines[-1] == "nothing left to judge, 1 queries skipped", (
+        "it does not ask for the same grade for ever"
+    )
+    assert {(row.query, row.image_id) for row in read_judgements(path)} == {(EVIL, "b"), (EVIL, "c")}
 
 
 def test_the_page_goes_on_beside_a_damaged_row_and_says_so(page: Page, path: Path) -> None:

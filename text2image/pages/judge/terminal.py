@@ -54,7 +54,10 @@ def _apply(answer: str, session: Session, turn: Turn, image: ImageFile) -> str:
         try:
             read_image_bytes(image)  # somebody who opened a file that was replaced has judged another picture
         except InputError as error:
-            return f"error: {error}; s skips the query"
+            session.skip(
+                turn.query.query_id
+            )  # no grade for this image can be taken, however often one is typed
+            return f"error: {error}; the query is skipped"
         session.judge(turn.query.query_id, turn.image_id, int(word), note)
         return f"{word} {GRADES[int(word)]}"
     return f"expected {', '.join(map(str, GRADES))}, u, s or q, found '{one_line(answer, 40)}'"
