@@ -7,12 +7,12 @@ and what a kill leaves of it is restored by :mod:`text2image.commands.pipeline.r
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
-from unittest.mock import patch
 
 DRAFTS = "drafts"
 """The folder in ``.dvc/tmp`` that files are written in. A name there ends in nothing that DVC reads."""
@@ -60,19 +60,34 @@ def written_whole(temporary: Path) -> Iterator[None]:
                 return replacing(place, folder, mode, encoding)
         return plain(path, mode=mode, encoding=encoding, **options)
 
-    with ExitStack() as stack:
-        try:
-            from dvc.utils.serialize import _common
-            from dvc_objects.fs.local import FsspecLocalFileSystem
+    try:
+        from dvc.utils.serialize import _common
+        from dvc_objects.fs.local import FsspecLocalFileSystem
 
-            method = FsspecLocalFileSystem.open
-        except (ImportError, AttributeError):
-            yield
-            return
-
-        def opened_by_system(system: Any, *arguments: Any, **options: Any) -> Any:
-            return opened(partial(method, system), *arguments, **options)
-
-        stack.enter_context(patch.object(FsspecLocalFileSystem, "open", opened_by_system))
-        stack.enter_context(patch.object(_common, "open", partial(opened, open), create=True))
+        method = FsspecLocalFileSystem.open
+    except (ImportError, AttributeError):
         yield
+        return
+
+    def opened_by_system(system: Any, *arguments: Any, **options: Any) -> Any:
+        return opened(partial(method, system), *arguments, **options)
+
+    with (
+        replaced(FsspecLocalFileSystem, "open", opened_by_system),
+        replaced(_common, "open", partial(opened, open)),
+    ):
+        yield
+
+
+@contextmanager
+def replaced(owner: type | ModuleType, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Have a class or module hold ``function`` under a name while the block runs, and then what it held before, or nothing."""
+    before = vars(owner).get(name)
+    setattr(owner, name, function)
+    try:
+        yield
+    finally:
+        if before is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
