@@ -8,13 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from text2image.base.console import InputError, Parser
-from text2image.commands.pipeline.repairs import (
-    dvc_lock,
-    keep_copies,
-    mend_run_cache,
-    mend_rwlock,
-    restore,
-)
+from text2image.commands.pipeline.repairs import keep_copies, repair
 from text2image.commands.pipeline.writing import written_whole
 
 
@@ -38,24 +32,14 @@ def repro(arguments: Sequence[str]) -> int:
     """
     from dvc.cli import main as dvc
     from dvc.exceptions import NotDvcRepoError
-    from dvc.lock import LockError
     from dvc.repo import Repo
 
     try:
         root = Path(Repo.find_root())
     except NotDvcRepoError as error:
         raise InputError(f"expected a project of DVC here, found: {error}") from None
-    temporary = root / ".dvc" / "tmp"
-    temporary.mkdir(exist_ok=True)
-    try:
-        with dvc_lock(root, "lock"):
-            restore(root)
-            mend_rwlock(root)
-            mend_run_cache(root)
-            keep_copies(root)
-    except LockError:
-        pass  # another DVC is at work, and may just be writing; this one will wait for it, or say so
-    with written_whole(temporary):
+    repair(root)
+    with written_whole(root / ".dvc" / "tmp"):
         code: int = dvc(["repro", *arguments])
     keep_copies(root)
     return code

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from text2image.base.console import InputError, say
+from text2image.commands.pipeline.repairs import repair
 from text2image.encoders.settings import checkpoint_directory
 from text2image.params import Params
 
@@ -68,9 +69,14 @@ def untracked_inputs(models: Sequence[str], params: Params) -> list[Path]:
 def experiment(models: Sequence[str], params: Params, stages: Sequence[str]) -> dict[str, str]:
     """Run the experiment and return the models that failed, with the reasons; the others are run to the end.
 
+    What a kill left of DVC's own files, which the experiment would take over, is repaired first.
+
     Raises:
-        InputError: what failed is not a model.
+        InputError: what failed is not a model, or what DVC cannot read cannot be repaired without losing something.
     """
+    from dvc.repo import Repo
+
+    repair(Path(Repo.find_root()))
     left, absent = list(models), dict[str, str]()
     copies = [f"--copy-paths={path}" for path in untracked_inputs(models, params)]
     if git("show-ref", reference()):  # of an earlier run; DVC's cache keeps what it computed

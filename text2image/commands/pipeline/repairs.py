@@ -25,7 +25,29 @@ COPIES = "copies"
 CLOCK = 2.0
 """Seconds by which a process must be younger than the file: clocks of systems are that coarse."""
 
+DEEPEST = 100
+"""Lists and mappings in each other, of which DVC writes ten; DVC's parser ends the process at tens of thousands."""
+
 CONFLICT = b"<<<<<<< "
+
+
+def repair(root: Path) -> None:
+    """Make all of DVC's own files of a project sound, and keep copies of them, unless another DVC is at work there.
+
+    Raises:
+        InputError: one cannot be repaired without losing something.
+    """
+    from dvc.lock import LockError
+
+    (root / ".dvc" / "tmp").mkdir(exist_ok=True)
+    with (
+        suppress(LockError),
+        dvc_lock(root, "lock"),
+    ):  # another may just be writing; DVC will wait for it, or say so
+        restore(root)
+        mend_rwlock(root)
+        mend_run_cache(root)
+        keep_copies(root)
 
 
 def metafiles(root: Path) -> list[Path]:
@@ -50,17 +72,33 @@ def _git(root: Path, *arguments: str) -> bytes | None:
 def is_sound(path: Path, content: bytes) -> bool:
     """Return whether DVC can read what a ``dvc.lock`` or a ``*.dvc`` file holds, and wrote it to its end, a line's."""
     from dvc.dvcfile import Lockfile, SingleStageFile
-    from dvc.exceptions import DvcException
     from dvc.utils.serialize import loads_yaml
-    from ruamel.yaml.error import YAMLError
 
     kind = Lockfile if path.name == "dvc.lock" else SingleStageFile
     try:
-        held = kind.validate(loads_yaml(content.decode("utf-8")))
-    except (DvcException, YAMLError, UnicodeDecodeError, RecursionError):
+        text = content.decode("utf-8")
+        if _is_deep(text):
+            return False
+        held = kind.validate(loads_yaml(text))
+    except (
+        Exception
+    ):  # besides its own errors, the parser raises whatever Python raises of a broken number, date or key
         return False
     entries = [entry for part in ("deps", "outs") for entry in held.get(part) or ()]  # of a *.dvc file
     return content.endswith(b"\n") and all(entry.get("path") for entry in entries)
+
+
+def _is_deep(text: str) -> bool:
+    """Return whether lists and mappings of a YAML text are nested deeper than any of DVC's, without making them."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    for event in YAML(typ="safe").parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def keep_copies(root: Path) -> None:
@@ -194,7 +232,9 @@ def _mend(path: Path, running: list[str]) -> None:
 
 
 def _is_another(holder: Mapping[str, Any], written: float) -> bool:
-    """Return whether the process that has the number of a holder began after the file was written."""
+    """Return whether the process that has the number of a holder began after the file was written, or none can have it."""
+    if not 0 < holder["pid"] < 2**31:
+        return True
     try:
         began: float = psutil.Process(holder["pid"]).create_time()
     except psutil.Error:
