@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.support.pipeline import REPOSITORY, Project
+from tests.support.unprivileged import unprivileged
 from text2image.base.console import InputError
 from text2image.base.processes import one_at_a_time
 from text2image.commands.pipeline.experiment import experiment
@@ -146,6 +147,37 @@ def test_every_beginning_of_a_file_is_restored_or_one_that_dvc_reads(root: Path,
     Path(name).write_bytes(sound[0])
     assert repro([]) == 0
     assert Path("ran.txt").read_text() == "first\nsecond\n", "no stage ran again"
+
+
+def test_a_lock_that_is_a_link_stays_one(root: Path, tmp_path: Path) -> None:
+    elsewhere, whole = tmp_path / "elsewhere", Path("dvc.lock").read_bytes()
+    elsewhere.write_bytes(whole[:99])
+    Path("dvc.lock").unlink()
+    Path("dvc.lock").symlink_to(elsewhere)
+    assert repro([]) == 0
+    assert Path("dvc.lock").is_symlink()
+    assert elsewhere.read_bytes() == whole
+    assert (root / ".dvc" / "tmp" / "copies" / "dvc.lock.broken").read_bytes() == whole[:99]
+
+
+@pytest.mark.parametrize("name", ["tmp", "tmp/copies"])
+def test_what_stands_in_the_place_of_a_folder_is_one_sentence(root: Path, name: str) -> None:
+    shutil.rmtree(root / ".dvc" / name)
+    (root / ".dvc" / name).write_text("")
+    with pytest.raises(
+        InputError, match=f"no others in their place, found: .*{name}'; allow it, or move it away"
+    ):
+        repro([])
+
+
+def test_a_lock_that_may_not_be_read_is_one_sentence(root: Path) -> None:
+    Path("dvc.lock").chmod(0)
+    done = subprocess.run(
+        ["t2i", "repro"], capture_output=True, text=True, check=False, preexec_fn=unprivileged
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: expected files of DVC in ")
+    assert "Traceback" not in done.stderr
 
 
 def test_what_a_person_has_to_decide_is_left(root: Path) -> None:

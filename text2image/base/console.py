@@ -8,7 +8,7 @@ import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import suppress
-from errno import EDQUOT, ENOMEM, ENOSPC, EROFS
+from errno import EDQUOT, EFBIG, ENOMEM, ENOSPC, EROFS
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
@@ -29,7 +29,7 @@ NO_MEMORY = (
 )
 """What libraries say that are given no memory, in exceptions of any type."""
 
-NO_ROOM = (ENOSPC, EDQUOT, EROFS)
+NO_ROOM = (ENOSPC, EDQUOT, EROFS, EFBIG)
 
 
 class InputError(ValueError):

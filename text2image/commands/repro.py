@@ -28,7 +28,8 @@ def repro(arguments: Sequence[str]) -> int:
     """Run `dvc repro` in the project of the working directory and return its exit code.
 
     Raises:
-        InputError: there is no project, or what DVC cannot read cannot be repaired without losing something.
+        InputError: there is no project, what DVC cannot read cannot be repaired without losing something, or the system
+            does not let its files be read or written.
     """
     from dvc.cli import main as dvc
     from dvc.exceptions import NotDvcRepoError

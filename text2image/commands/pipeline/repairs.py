@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,14 @@ def repair(root: Path) -> None:
     """Make all of DVC's own files of a project sound, and keep copies of them, unless another DVC is at work there.
 
     Raises:
-        InputError: one cannot be repaired without losing something.
+        InputError: one cannot be repaired without losing something, or the system does not let one be read or written.
     """
     from dvc.lock import LockError
 
-    (root / ".dvc" / "tmp").mkdir(exist_ok=True)
+    with _allowed(root):
+        (root / ".dvc" / "tmp").mkdir(exist_ok=True)
     with (
+        _allowed(root),
         suppress(LockError),
         dvc_lock(root, "lock"),
     ):  # another may just be writing; DVC will wait for it, or say so
@@ -48,6 +50,17 @@ def repair(root: Path) -> None:
         mend_rwlock(root)
         mend_run_cache(root)
         keep_copies(root)
+
+
+@contextmanager
+def _allowed(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise InputError(
+            f"expected files of DVC in {root} that this user may read and write, and no others in their place, found: {error}; "
+            "allow it, or move it away, and run this again"
+        ) from None
 
 
 def metafiles(root: Path) -> list[Path]:
@@ -139,9 +152,11 @@ def restore(root: Path) -> None:
             )
         aside = _copy_of(root, path).with_suffix(".broken")
         aside.parent.mkdir(parents=True, exist_ok=True)
-        (root / path).replace(aside)
+        aside.write_bytes(content)
         if found is not None:
-            _replace(root / path, found[1])
+            _replace((root / path).resolve(), found[1])  # of a link, what it leads to
+        else:
+            (root / path).unlink()
         say(
             f"{path} was not written to its end (it is {aside.relative_to(root)} now); "
             + (
