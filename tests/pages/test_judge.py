@@ -2,7 +2,10 @@
 
 import http.client
 import re
+import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -13,6 +16,7 @@ from PIL import Image
 from tests.support.judging import EVIL, HAT, HEADER, SHOE, session, three_images
 from tests.support.pictures import encoded
 from text2image.base.console import InputError
+from text2image.base.store import cache_root
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
 from text2image.pages.judge.page import MAX_BODY, MAX_SIDE, Page
@@ -173,6 +177,56 @@ def test_the_page_goes_on_beside_a_damaged_row_and_says_so(page: Page, path: Pat
     assert "line 2: a relevance of &#39;True&#39;" in html
     assert answer(page, query=SHOE, image="a", grade="3") == 303
     assert path.read_text() == f"{HEADER}human,red shoe,a,True,Ann,\nhuman,red shoe,a,3,Ann,\n"
+
+
+def test_a_file_that_holds_no_judgements_is_said_and_the_page_goes_on(
+    page: Page, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    form = urlencode({"token": page.token, "query": SHOE, "image": "a", "grade": "3"})
+    path.write_text("other,columns\n")
+    for method, target in (("GET", "/"), ("POST", "/answer")):
+        status, headers, said = ask(page, method, target, form)
+        assert (status, headers["Content-Type"]) == (500, "text/plain; charset=utf-8")
+        assert said.startswith(b"expected the columns source, query,")
+    assert path.read_text() == "other,columns\n"
+    path.unlink()
+    assert ask(page, "POST", "/answer", form)[0] == 303
+    assert len(read_judgements(path)) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_grade_that_the_disk_does_not_take_is_said(page: Page, path: Path) -> None:
+    cache_root().mkdir(exist_ok=True)
+    (cache_root() / "locks").write_text("a file where a folder is to be made")
+    form = urlencode({"token": page.token, "query": SHOE, "image": "a", "grade": "3"})
+    status, _, said = ask(page, "POST", "/answer", form)
+    assert status == 500
+    assert said.startswith(f"expected a disk that takes what is written to {path} ".encode())
+    (cache_root() / "locks").unlink()
+    assert ask(page, "POST", "/answer", form)[0] == 303
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST /answer HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5000, b"413"),
+        (b"GET http://[ HTTP/1.1\r\nHost: localhost", b"404"),
+    ],
+    ids=["length", "address"],
+)
+def test_numbers_and_addresses_that_are_none_have_an_answer(page: Page, sent: bytes, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", page.server_port), timeout=10) as connection:
+        connection.sendall(sent + b"\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.0 " + status
+
+
+def test_a_browser_that_goes_away_is_no_traceback(page: Page, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_connection(("127.0.0.1", page.server_port), timeout=10) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        connection.sendall(b"POST /answer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n")
+    assert ask(page, "GET", "/")[0] == 200
+    time.sleep(0.2)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_port_in_use_is_one_sentence(page: Page, path: Path, files: dict[str, ImageFile]) -> None:

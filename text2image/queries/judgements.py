@@ -174,7 +174,7 @@ def append_judgements(rows: Iterable[JudgementRow], path: Path) -> None:
     Columns follow the file's header, line ends those of the file; what other processes add is not lost.
 
     Raises:
-        InputError: the file does not hold judgements.
+        InputError: the file does not hold judgements, or the disk does not take them.
         ValueError: a relevance is not one of the integers 0 to 3.
     """
     added = list(rows)
@@ -195,7 +195,7 @@ def take_back_last(source: str, by: str, path: Path) -> JudgementRow | None:
     """Remove the last row of a judge for a source and return it, or None; all other bytes stay.
 
     Raises:
-        InputError: the file does not hold judgements.
+        InputError: the file does not hold judgements, or may not be written.
     """
     with _locked(path):
         text = _checked_text(path)
@@ -214,9 +214,15 @@ def take_back_last(source: str, by: str, path: Path) -> JudgementRow | None:
 def _locked(path: Path) -> Iterator[None]:
     """Keep other processes from writing between a read and the write that builds on it."""
     folder = cache_root() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{fingerprint(str(path.resolve()))}.lock"):
-        yield
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{fingerprint(str(path.resolve()))}.lock"):
+            yield
+    except OSError as error:
+        raise InputError(
+            f"expected a disk that takes what is written to {path} and {folder}, found: {error.strerror or error}; make room "
+            "or allow it, and do the same again: what was kept before is there"
+        ) from None
 
 
 def _guarded(row: JudgementRow) -> dict[str, object]:

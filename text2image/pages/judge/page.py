@@ -7,12 +7,14 @@ holds (another site could post a form: CSRF), and serves images by id, never by 
 
 import re
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs
 
 from text2image.base.console import InputError, say
 from text2image.collection.images import read_image_bytes
@@ -69,6 +71,11 @@ class Page(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(32)
         self.lock = threading.Lock()  # the session is for one at a time
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Be silent where a browser has gone away; anything else is a defect and keeps its traceback."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
 
 def judge_on_page(session: Session, files: Mapping[str, ImageFile], host: str, port: int) -> None:
     """Serve the page until Ctrl-C.
@@ -109,11 +116,17 @@ class Handler(BaseHTTPRequestHandler):
             self._check_name()
             method()
         except Refused as refused:
-            headers = {"Connection": "close", "Content-Type": "text/plain; charset=utf-8"}
-            self._send(refused.status, headers, f"{refused}\n".encode())
+            self._refuse(refused.status, str(refused))
+        except InputError as error:  # of the file of judgements: mend it, and load the page again
+            say(f"error: {error}")
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+
+    def _refuse(self, status: HTTPStatus, why: str) -> None:
+        headers = {"Connection": "close", "Content-Type": "text/plain; charset=utf-8"}
+        self._send(status, headers, f"{why}\n".encode())
 
     def _get(self) -> None:
-        path = urlsplit(self.path).path
+        path = self.path.partition("?")[0]
         if path == "/":
             self._send_content("text/html; charset=utf-8", self._page())
         elif path in ASSETS:
@@ -148,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(
                 HTTPStatus.LENGTH_REQUIRED, "expected the number of the answer's bytes in Content-Length"
             )
-        if int(length) > MAX_BODY:
+        if len(length) > len(str(MAX_BODY)) or int(length) > MAX_BODY:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {MAX_BODY} bytes")
         try:
             fields = parse_qs(self.rfile.read(int(length)).decode("utf-8"), max_num_fields=10)
