@@ -22,7 +22,7 @@ from text2image.evaluation.results import decimals, read_ranks, write_table
 from text2image.formats.files import write_json
 from text2image.formats.origins import circular_pairs, read_origins
 from text2image.formats.searched import read_searched
-from text2image.formats.tables import read_csv
+from text2image.formats.tables import WHOLE_NUMBER, read_csv
 from text2image.formats.trec import read_qrels, read_queries
 from text2image.formats.views import ImageVectors, read_image_vectors
 from text2image.params import Params
@@ -35,7 +35,10 @@ def read_source(name: str, models: Sequence[str], image_ids: Sequence[str]) -> S
     return Source(
         label_pairs(labels, read_queries(ARTIFACTS.queries(name)), image_ids),
         {model: np.load(ARTIFACTS.query_vectors(model, name), mmap_mode="r") for model in models},
-        [int(row["words"]) for row in read_csv(ARTIFACTS.words(name), ["words"])],
+        [
+            int(row["words"])
+            for row in read_csv(ARTIFACTS.words(name), ["words"], numbers={"words": WHOLE_NUMBER})
+        ],
         json.loads(ARTIFACTS.label_metrics(name).read_text(encoding="utf-8")),
     )
 

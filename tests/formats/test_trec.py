@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from text2image.base.console import InputError
 from text2image.formats.texts import Query
 from text2image.formats.trec import read_qrels, read_queries, read_run, run_lines, write_qrels, write_queries
 
@@ -23,6 +25,15 @@ def test_tied_scores_are_written_in_the_order_of_their_ranks(tmp_path: Path) -> 
     read = read_run(tmp_path / "t.run")["q"]
     assert [image for image, _ in sorted(read, key=lambda item: -np.float32(item[1]))] == list("abcdef")
     assert len({np.float32(score) for _, score in read}) == 6
+
+
+@pytest.mark.parametrize("score", ["nan", "-inf", "1e999", "best"])
+def test_a_score_that_compares_with_none_is_refused_by_its_line(tmp_path: Path, score: str) -> None:
+    path = tmp_path / "t.run"
+    path.write_text(f"q1 Q0 a 1 0.9 m\nq1 Q0 b 2 {score} m\n")
+    with pytest.raises(InputError, match=rf"{path}, found 'q1 Q0 b 2 {score} m' on line 2; run `dvc repro`"):
+        read_run(path)
+    assert read_run(path, depth=1) == {"q1": [("a", 0.9)]}
 
 
 def test_a_run_is_read_as_far_as_it_is_wanted(tmp_path: Path) -> None:

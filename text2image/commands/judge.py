@@ -15,7 +15,7 @@ from pathlib import Path
 from text2image.artifacts import ARTIFACTS, existing
 from text2image.base.console import InputError, Parser, one_line, say
 from text2image.collection.manifest import read_gallery
-from text2image.formats.tables import read_csv
+from text2image.formats.tables import FINITE, Row, read_csv
 from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries, read_run
 from text2image.lockfile.checks import check_current
@@ -59,10 +59,14 @@ def read_pool(source: str, params: Params, gallery_ids: Iterable[str]) -> list[P
 def read_suspicion(path: Path) -> dict[str, float]:
     """Return ``{query_id: suspicion}`` of an audit's queries, that of the most suspicious label each; {} without one."""
     suspicion: dict[str, float] = {}
-    for row in read_csv(path, ["text", "suspicion"]) if path.exists() else []:
+    for row in _audited(path):
         query = query_id(normalise_text(row["text"]))
         suspicion[query] = max(suspicion.get(query, 0.0), float(row["suspicion"]))
     return suspicion
+
+
+def _audited(path: Path) -> list[Row]:
+    return read_csv(path, ["text", "suspicion"], numbers={"suspicion": FINITE}) if path.exists() else []
 
 
 def person(named: str | None) -> str:

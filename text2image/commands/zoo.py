@@ -21,7 +21,7 @@ from text2image.encoders.models.card import describe, licence_of
 from text2image.encoders.models.load import copies_of_weights, load_model
 from text2image.encoders.models.size import measure_size, require_memory
 from text2image.encoders.throughput import QueryTime, Speed, measure_speeds, views_per_image, with_views
-from text2image.evaluation.leaderboard import COLUMNS, MACHINE_COLUMNS, add_times
+from text2image.evaluation.leaderboard import COLUMNS, MACHINE_COLUMNS, NUMBERS, add_times
 from text2image.formats.files import write_text
 from text2image.formats.tables import write_csv
 from text2image.pages.leaderboard import markdown
@@ -76,7 +76,7 @@ def write_leaderboard(cards: dict[str, dict[str, Any]], absent: dict[str, str], 
     """Print and write the leaderboard of the experiment, with the speeds of the models measured here."""
     commit = git("rev-parse", reference())  # by its name DVC would take a branch of the same name for it
     with open_files(commit) as files:
-        rows = files.csv(ARTIFACTS.plot("leaderboard"), COLUMNS)
+        rows = files.csv(ARTIFACTS.plot("leaderboard"), COLUMNS, numbers=NUMBERS)
         comparison = files.json(ARTIFACTS.metrics("comparison"))
     if not rows:
         raise InputError(

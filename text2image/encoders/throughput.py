@@ -20,7 +20,7 @@ from text2image.collection.images import image_id
 from text2image.collection.manifest import ImageFile, gallery, read_manifest
 from text2image.encoders.settings import WHOLE
 from text2image.encoders.views import view_files, views_of
-from text2image.formats.tables import Row, read_csv
+from text2image.formats.tables import POSITIVE, WHOLE_NUMBER, Row, read_csv
 
 if TYPE_CHECKING:
     from text2image.encoders.models.load import EmbeddingModel
@@ -36,6 +36,12 @@ PHRASES = tuple(
     for thing in ("shoes", "sofa", "bicycle", "lemonade", "camera", "garden tools")
     for place in ("on sale", "for children", "in summer", "with free delivery")
 )
+
+
+MEASURED = {"n_images": WHOLE_NUMBER} | dict.fromkeys(
+    ("per_second", "low", "high", "median_ms", "high_ms", "million_ms"), POSITIVE
+)
+"""What the columns of both tables hold, where they have them."""
 
 
 class Speed(NamedTuple):
@@ -83,7 +89,7 @@ def read_query_times(path: Path) -> list[QueryTime]:
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[Row]:
-    rows = read_csv(path, []) if path.is_file() else []
+    rows = read_csv(path, [], numbers=MEASURED) if path.is_file() else []
     return (
         [{name: row[name] for name in columns} for row in rows]
         if rows and set(columns) <= rows[0].keys()

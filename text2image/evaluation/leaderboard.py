@@ -13,7 +13,7 @@ from text2image.evaluation.measures import Measure
 from text2image.evaluation.results import decimals
 from text2image.evaluation.statistics.front import claimed_better, front_of_tested
 from text2image.evaluation.summary import ENDS, Figures
-from text2image.formats.tables import Row
+from text2image.formats.tables import FINITE, IF_KNOWN, WHOLE_NUMBER, Row
 
 if TYPE_CHECKING:
     from text2image.encoders.throughput import QueryTime, Speed
@@ -52,6 +52,13 @@ COLUMNS = (
     "system", "source", "n_queries", "n_images", "k", "hit_rate", "hit_rate_low", "hit_rate_high",
     "mrr", "mrr_low", "mrr_high", "mrr_chance", *Cost._fields, "circular", "on_front",
 )  # fmt: skip
+NUMBERS = (
+    dict.fromkeys(("hit_rate_low", "hit_rate_high", "mrr_low", "mrr_high", *Cost._fields[1:5]), IF_KNOWN)
+    | dict.fromkeys(("hit_rate", "mrr", "mrr_chance"), FINITE)
+    | dict.fromkeys(("n_queries", "n_images", "k", "circular", "on_front"), WHOLE_NUMBER)
+)
+"""What the columns of plots/leaderboard.csv hold that are no names."""
+
 COSTS = ("parameters", "usd_per_1000_queries")
 """By what one system is cheaper than another, on any machine."""
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from text2image.base.console import InputError
 from text2image.evaluation.ranked import RankedQueries
-from text2image.formats.tables import as_written, read_csv, write_csv
+from text2image.formats.tables import FINITE, WHOLE_NUMBER, as_written, read_csv, write_csv
 from text2image.queries.clusters import query_clusters
 from text2image.queries.split import SplitRow
 
@@ -40,9 +40,16 @@ def read_ranks(path: Path) -> pd.DataFrame:
     Raises:
         InputError: there is no such file, or it is not that.
     """
-    table = pd.DataFrame(read_csv(path, RANK_COLUMNS), columns=list(RANK_COLUMNS), dtype=object)
-    with as_written(path, "numbers as relevance, rank and score"):
-        return table.astype({"relevance": "int64", "rank": "int64", "score": "float64"})
+    rows = read_csv(
+        path, RANK_COLUMNS, numbers={"relevance": WHOLE_NUMBER, "rank": WHOLE_NUMBER, "score": FINITE}
+    )
+    table = pd.DataFrame(rows, columns=list(RANK_COLUMNS), dtype=object)
+    with as_written(path, "a relevance of 0 or more, a rank of 1 or more and a score in each row"):
+        table = table.astype({"relevance": "int64", "rank": "int64", "score": "float64"})
+        for column, least in (("relevance", 0), ("rank", 1)):
+            if (table[column] < least).any():
+                raise ValueError(f"a {column} of {table[column].min()}")
+    return table
 
 
 def make_results(

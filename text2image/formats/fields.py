@@ -10,7 +10,7 @@ from operator import index
 from pathlib import Path
 from typing import NamedTuple
 
-from text2image.formats.tables import as_written, read_csv, write_csv
+from text2image.formats.tables import IF_KNOWN, as_written, read_csv, write_csv
 
 Box = tuple[tuple[int, int], ...]
 """The four corners ``(x, y)`` of a text in pixels of its image, clockwise from the text's top left; () if unknown."""
@@ -60,7 +60,7 @@ def read_fields(path: Path) -> list[FieldText]:
                 float(row["confidence"]) if row["confidence"] else None,
                 tuple((index(x), index(y)) for x, y in json.loads(row["box"])) if row["box"] else (),
             )
-            for row in read_csv(path, FieldText._fields)
+            for row in read_csv(path, FieldText._fields, numbers={"confidence": IF_KNOWN})
         ]
 
 

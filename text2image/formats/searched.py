@@ -40,4 +40,6 @@ def read_searched(path: Path) -> Searched:
     table = read_csv(path, COLUMNS)
     with as_written(path, "whole numbers as row"):
         rows = np.array([int(row["row"]) for row in table], dtype=np.int64)
+        if (np.diff(rows, prepend=-1) <= 0).any():
+            raise ValueError("rows that do not ascend from 0 or more")
     return Searched(rows, [row["image_id"] for row in table])

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from text2image.base.console import InputError, one_line
 from text2image.base.garbage import no_collection
@@ -19,6 +21,19 @@ MISREAD = re.compile(rf"^{FORMULA.pattern}|\r", re.MULTILINE)  # in cells, a lin
 GUARDED = re.compile(r"'+[=+\-@\t\r]")
 ROWS = 1000  # that are looked at together
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+
+
+class Number(NamedTuple):
+    """What a column of numbers holds: ``name`` says it in a sentence, ``takes`` of a cell, or raises a ``ValueError``."""
+
+    name: str
+    takes: Callable[[str], bool]
+
+
+WHOLE_NUMBER = Number("a whole number", lambda cell: isinstance(int(cell), int))
+FINITE = Number("a finite number", lambda cell: math.isfinite(float(cell)))
+POSITIVE = Number("a finite number above 0", lambda cell: 0 < float(cell) < math.inf)
+IF_KNOWN = Number("a finite number, or nothing", lambda cell: not cell or math.isfinite(float(cell)))
 
 
 def guard(cell: str) -> str:
@@ -60,14 +75,27 @@ def chart_text(text: str) -> str:
     return text.replace("<", "‹")
 
 
-def read_csv(path: Path, columns: Sequence[str], *, key: str | None = None) -> list[Row]:
-    """Read a CSV that has at least ``columns``; ``key`` is the params key that named the file.
+def read_csv(
+    path: Path,
+    columns: Sequence[str],
+    *,
+    key: str | None = None,
+    numbers: Mapping[str, Number] | None = None,
+) -> list[Row]:
+    """Read a CSV that has at least ``columns``.
+
+    Args:
+        path: of the file.
+        columns: that it must have.
+        key: the params key that named the file.
+        numbers: what columns of numbers hold, where they are there. Python reads ``nan`` and ``inf`` as numbers, which compare
+            with none.
 
     Raises:
-        InputError: no such file, not UTF-8, not CSV, a column is missing, or a row has more or
-            fewer cells than the header.
+        InputError: no such file, not UTF-8, not CSV, a column is missing, a row has more or
+            fewer cells than the header, or a cell is not such a number.
     """
-    header, rows = _read_cells(path, columns, key)
+    header, rows = _read_cells(path, columns, key, numbers)
     return [dict(zip(header, map(unguard, cells), strict=True)) for cells in rows]
 
 
@@ -82,6 +110,18 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
         name: [unguard(cell) if cell.startswith("'") else cell for cell in column]
         for name, column in zip(header, cells, strict=True)
     }
+
+
+def is_number(cell: str, number: Number) -> bool:
+    """Return whether a cell is such a number.
+
+    >>> is_number("0.5", FINITE), is_number("nan", FINITE), is_number("", IF_KNOWN), is_number("1.5", WHOLE_NUMBER)
+    (True, False, True, False)
+    """
+    try:
+        return number.takes(cell)
+    except ValueError:
+        return False
 
 
 @contextmanager
@@ -106,7 +146,7 @@ def as_written(path: Path, expected: str) -> Iterator[None]:
 
 
 def _read_cells(
-    path: Path, columns: Sequence[str], key: str | None = None
+    path: Path, columns: Sequence[str], key: str | None = None, numbers: Mapping[str, Number] | None = None
 ) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a CSV, cells as they are in the file."""
     where = f"{path}{f' (params key {key})' if key else ''}"
@@ -120,12 +160,21 @@ def _read_cells(
                     f"expected the columns {', '.join(columns)} in {where}, "
                     f"found {one_line(', '.join(header)) or 'an empty file'}"
                 )
+            checks = [
+                (header.index(name), number) for name, number in (numbers or {}).items() if name in header
+            ]
             rows = []
             for cells in filter(None, reader):
                 if len(cells) != len(header):
                     raise InputError(
                         f"expected {len(header)} cells on line {reader.line_num} of {where}, found {len(cells)}"
                     )
+                for place, number in checks:
+                    if not is_number(cells[place], number):
+                        raise InputError(
+                            f"expected {number.name} in the column {one_line(header[place])} on line {reader.line_num} of {where}, "
+                            f"found '{one_line(cells[place], 80)}'; what wrote the file makes it again (`dvc repro` a file of data/)"
+                        )
                 rows.append(cells)
             return header, rows
     except FileNotFoundError:

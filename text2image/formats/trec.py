@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ Qrels = dict[str, dict[str, int]]
 
 Run = dict[str, list[tuple[str, float]]]
 """``{query_id: [(image_id, score), …]}``, best first"""
+
+HIGHEST = 2**31 - 1
+"""The largest grade that TREC's tools read."""
 
 
 def write_queries(path: Path, queries: Sequence[Query]) -> None:
@@ -43,10 +47,12 @@ def read_queries(path: Path) -> dict[str, str]:
     with as_written(path, "UTF-8 text"):
         lines = path.read_text(encoding="utf-8").split("\n")
     texts = {}
-    for line in filter(None, lines):
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
         query, tab, text = line.partition("\t")
         if not tab:
-            raise _malformed(path, "query_id <tab> text", line)
+            raise _malformed(path, "query_id <tab> text", number, line)
         texts[query] = unguard(text)
     return texts
 
@@ -55,25 +61,27 @@ def read_qrels(path: Path) -> Qrels:
     """Read TREC qrels, relevant images only.
 
     Raises:
-        InputError: there is no such file, or a line is none of qrels.
+        InputError: there is no such file, or a line is none of qrels: its relevance is no whole number, say.
     """
     qrels: Qrels = defaultdict(dict)
     with as_written(path, "UTF-8 text"):
         lines = path.read_text(encoding="utf-8").splitlines()
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
         try:
             query, _, image, relevance = line.split()
             grade = int(relevance)
+            if abs(grade) > HIGHEST:
+                raise ValueError
         except ValueError:
-            raise _malformed(path, "query_id 0 image_id relevance", line) from None
+            raise _malformed(path, "query_id 0 image_id relevance", number, line) from None
         if grade > 0:
             qrels[query][image] = grade
     return dict(qrels)
 
 
-def _malformed(path: Path, form: str, line: str) -> InputError:
+def _malformed(path: Path, form: str, number: int, line: str) -> InputError:
     return InputError(
-        f"expected `{form}` on each line of {path}, found '{one_line(line, 80)}'; run `dvc repro`, which makes it again"
+        f"expected `{form}` on each line of {path}, found '{one_line(line.rstrip(), 80)}' on line {number}; run `dvc repro`, which makes it again"
     )
 
 
@@ -100,13 +108,13 @@ def read_run(path: Path, *, depth: int | None = None, queries: Container[str] | 
         queries: the ids of those that are wanted; None for all.
 
     Raises:
-        InputError: there is no such file, or a line that is wanted is none of a run.
+        InputError: there is no such file, or a line that is wanted is none of a run: its score is no finite number, say.
     """
     run: Run = {}
     ranking: list[tuple[str, float]] = []
     start, wanted = "\n", True
     with as_written(path, "UTF-8 text"), path.open(encoding="utf-8") as file:
-        for line in file:  # there may be a million: those that are not wanted are not taken apart
+        for number, line in enumerate(file, 1):  # perhaps a million: what is not wanted is not taken apart
             if not line.startswith(start):
                 query = line.partition(" ")[0]
                 start, wanted = f"{query} ", queries is None or query in queries
@@ -114,7 +122,10 @@ def read_run(path: Path, *, depth: int | None = None, queries: Container[str] | 
             if wanted and len(ranking) != depth:
                 try:
                     _, _, image, _, score, _ = line.split()
-                    ranking.append((image, float(score)))
+                    if not isfinite(value := float(score)):
+                        raise ValueError
+                    ranking.append((image, value))
                 except ValueError:
-                    raise _malformed(path, "query_id Q0 image_id rank score system", line) from None
+                    form = "query_id Q0 image_id rank score system"
+                    raise _malformed(path, form, number, line) from None
     return run

@@ -1,14 +1,14 @@
 """The files of a revision, from git and from DVC's cache alike, or those of the working tree."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from text2image.base.console import InputError, one_line
-from text2image.formats.tables import Row, read_csv
+from text2image.formats.tables import Number, Row, read_csv
 from text2image.lockfile.checks import Outdated
 
 WORKSPACE = "workspace"
@@ -68,10 +68,19 @@ class Files:
             raise InputError(f"expected JSON in {file.as_posix()}, found: {one_line(error)}") from None
         return value if isinstance(value, dict) else {}
 
-    def csv(self, file: Path, columns: Sequence[str], optional: bool = False) -> list[Row]:
-        """Return the rows of a CSV; none if the file is missing, without a word if it is ``optional``."""
+    def csv(
+        self,
+        file: Path,
+        columns: Sequence[str],
+        optional: bool = False,
+        numbers: Mapping[str, Number] | None = None,
+    ) -> list[Row]:
+        """Return the rows of a CSV; none if the file is missing, without a word if it is ``optional``.
+
+        ``numbers`` says what columns of numbers hold, as for :func:`text2image.formats.tables.read_csv`.
+        """
         path = self.path(file, optional)
-        return [] if path is None else read_csv(path, columns)
+        return [] if path is None else read_csv(path, columns, numbers=numbers)
 
 
 @contextmanager

@@ -8,13 +8,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, one_line
+from text2image.base.settings import load_yaml
 from text2image.encoders.throughput import QueryTime, Speed, read_query_times, read_speeds
-from text2image.evaluation.leaderboard import COLUMNS
-from text2image.formats.tables import Row
+from text2image.evaluation.leaderboard import COLUMNS, NUMBERS
+from text2image.formats.tables import WHOLE_NUMBER, Row
 from text2image.pages.report.files import WORKSPACE, Files, open_files
 from text2image.params import NAME_PATTERN, PARAMS_FILE
 from text2image.queries.asked import LeftOutSource
@@ -180,8 +179,8 @@ def _read(revision: Revision, files: Files) -> Revision:
     revision.outdated, revision.why_outdated = files.outdated.sentences(), files.outdated.why
     path = files.path(PARAMS_FILE)
     try:
-        params = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
-    except yaml.YAMLError as error:
+        params = load_yaml(path.read_text(encoding="utf-8")) if path else {}
+    except ValueError as error:
         raise InputError(
             f"expected YAML in params.yaml of {revision.name}, found: {one_line(error)}"
         ) from None
@@ -189,10 +188,15 @@ def _read(revision: Revision, files: Files) -> Revision:
     for name in ("dataset", "metrics", "labels", "comparison", "sources", "judgements"):
         setattr(revision, name, files.json(ARTIFACTS.metrics(name)))
     revision.metrics = {system: row for system, row in revision.metrics.items() if isinstance(row, dict)}
-    columns = ["query_id", "text", "best_rank", "cluster"]
+    columns, whole = (
+        ["query_id", "text", "best_rank", "cluster"],
+        {"best_rank": WHOLE_NUMBER, "cluster": WHOLE_NUMBER},
+    )
     for key in filter(_is_named, revision.keys):
-        revision.results[key] = files.csv(ARTIFACTS.results(*key), columns)
-    revision.leaderboard = files.csv(ARTIFACTS.plot("leaderboard"), ["source"], optional=True)
+        revision.results[key] = files.csv(ARTIFACTS.results(*key), columns, numbers=whole)
+    revision.leaderboard = files.csv(
+        ARTIFACTS.plot("leaderboard"), ["source"], optional=True, numbers=NUMBERS
+    )
     if any(not set(COLUMNS) <= row.keys() for row in revision.leaderboard):
         revision.leaderboard = []
     if revision.name == WORKSPACE:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from text2image.artifacts import ARTIFACTS, existing
-from text2image.formats.tables import Row, read_csv
+from text2image.formats.tables import WHOLE_NUMBER, Row, read_csv
 from text2image.formats.texts import normalise_text, query_id
 from text2image.formats.trec import read_qrels, read_queries
 from text2image.queries.judgements import JudgementRow
@@ -58,7 +58,8 @@ class Annotations:
         self.files: dict[str, Row] = {}
         group_of: dict[str, int] = {}
         columns = ["path", "image_id", "width", "height", "format", "near_group"]
-        for row in sorted(read_csv(ARTIFACTS.catalog, columns), key=lambda row: row["path"]):
+        rows = read_csv(ARTIFACTS.catalog, columns, numbers={"near_group": WHOLE_NUMBER})
+        for row in sorted(rows, key=lambda row: row["path"]):
             self.files.setdefault(row["image_id"], row)
             group_of[row["image_id"]] = int(row["near_group"])
         self._near = near_duplicates_of(group_of)

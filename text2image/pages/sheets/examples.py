@@ -8,7 +8,7 @@ from itertools import groupby
 
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
-from text2image.formats.tables import Row
+from text2image.formats.tables import FINITE, WHOLE_NUMBER, Row
 from text2image.pages.sheets.marks import Mark, marks_of
 from text2image.pages.sheets.sheet import Bar, Cell, Sheet, Strip
 from text2image.retrieval.systems.scorer import Why, parse_why
@@ -18,6 +18,12 @@ COLUMNS = (
     "place", "image_id", "rank", "score", "relevant", "labelled", "circular", "why",
 )  # fmt: skip
 """The columns of data/examples/SOURCE.csv; at place 0 stands the image that the query was made from."""
+
+NUMBERS = dict.fromkeys(("n_relevant", "n_images", "best_rank", "place", "rank"), WHOLE_NUMBER) | {
+    "score": FINITE,
+    "margin": FINITE,
+}
+"""What columns of it hold."""
 
 HOW_TO_READ = (
     "left: the image that the query was made from, with its rank · right: the first five found, relevant ones framed · "
