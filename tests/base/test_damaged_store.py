@@ -369,6 +369,43 @@ def test_a_repair_keeps_all_that_is_whole_and_the_damaged_file(tmp_path: Path) -
     assert (space.about, space.problem) == (ABOUT, "")
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+from text2image.base import spaces
+
+def killed(new, path):
+    os.kill(os.getpid(), 9)
+
+Path.rename = Path.replace = killed
+spaces.repair(Path(sys.argv[1]), keep_unchecked=False)
+"""
+
+
+def test_a_repair_that_is_killed_as_the_new_file_takes_its_place_leaves_the_damaged_one(
+    tmp_path: Path,
+) -> None:
+    """A store that is not there is made anew, and what it held would be paid for again."""
+    path = filled(tmp_path)
+    damage_value(path, KEYS[3])
+    content = path.read_bytes()
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False, cwd=REPOSITORY)
+    assert done.returncode == -9
+    assert path.read_bytes()[100:] == content[100:], "but for what its header says of the log"
+    assert repair(path, keep_unchecked=False).whole == len(KEYS) - 1
+    assert len(read(tmp_path)) == len(KEYS) - 1
+
+
+def test_no_run_begins_to_ask_while_a_file_is_repaired(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    with (
+        exclusive_lock(path),
+        pytest.raises(InputError, match="expected no other run that asks for the same"),
+    ):
+        repair(path, keep_unchecked=False)
+    assert len(read(tmp_path)) == len(KEYS)
+
+
 def test_a_repair_keeps_rows_without_a_checksum_only_where_they_were_paid_for(tmp_path: Path) -> None:
     for keep in (False, True):
         path = filled(tmp_path / str(keep), before_checksums=True)

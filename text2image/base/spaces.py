@@ -23,6 +23,7 @@ from text2image.base.databases import (
     may_write,
     primary_code,
 )
+from text2image.base.locks import exclusive_lock
 from text2image.base.store import Store, checksum, fingerprint
 
 TABLE_LEAF = b"\x0d"
@@ -168,6 +169,10 @@ def verify(path: Path, paid: bool) -> Verified:
         return Verified(entries, max(0, new), total - entries, store.count("damaged"))
 
 
+BESIDE = ("-wal", "-journal")
+"""Ends of the names of files that belong to a SQLite file."""
+
+
 class Repaired(NamedTuple):
     """What a repair kept: rows that are whole, and rows that have no checksum; and where the damaged file is now."""
 
@@ -185,10 +190,10 @@ def repair(path: Path, keep_unchecked: bool) -> Repaired:
             Otherwise they are kept in the table ``damaged``, like those that are not what their checksum says.
 
     Raises:
-        InputError: a process has it open, or the disk does not take the new file.
+        InputError: a process has it open or asks for its answers, or the disk does not take the new file.
     """
     new, aside = path.with_suffix(".repaired"), path.with_suffix(f".damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-    with database_errors(path):
+    with exclusive_lock(path), database_errors(path):  # no run may begin to write to what is set aside
         with closing(connect(path, timeout=0)) as db, suppress(*BROKEN):
             if not _alone(db):
                 raise InputError(
@@ -204,12 +209,24 @@ def repair(path: Path, keep_unchecked: bool) -> Repaired:
             made.execute(
                 "PRAGMA journal_mode = DELETE"
             )  # leaves no other file that would have to be renamed, too
-        for end in ("", "-wal", "-journal"):
-            with suppress(FileNotFoundError):
-                path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
-        path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
-        new.rename(path)
+        for end in ("", *BESIDE):
+            _keep_aside(path.with_name(path.name + end), aside.with_name(aside.name + end))
+        for end in (*BESIDE, "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        new.replace(path)
     return Repaired(whole, unchecked, aside)
+
+
+def _keep_aside(path: Path, aside: Path) -> None:
+    """Have a file, if there is one, under a second name: a kill must leave it where it is until the new one takes its place."""
+    try:
+        aside.hardlink_to(path)
+    except FileNotFoundError:
+        return
+    except OSError:  # of a file system without hard links
+        if aside.exists():
+            raise
+        shutil.copy2(path, aside)
 
 
 def _salvage(path: Path, made: sqlite3.Connection, keep_unchecked: bool) -> tuple[int, int]:
