@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -192,7 +193,7 @@ def repair(path: Path, keep_unchecked: bool) -> Repaired:
     Raises:
         InputError: a process has it open or asks for its answers, or the disk does not take the new file.
     """
-    new, aside = path.with_suffix(".repaired"), path.with_suffix(f".damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    new, aside = path.with_suffix(".repaired"), _free_name(path)
     with exclusive_lock(path), database_errors(path):  # no run may begin to write to what is set aside
         with closing(connect(path, timeout=0)) as db, suppress(*BROKEN):
             if not _alone(db):
@@ -215,6 +216,13 @@ def repair(path: Path, keep_unchecked: bool) -> Repaired:
             path.with_name(path.name + end).unlink(missing_ok=True)
         new.replace(path)
     return Repaired(whole, unchecked, aside)
+
+
+def _free_name(path: Path) -> Path:
+    """Return a name for a damaged file: by the time, and a number where a repair of the same second has it."""
+    stamp = f".damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = (path.with_suffix(stamp + (f"-{number}" if number else "")) for number in count())
+    return next(name for name in names if not name.exists())
 
 
 def _keep_aside(path: Path, aside: Path) -> None:
