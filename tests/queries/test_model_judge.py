@@ -17,7 +17,7 @@ from tests.support.judging import EVIL, POOL, SHOE, session, three_images
 from tests.support.pipeline import REPOSITORY
 from text2image.base.console import InputError
 from text2image.base.settings import OpenaiRuntime
-from text2image.base.store import fingerprint
+from text2image.base.store import Store, fingerprint
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.ledger import Ledger
 from text2image.labels.openai.reading import READER
@@ -236,6 +236,24 @@ def test_grades_that_could_not_be_read_are_read_again_without_asking(
     assert len(server.log) == 4
 
 
+def test_grades_that_were_not_taken_for_completions_are_read_again_without_asking(
+    tmp_path: Path,
+    path: Path,
+    files: dict[str, ImageFile],
+    server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = model_of(tmp_path, server)
+    slow = ModelJudge(model.settings, model.runtime.model_copy(update={"max_retries": 0}))
+    with monkeypatch.context() as patch:  # as an earlier version, which does not know the form of the reply
+        patch.setattr("text2image.labels.openai.service.completion_in", lambda raw: None)
+        slow.judge(session(path, by=model.name), files)
+    assert not path.exists() and len(server.log) == 4
+    model.judge(session(path, by=model.name), files)
+    assert [row.relevance for row in read_judgements(path)] == [2] * 4
+    assert len(server.log) == 4
+
+
 def test_what_a_kill_cost_counts_towards_the_judges_budget(
     tmp_path: Path,
     path: Path,
@@ -245,7 +263,7 @@ def test_what_a_kill_cost_counts_towards_the_judges_budget(
 ) -> None:
     model = model_of(tmp_path, server, budget_usd=0.003)
     keys = [AskedPair(query.text, files[image]).key for query in POOL for image in query.images]
-    with Ledger("judgements", judge_determinants(model.settings)) as ledger:
+    with Store("judgements", judge_determinants(model.settings)) as store, Ledger(store) as ledger:
         for key in keys:
             ledger.send(key, (1000, 200))
     model.judge(session(path, by=model.name), files)

@@ -303,6 +303,13 @@ class Store:
             count: int = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             return count
 
+    def damaged(self) -> Iterator[Item]:
+        """Yield ``(key, value)`` of what is left of rows that were set aside as damaged, each once."""
+        with database_errors(self.path):
+            rows = self._db.execute("SELECT DISTINCT CAST(key AS BLOB), CAST(value AS BLOB) FROM damaged")
+            for key, value in rows:
+                yield (key or b"").decode(errors="replace"), value or b""
+
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Return those ``keys`` that are not there, or not whole, in their order; reads all that is there."""
         wanted = list(keys)

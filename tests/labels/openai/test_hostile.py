@@ -58,7 +58,7 @@ def counted_usd(workplace: Workplace) -> tuple[float, int]:
     keys = [picture_id(0), picture_id(1)]
     with Store("labels/openai", determinants) as store:
         answers = [json.loads(value) for _, value in store.get(keys)]
-    lost = Ledger("labels/openai", determinants).unanswered(keys)
+        lost = Ledger(store).unanswered(keys)
     tokens = [(a["usage"]["input_tokens"], a["usage"]["output_tokens"]) for a in answers]
     tokens += [(sent.input_tokens, sent.output_tokens) for sent in lost]
     raws = sum("raw" in answer for answer in answers) + sum(sent.raw is not None for sent in lost)

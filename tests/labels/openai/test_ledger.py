@@ -2,8 +2,10 @@
 
 import json
 import os
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from functools import partial
 
 import pytest
@@ -15,6 +17,7 @@ from tests.support.workplace import Workplace, picture_id, sent_name
 from text2image.base.console import InputError
 from text2image.base.store import Store
 from text2image.collection.manifest import read_gallery
+from text2image.labels.openai.budget import Tokens, cost
 from text2image.labels.openai.ledger import Ledger, Sent
 from text2image.labels.openai.settings import Settings
 from text2image.labels.openai.source import Source
@@ -30,31 +33,36 @@ def settings(workplace: Workplace) -> Settings:
     return load_params(workplace.root / "params.yaml").label.openai
 
 
+def ledger_of(determinants: object) -> Ledger:
+    with Store("labels/openai", determinants) as store:
+        return Ledger(store)
+
+
 def test_what_is_sent_is_written_down_until_it_is_settled(workplace: Workplace) -> None:
     priced = settings(workplace)
-    with Ledger("labels/openai", {"a": 1}) as ledger:
+    with ledger_of({"a": 1}) as ledger:
         assert not ledger.path.exists()
         first, second = ledger.send("x", (100, 10)), ledger.send("y", (200, 20))
         ledger.keep(second, "<html>")
-        again = Ledger("labels/openai", {"a": 1})
+        again = ledger_of({"a": 1})
         assert again.unanswered({"x", "y"}) == [Sent("x", 100, 10), Sent("y", 200, 20, "<html>")]
         assert again.cost(priced, {"y"}) == pytest.approx((200 * 10 + 20 * 100) / 1e6)
         ledger.settle(first)
         ledger.reconcile([second, "unknown"])
-    assert Ledger("labels/openai", {"a": 1}).unanswered({"x", "y"}) == []
+    assert ledger_of({"a": 1}).unanswered({"x", "y"}) == []
 
 
 def test_half_lines_and_nonsense_in_a_ledger_are_no_requests(workplace: Workplace) -> None:
-    with Ledger("labels/openai", {}) as ledger:
+    with ledger_of({}) as ledger:
         ledger.send("x", (100, 10))
     with ledger.path.open("ab") as file:
         file.write(
             b'\n["half", ["y", 1\n[1, 2]\n["n", ["z", "1", 2]]\n{}\n\xff\x00\n[["list"], null]\n["w", ["w", 5, 5]]'
         )
-    with Ledger("labels/openai", {}) as again:
+    with ledger_of({}) as again:
         assert {sent.key for sent in again.unanswered({"x", "y", "z", "w"})} == {"x", "w"}
         again.send("v", (1, 1))
-    assert len(Ledger("labels/openai", {}).unanswered({"v", "w", "x"})) == 3
+    assert len(ledger_of({}).unanswered({"v", "w", "x"})) == 3
 
 
 def test_nothing_is_sent_that_cannot_be_written_down(
@@ -209,3 +217,106 @@ def stored_answers_of(workplace: Workplace) -> dict[str, dict[str, object]]:
     images = read_gallery(workplace.root / "data" / "manifest.csv", "images")
     with Store("labels/openai", all_determinants(source)) as store:
         return stored_answers(store, source, images)
+
+
+def reader_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this process take no reply for a completion, as an earlier version takes none of a form that it does not know."""
+    monkeypatch.setattr("text2image.labels.openai.service.completion_in", lambda raw: None)
+    monkeypatch.setattr("text2image.labels.openai.batches.files.is_completion", lambda body: False)
+
+
+@pytest.mark.parametrize("mode", ["sync", "batch"])
+def test_a_reply_that_was_not_taken_for_a_completion_is_read_by_a_later_reader_without_asking(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    workplace.images(3)
+    workplace.set(mode=mode, **PRICES)
+    workplace.speed(max_retries=0)
+    with monkeypatch.context() as patch:
+        reader_of_nothing(patch)
+        with pytest.raises(InputError, match=r"found none for 3 images .*unreadable answer"):
+            workplace.run()
+    asked = len(server.log)
+    workplace.run()
+    assert len(server.log) == asked and set(server.finished.values()) == {1}
+    assert len(workplace.labels()) == 3
+    assert workplace.metrics()["cost_usd"] == pytest.approx(3 * EACH), (
+        "what was reported, and no more the most"
+    )
+    with Store("labels/openai", all_determinants(Source(load_params().label.openai))) as store:
+        assert Ledger(store).unanswered(set(map(picture_id, range(3)))) == []
+
+
+def test_a_kill_while_replies_are_read_again_counts_none_twice(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workplace.images(3)
+    workplace.set(**PRICES)
+    workplace.speed(max_retries=1)
+    with monkeypatch.context() as patch:
+        reader_of_nothing(patch)
+        with pytest.raises(InputError, match="unreadable answer"):
+            workplace.run()
+    assert server.finished.total() == 6
+
+    def killed(ledger: Ledger, name: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "settle", killed)
+        with pytest.raises(KeyboardInterrupt):
+            workplace.run()
+    workplace.run()
+    assert server.finished.total() == 6 and len(workplace.labels()) == 3
+    with Store("labels/openai", all_determinants(Source(load_params().label.openai))) as store:
+        lost = Ledger(store).unanswered(set(map(picture_id, range(3))))
+    assert len(lost) == 3, "of each image the one that is no answer now"
+
+
+def damage_answers(workplace: Workplace, old: bytes, new: bytes) -> None:
+    """Exchange bytes of all stored answers, as a fault of the disk would."""
+    (path,) = (workplace.root / ".cache" / "labels" / "openai").glob("*.sqlite")
+    with closing(sqlite3.connect(path)) as db, db:
+        for row, value in db.execute("SELECT rowid, value FROM results").fetchall():
+            assert old in value
+            db.execute("UPDATE results SET value = ? WHERE rowid = ?", (value.replace(old, new), row))
+
+
+@pytest.mark.parametrize("mode", ["sync", "batch"])
+def test_damaged_answers_count_towards_the_budget(
+    workplace: Workplace, server: ChatServer, capsys: pytest.CaptureFixture[str], mode: str
+) -> None:
+    """They were paid for, and are paid for again only as far as the budget goes."""
+    workplace.images(4)
+    workplace.set(max_tokens=60, max_side=64, budget_usd=6 * EACH, mode=mode, **PRICES)
+    workplace.run()
+    assert server.finished.total() == 4
+    damage_answers(workplace, b'"caption"', b'"kaption"')
+    with pytest.raises(InputError, match="4: not asked"):
+        workplace.run()
+    said = capsys.readouterr().err
+    assert "stopped before label.openai.budget_usd" in said and "was paid for and is asked for anew" in said
+    assert server.finished.total() == 4, "all that was ever paid for counts"
+    workplace.estimate()
+    spent = float(capsys.readouterr().out.split(" USD spent")[0].split()[-1])
+    assert spent >= 4 * EACH / 2
+    workplace.set(budget_usd=100.0)
+    workplace.run()
+    assert len(workplace.labels()) == 4 and server.finished.total() == 8
+
+
+def test_a_damaged_answer_of_which_nothing_can_be_read_counts_as_a_request_at_its_worst(
+    workplace: Workplace,
+) -> None:
+    priced = settings(workplace)
+    usage = {"input_tokens": 10**6, "output_tokens": 10}
+    with Store("labels/openai", {}, paid=True) as store:
+        for key, value in {"x": {}, "y": {"usage": usage}, "z": {}}.items():
+            store.put([(key, json.dumps(value).encode())])
+        with closing(sqlite3.connect(store.path)) as db, db:
+            db.execute("UPDATE results SET value = value || ' '")
+        assert not dict(store.get(["x", "y", "z"])) and len(list(store.damaged())) == 3
+        ledger = Ledger(store)
+    worst = cost(priced, Tokens(priced, ()).estimate(priced.max_side, priced.max_side), batch=False)
+    assert ledger.cost(priced, {"x"}) == ledger.cost(priced, {"x", "w"}) == worst > 0
+    assert ledger.cost(priced, {"x", "y", "z"}) == pytest.approx(2 * worst + 10 + 10 * 100 / 1e6)

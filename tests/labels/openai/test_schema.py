@@ -124,14 +124,18 @@ def test_a_better_reader_reads_again_what_could_not_be_read() -> None:
         "none": {"failure": "malformed answer", "usage": {}},
         "earlier": unread | {"reader": READER - 1},
         "still not": unread | {"reader": READER - 1, "raw": json.dumps(completion("no"))},
+        "before": unread
+        | {"reader": READER - 1, "raw": json.dumps(completion("no"))}
+        | {"earlier": [{"raw": "[" * 5000}, {"raw": json.dumps(completion(SAID))}]},
         "present": unread | {"reader": READER},
         "fine": GOOD | {"raw": "x", "reader": READER - 1},
         "nonsense": unread | {"reader": READER - 1, "raw": "[" * 5000},
     }
     read = {key: read_again(answer, QUESTION) for key, answer in stored.items() if is_unread(answer)}
-    assert read.keys() == {"earlier", "still not", "nonsense"}
+    assert read.keys() == {"earlier", "still not", "before", "nonsense"}
     assert read["earlier"] == GOOD | {"usage": unread["usage"], "raw": unread["raw"], "reader": READER}
     assert read["still not"] == stored["still not"] | {"reader": READER}
+    assert read["before"].items() >= GOOD.items() and read["before"]["earlier"] == stored["before"]["earlier"]
     assert read["nonsense"] == stored["nonsense"] | {"reader": READER}
     assert not any(map(is_unread, read.values()))
 

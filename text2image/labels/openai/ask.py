@@ -103,12 +103,11 @@ class Asker:
             InputError: the server refuses, several images in a row get no answer, or a file changed since the
                 catalog was made, of which nothing is sent.
         """
-        self._ledger.reconcile(answer["request"] for answer in self._stored.values() if "request" in answer)
         lost = self._ledger.cost(self.settings, self._stored.keys() | images.keys())
         self._budget.spent += lost
         if lost:
             say(
-                f"{self.question.title}: requests whose answers were lost, by a kill or on their way, count as "
+                f"{self.question.title}: requests whose answers were lost, by a kill, on their way or by damage, count as "
                 f"{lost:.6f} USD, the most that they may have cost"
             )
         with (

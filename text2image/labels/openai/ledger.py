@@ -2,24 +2,32 @@
 
 A request that is under way when a run is killed, or whose answer is lost on its way, may have been charged. Its line
 stays in the ledger, and every later run counts it towards the budget, until its answer is stored or the server has
-turned it away.
+turned it away. So does an answer that the store has set aside since it was damaged.
+
+What came and could not be taken for an answer stays there, too, and :func:`reread` has a later reader try it.
 """
 
 import json
 import os
+import re
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from text2image.base.console import InputError
-from text2image.base.store import cache_root, fingerprint
+from text2image.base.store import Store
 from text2image.formats.files import write_text
-from text2image.labels.openai.budget import cost
+from text2image.labels.openai.budget import Tokens, cost, with_earlier
+from text2image.labels.openai.schema import Question, is_unread, read_again, read_reply
 from text2image.labels.openai.settings import Settings
+from text2image.labels.protocol.answers import whole_answer
+from text2image.labels.protocol.source import Answer, ImageAnswer
 
 KEPT_CHARACTERS = 2**18  # of what came back and was no completion
+USAGE = re.compile(rb'"input_tokens": (\d{1,9}), "output_tokens": (\d{1,9})')
+"""The tokens of a request, as they are stored, in what is left of a damaged answer."""
 
 
 class Sent(NamedTuple):
@@ -43,9 +51,10 @@ class Ledger:
     Reading needs no lock; whoever writes holds that of the space.
     """
 
-    def __init__(self, kind: str, determinants: Any) -> None:
-        """Read the ledger of the space of a store that is named by these."""
-        self.path: Path = cache_root() / kind / f"{fingerprint(determinants)}.sent.jsonl"
+    def __init__(self, store: Store) -> None:
+        """Read the ledger of a space, and what the space has set aside as damaged so far."""
+        self.path: Path = store.path.with_suffix(".sent.jsonl")
+        self._damaged = [(key, _tokens_in(value)) for key, value in store.damaged()]
         self._open: dict[str, Sent] = dict(_read(self.path))
         self._file: int | None = None
 
@@ -84,10 +93,21 @@ class Ledger:
         """Return the requests for some ``keys``."""
         return [sent for sent in self._open.values() if sent.key in keys]
 
+    def replies(self, keys: Collection[str]) -> list[tuple[str, Sent]]:
+        """Return the names and requests for some ``keys`` for which something came."""
+        return [item for item in self._open.items() if item[1].key in keys and item[1].raw is not None]
+
     def cost(self, settings: Settings, keys: Collection[str]) -> float:
-        """Return what the requests for some ``keys`` cost in USD at most, at today's prices."""
-        sent = self.unanswered(keys)
-        return sum(cost(settings, (one.input_tokens, one.output_tokens), batch=False) for one in sent)
+        """Return what the requests for some ``keys`` cost in USD at most, at today's prices.
+
+        A damaged answer counts as what can still be read of its usage, and as one request at its worst price at least.
+        """
+        worst = Tokens(settings, ()).estimate(settings.max_side, settings.max_side)
+        least = cost(settings, worst, batch=False)
+        damaged = [cost(settings, tokens, batch=False) for key, tokens in self._damaged if key in keys]
+        sent = [(one.input_tokens, one.output_tokens) for one in self.unanswered(keys)]
+        lost = [cost(settings, tokens, batch=False) for tokens in sent]
+        return sum(lost) + sum(max(least, one) for one in damaged)
 
     def _write(self, name: str, sent: Sent | None) -> None:
         try:
@@ -106,6 +126,37 @@ class Ledger:
             del self._open[name]
         else:
             self._open[name] = sent
+
+
+def reread(
+    store: Store, ledger: Ledger, stored: Mapping[str, Answer], keys: Collection[str], question: Question
+) -> Iterator[ImageAnswer]:
+    """Yield ``(key, answer)`` of what came in earlier runs and only this reader can read; nothing is asked.
+
+    It may stand in the store, where no answer was found in a completion, or in the ledger, where a reply was not taken for
+    a completion. An answer is to be stored before the next is taken.
+
+    Args:
+        stored: the stored answers for ``keys``.
+        question: that was asked.
+    """
+    with ledger:
+        ledger.reconcile(answer["request"] for answer in stored.values() if "request" in answer)
+        for key in [key for key, answer in stored.items() if is_unread(answer)]:
+            yield key, read_again(whole_answer(store, key, stored[key]), question)
+        for name, sent in ledger.replies(keys):
+            earlier = dict(store.get_json([sent.key])).get(sent.key)
+            if earlier is None or "failure" in earlier:
+                answer = read_reply(str(sent.raw), question, (sent.input_tokens, sent.output_tokens))
+                if answer is not None:
+                    yield sent.key, with_earlier(answer | {"request": name}, earlier)
+                    ledger.settle(name)  # it is stored by now
+
+
+def _tokens_in(value: bytes) -> tuple[int, int]:
+    """Return the input and output tokens of all requests that can be read in what is left of an answer."""
+    pairs = USAGE.findall(value)
+    return sum(int(sent) for sent, _ in pairs), sum(int(received) for _, received in pairs)
 
 
 def _line(name: str, sent: Sent | None) -> str:

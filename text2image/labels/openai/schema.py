@@ -124,6 +124,14 @@ def is_completion(body: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(choices[0].get("message"), dict)
 
 
+def completion_in(raw: str) -> dict[str, Any] | None:
+    """Return the body of the chat completion that a server's reply is; None if it is none."""
+    body: object = None
+    with suppress(ValueError, RecursionError):
+        body = json.loads(raw)
+    return body if is_completion(body) else None
+
+
 def read_completion(body: dict[str, Any], form: type[Form], prompt: str = "") -> Answer:
     """Return the answer in the body of a chat completion, or ``{"failure": reason}`` (:func:`read_message`)."""
     choice = body["choices"][0]
@@ -146,13 +154,27 @@ def is_unread(answer: Answer) -> bool:
 
 
 def read_again(answer: Answer, question: Question) -> Answer:
-    """Return a stored answer, which has its ``raw`` text, as this reader reads it."""
-    body: object = None
-    with suppress(ValueError, RecursionError):
-        body = json.loads(answer.get("raw", ""))
-    read = read_completion(body, question.form, question.prompt) if is_completion(body) else {}
+    """Return a stored answer, which has its ``raw`` texts, as this reader reads it: the last one that holds an answer."""
+    raws = [usage.get("raw", "") for usage in (answer, *answer.get("earlier", ()))]
+    bodies = [body for raw in raws if (body := completion_in(raw)) is not None]
+    reads = [read_completion(body, question.form, question.prompt) for body in bodies]
+    read = next((one for one in reads if "failure" not in one), reads[0] if reads else {})
     kept = {name: value for name, value in answer.items() if name not in READ or not read}
     return kept | read | {"reader": READER}
+
+
+def read_reply(raw: str, question: Question, expected: tuple[int, int]) -> Answer | None:
+    """Return what is stored of a reply that no reader took for a completion before; None if this one does not, either.
+
+    Args:
+        raw: all that came.
+        question: that was asked.
+        expected: input and output tokens that the request may have taken at most.
+    """
+    body = completion_in(raw)
+    if body is None:
+        return None
+    return kept_answer(body, raw, question, usage_of(body, question.prompt, expected))
 
 
 def reported_usage(body: dict[str, Any]) -> tuple[int, int] | None:

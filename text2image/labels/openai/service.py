@@ -26,7 +26,7 @@ from text2image.labels.openai.reasons import (
     status_of,
     was_sent,
 )
-from text2image.labels.openai.schema import is_completion
+from text2image.labels.openai.schema import completion_in
 from text2image.labels.openai.settings import Settings
 from text2image.labels.openai.transport import Redirected, Unacceptable, new_client, within
 
@@ -89,14 +89,12 @@ async def complete(client: openai.AsyncOpenAI, body: dict[str, Any], seconds: fl
     """
     reply = await within(seconds, client.chat.completions.with_raw_response.create(**body))
     raw = hide_key(reply.content.decode("utf-8", "replace"))
-    received: object = None
+    if (completion := completion_in(raw)) is not None:
+        return Completion(completion, raw)
     with suppress(ValueError, RecursionError):
-        received = json.loads(raw)
-    if isinstance(received, dict) and is_error(received):
-        raise ReportedError(received, reply.http_request)
-    if not is_completion(received):
-        raise UnreadableAnswer(raw, reply.http_request)
-    return Completion(received, raw)
+        if is_error(received := json.loads(raw)):
+            raise ReportedError(received, reply.http_request)
+    raise UnreadableAnswer(raw, reply.http_request)
 
 
 def wait_to_retry(error: openai.APIError, settings: Settings) -> float:

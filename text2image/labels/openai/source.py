@@ -17,11 +17,11 @@ from text2image.collection.manifest import ImageFile
 from text2image.formats.origins import Origins
 from text2image.labels.openai.batches.pending import PendingBatches
 from text2image.labels.openai.budget import estimate, figures, unanswered, usages, with_earlier
-from text2image.labels.openai.ledger import Ledger
+from text2image.labels.openai.ledger import Ledger, reread
 from text2image.labels.openai.reading import EMPTY, is_placeholder
-from text2image.labels.openai.schema import Question, determinants, is_unread, read_again, texts_question
+from text2image.labels.openai.schema import Question, determinants, texts_question
 from text2image.labels.openai.settings import Settings
-from text2image.labels.protocol.answers import all_determinants, store_kind, whole_answer
+from text2image.labels.protocol.answers import all_determinants, load_answer, store_kind, whole_answer
 from text2image.labels.protocol.source import Answer, ImageAnswer, Label, NoLabel, PaidSource
 
 PLACEHOLDER_TEXT = "text copied from the form"
@@ -50,22 +50,26 @@ class Source(PaidSource):
         """Ask about the images that have no answer yet; collect batches of earlier runs."""
         determinants, question = all_determinants(self), texts_question(self.settings)
         with Store(store_kind("openai"), determinants, paid=True) as store:
-            known = dict(stored)
-            for key in [key for key, answer in stored.items() if is_unread(answer)]:
-                known[key] = read_again(whole_answer(store, key, stored[key]), question)
-                yield key, known[key]
-                known[key] = {name: value for name, value in known[key].items() if name != "raw"}
-            with closing(self._answers(images, known, runtime, question)) as answers:
+            ledger, again = Ledger(store), set[str]()
+            for key, answer in reread(store, ledger, stored, self._by_key(images).keys(), question):
+                yield key, answer
+                again.add(key)
+            known = dict(stored) | dict(store.get_json(again, load_answer))
+            with closing(self._answers(images, known, runtime, question, ledger)) as answers:
                 for key, answer in answers:
                     earlier = whole_answer(store, key, known[key]) if key in known else None
                     yield key, with_earlier(answer, earlier)
 
     def _answers(
-        self, images: Sequence[ImageFile], stored: Mapping[str, Answer], runtime: Runtime, question: Question
+        self,
+        images: Sequence[ImageFile],
+        stored: Mapping[str, Answer],
+        runtime: Runtime,
+        question: Question,
+        ledger: Ledger,
     ) -> Generator[ImageAnswer, None, None]:
         """Yield what the server answers, alone or in batches."""
-        determinants = all_determinants(self)
-        pending, ledger = PendingBatches(determinants), Ledger(store_kind("openai"), determinants)
+        pending = PendingBatches(all_determinants(self))
         todo, waiting = unanswered(self.settings, self._by_key(images), stored), pending.keys()
         in_batches = self.settings.mode == "batch"
         if waiting and not in_batches:
@@ -107,7 +111,8 @@ class Source(PaidSource):
         """Say how many images are not labelled yet and about what they will cost."""
         by_key = self._by_key(images)
         todo = len(unanswered(self.settings, by_key, stored))
-        lost = Ledger(store_kind("openai"), all_determinants(self)).cost(self.settings, by_key.keys())
+        with Store(store_kind("openai"), all_determinants(self), paid=True) as store:
+            lost = Ledger(store).cost(self.settings, by_key.keys())
         return f"label openai: {todo} of {len(images)} images not labelled yet\n" + estimate(
             self.settings, todo, stored.values(), lost=lost
         )

@@ -25,9 +25,9 @@ from text2image.formats.texts import normalise_text
 from text2image.labels.openai.ask import Asker
 from text2image.labels.openai.budget import estimate, unanswered, with_earlier
 from text2image.labels.openai.encode import Upload
-from text2image.labels.openai.ledger import Ledger
+from text2image.labels.openai.ledger import Ledger, reread
 from text2image.labels.openai.reading import Form
-from text2image.labels.openai.schema import Question, determinants, is_unread, read_again, request_body
+from text2image.labels.openai.schema import Question, determinants, is_unread, request_body
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.answers import load_answer, whole_answer
 from text2image.labels.protocol.source import Answer
@@ -163,31 +163,25 @@ def grade_pairs(
             stored = _stored(store, by_key)
             if unanswered(settings, wanted, stored) or any(map(is_unread, stored.values())):
                 store.check_writable()
-                with exclusive_lock(store.path):  # others may have asked meanwhile
+                with exclusive_lock(store.path):
                     store.check()
-                    for key, answer in _stored(store, by_key).items():
-                        if is_unread(answer):
-                            read = read_again(whole_answer(store, key, answer), asked)
-                            store.put([(key, json.dumps(read).encode())])
-                    stored = _stored(store, by_key)
-                    _ask(store, unanswered(settings, wanted, stored), stored, settings, runtime, asked)
+                    _reread(store, by_key, asked)
+                    stored = _stored(store, by_key)  # to which others may have added meanwhile
+                    if images := unanswered(settings, wanted, stored):
+                        _ask(store, images, stored, Asker(settings, runtime, stored, asked, Ledger(store)))
         finally:
             finish(_stored(store, by_key))
 
 
-def _ask(
-    store: Store,
-    images: Mapping[str, ImageFile],
-    stored: Mapping[str, Answer],
-    settings: Settings,
-    runtime: OpenaiRuntime,
-    asked: Question,
-) -> None:
+def _reread(store: Store, keys: Mapping[str, Any], asked: Question) -> None:
+    """Read again what earlier readers could not read, and store it."""
+    for key, answer in reread(store, Ledger(store), _stored(store, keys), keys.keys(), asked):
+        store.put([(key, json.dumps(answer).encode())])
+
+
+def _ask(store: Store, images: Mapping[str, ImageFile], stored: Mapping[str, Answer], asker: Asker) -> None:
     """Ask about images by the keys of their pairs, and store the answers as they come."""
-    if not images:
-        return
-    asker = Asker(settings, runtime, stored, asked, Ledger(KIND, judge_determinants(settings)))
-    bar = progress(total=len(images), unit="pair", title=asked.title)
+    bar = progress(total=len(images), unit="pair", title=asker.question.title)
     with bar, closing(asker.ask(images)) as coming:
         for key, answer in coming:
             if not answer.get("transient"):
@@ -201,7 +195,7 @@ def estimate_pairs(pairs: Iterable[AskedPair], settings: Settings) -> str:
     by_key = {pair.key: pair for pair in pairs}
     with Store(KIND, judge_determinants(settings), paid=True) as store:
         stored = _stored(store, by_key)
-    lost = Ledger(KIND, judge_determinants(settings)).cost(settings, by_key.keys())
+        lost = Ledger(store).cost(settings, by_key.keys())
     todo = unanswered(settings, {key: pair.image for key, pair in by_key.items()}, stored)
     one_by_one = settings.model_copy(update={"mode": "sync"})
     return f"{len(todo):,} of {len(by_key):,} pairs of query and image not graded yet\n" + estimate(

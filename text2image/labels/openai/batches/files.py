@@ -10,7 +10,7 @@ from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.budget import Tokens, cost
 from text2image.labels.openai.dialect import Dialect
 from text2image.labels.openai.encode import Upload, upload
-from text2image.labels.openai.reasons import hide_key, reason_in
+from text2image.labels.openai.reasons import hide_key, is_error, reason_in
 from text2image.labels.openai.schema import Question, is_completion, kept_answer, request_body, usage_of
 from text2image.labels.openai.settings import Settings
 from text2image.labels.openai.transport import FILE_BYTES
@@ -24,6 +24,7 @@ RESULT_BYTES = (
     16,
 )  # that a result has at most, and for each token of an answer, so that all fit into a file
 MISSING = "missing in its batch"
+UNREADABLE = "unreadable answer"
 TRANSIENT_STATUSES = (408, 409, 429)
 
 
@@ -78,8 +79,8 @@ def read_results(
     """Return ``{key: answer}`` for all ``keys`` of a batch, from its output and error files.
 
     What expired, was cut short or is missing gets ``{"failure": …, "transient": True}`` and may be
-    submitted again. Lines that are no JSON, or about other images, are left out. Completions that report no
-    tokens, or too few, count as ``unreported``.
+    submitted again; so does what may have been paid for and is no completion, which comes as ``raw``, too. Lines that are no
+    JSON, or about other images, are left out. Completions that report no tokens, or too few, count as ``unreported``.
     """
     answers: dict[str, Answer] = {}
     asked = set(keys)
@@ -102,6 +103,8 @@ def _answer(result: dict[str, Any], tag: str, question: Question, unreported: tu
     if status == 200 and is_completion(body):
         usage = usage_of(body, question.prompt, unreported) | {"batch": tag}
         return kept_answer(body, json.dumps(body), question, usage)
+    if status == 200 and body is not None and not is_error(body):
+        return {"failure": UNREADABLE, "transient": True, "raw": json.dumps(body)}
     if type(status) is int and 400 <= status < 500 and status not in TRANSIENT_STATUSES:
         said = reason_in(body)
         return {"failure": f"rejected by the service (status {status}{f': {said}' if said else ''})"}

@@ -10,7 +10,7 @@ from openai.types import Batch
 from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
-from text2image.labels.openai.batches.files import MISSING, read_results, write_batch
+from text2image.labels.openai.batches.files import MISSING, UNREADABLE, read_results, write_batch
 from text2image.labels.openai.batches.pending import Pending, PendingBatches
 from text2image.labels.openai.batches.service import BatchService
 from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost, usages
@@ -151,9 +151,13 @@ class BatchRun:
             self._tokens.learn(side, side, used)
         spent = sum(answer_cost(self.settings, answers[key]) for key in answers.keys() - known)
         for key in answers.keys() - known:
-            if answers[key].get("failure") == MISSING and status == "completed":  # it may have been paid for
+            failure = answers[key].get("failure")
+            may_be_paid = failure == UNREADABLE or (failure == MISSING and status == "completed")
+            if may_be_paid:
                 worst = self._worst_tokens()
-                self.ledger.send(key, worst)
+                name = self.ledger.send(key, worst)
+                if failure == UNREADABLE:
+                    self.ledger.keep(name, answers[key].pop("raw"))
                 spent += cost(self.settings, worst, batch=False)
         self.budget.settle(self._promised.pop(entry.tag), spent)
 
