@@ -17,6 +17,13 @@ UNSPACED = {
 }
 """Letters that count as one word in scripts without spaces, by the first word of a letter's name in Unicode."""
 
+PIECE = 300
+PIECES = re.compile(rf".{{1,{PIECE}}}[^\x00-\x7f]{{0,{PIECE}}}", re.DOTALL)
+"""Parts of a text that are normalised one by one: the time for a thousand accents on one letter grows with their square.
+
+The next part begins before a character of ASCII, which nothing composes with, if one comes within 300 characters.
+"""
+
 
 class Query(NamedTuple):
     """A text to search for and the images that carry it."""
@@ -28,7 +35,8 @@ class Query(NamedTuple):
 
 def normalise_text(text: str) -> str:
     """Return ``text`` on one line: NFKC, format and control characters dropped, blanks collapsed."""
-    composed = unicodedata.normalize("NFKC", text)
+    pieces = PIECES.findall(text) if len(text) > PIECE else [text]
+    composed = "".join(unicodedata.normalize("NFKC", piece) for piece in pieces)
     spaced = "".join(_plain(char) for char in composed)
     return re.sub(r"\s+", " ", spaced).strip()
 
