@@ -236,6 +236,7 @@ TEXTS = [
     Mode("objects without an end", body(says('{"a":' * 200_000)), error="2: malformed answer", most=2),
     Mode("beginnings of thoughts without an end", body(says("<think>" * 200_000)), error="2: thoughts without an answer", most=2),
     Mode("bytes that are no UTF-8", body(json.dumps(says(GOOD)).replace("Red", "R\udcff").encode("utf-8", "surrogateescape")), LABEL),
+    Mode("a byte order mark", body(f"\ufeff{json.dumps(says(GOOD))}"), LABEL),
     Mode("the key in the answer", body(says(GOOD.replace("Red", KEY).replace("red running", KEY))), "[OPENAI_API_KEY] shoes"),
 ]  # fmt: skip
 REASONS = [
@@ -244,6 +245,7 @@ REASONS = [
     Mode("200 with a detail", body({"detail": "no images here"}), error="an error instead of an answer: no images here", most=1),
     Mode("200 with an error of a moment", once_then_good(body({"error": {"message": "overloaded, try again", "code": 503}})), LABEL, said="overloaded"),
     Mode("400, the error is a text", body({"error": "model does not support images"}, 400), error="status 400: model does not support images", most=1),
+    Mode("400 behind a byte order mark", body(f'\ufeff{json.dumps({"error": "no images"})}', 400), error="status 400: no images", most=1),
     Mode("404, no such model", body({"error": {"message": "model 'x' not found, try pulling it first"}}, 404), error="status 404: model 'x' not found", most=1),
     Mode("500 that lasts", body({"error": {"message": "model requires more system memory"}}, 500), error="status 500: model requires more system memory", most=3),
     Mode("500 as plain text", body("CUDA out of memory\n", 500, "text/plain"), error="status 500: CUDA out of memory", most=3),

@@ -77,7 +77,7 @@ def reason(error: openai.APIError) -> str:
     if isinstance(error, openai.APIConnectionError):
         return _short(_cause(error))
     if isinstance(error, openai.APIStatusError):
-        return _short(_said_in(error.response.content.decode("utf-8", "replace")))
+        return _short(_said_in(error.response.content.decode("utf-8-sig", "replace")))
     return reason_in(error.body) if isinstance(error, ReportedError) else ""
 
 

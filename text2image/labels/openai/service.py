@@ -88,7 +88,7 @@ async def complete(client: openai.AsyncOpenAI, body: dict[str, Any], seconds: fl
         openai.APIError: there is none.
     """
     reply = await within(seconds, client.chat.completions.with_raw_response.create(**body))
-    raw = hide_key(reply.content.decode("utf-8", "replace"))
+    raw = hide_key(reply.content.decode("utf-8-sig", "replace"))
     if (completion := completion_in(raw)) is not None:
         return Completion(completion, raw)
     with suppress(ValueError, RecursionError):
