@@ -39,6 +39,8 @@ class Script:
         batches: what happens to the first, second … batch: "expire", "partly", "fail", "hang", "lose".
         delay: seconds that the model thinks.
         polls: looks at a batch until it has ended.
+        refuse: what a request of a batch is refused for, by its body; None for nothing.
+        why_failed: what is said of a batch that fails as a whole.
         download: what a batch's files are sent as, ``(status, content, headers)``; None for as they are.
     """
 
@@ -49,6 +51,8 @@ class Script:
     delay: float = 0.0
     batches: list[str] = field(default_factory=list)
     polls: int = 2
+    why_failed: str = "Enqueued token limit reached"
+    refuse: Callable[[dict[str, Any]], str | None] = lambda body: None
     download: tuple[int, bytes, dict[str, str]] | None = None
     usage: tuple[int, int] = (400, 30)
 
@@ -168,6 +172,9 @@ class ChatServer(ThreadingHTTPServer):
             if script == "fail" or (script == "expire" and row >= len(lines) // 2):
                 error = {"code": "batch_expired", "message": "This request could not be executed in time."}
                 errors.append(result | {"response": None, "error": error})
+            elif refused := self.script.refuse(line["body"]):
+                response = {"status_code": 400, "body": {"error": {"message": refused}}}
+                errors.append(result | {"response": response, "error": None})
             elif script == "partly" and row % 4 < 2:
                 status = 500 if row % 4 else 400
                 errors.append(result | {"response": {"status_code": status, "body": {}}, "error": None})
@@ -181,7 +188,7 @@ class ChatServer(ThreadingHTTPServer):
             "id": f"batch_{number}", "object": "batch", "endpoint": body["endpoint"], "created_at": number,
             "completion_window": "24h", "input_file_id": body["input_file_id"], "status": "validating",
             "metadata": body.get("metadata"), "end": end, "polls": 0, "images": len(lines),
-            "errors": {"object": "list", "data": [{"code": "x", "message": "Enqueued token limit reached"}]}
+            "errors": {"object": "list", "data": [{"code": "x", "message": self.script.why_failed}]}
             if script == "fail" else None,
         }  # fmt: skip
         for kind, rows in (("output", output), ("error", errors)):

@@ -199,3 +199,107 @@ def test_what_came_in_a_batch_is_kept(workplace: Workplace, server: ChatServer) 
     with Store("labels/openai", all_determinants(source)) as store:
         answers = [json.loads(value) for _, value in store.get([picture_id(0), picture_id(1)])]
     assert all(json.loads(answer["raw"])["usage"]["prompt_tokens"] == 400 for answer in answers)
+
+
+NO_SCHEMA = "'response_format.type' must be one of 'json_object' and 'text'"
+
+
+def refuse_in_turn(body: dict[str, Any]) -> str | None:
+    """Take neither a schema, nor the newer name of the limit, nor a detail, and say one of it at a time."""
+    if body.get("response_format", {}).get("type") == "json_schema":
+        return NO_SCHEMA
+    if "max_tokens" in body:
+        return "Unsupported parameter: 'max_tokens'"
+    detailed = "detail" in body["messages"][0]["content"][1]["image_url"]
+    return "Unknown parameter: 'messages[0].content[1].image_url.detail'" if detailed else None
+
+
+def anyhow(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a server take requests however they are put."""
+
+    def check(body: Any) -> str:
+        return server.check_image(body["messages"][0]["content"][1]["image_url"]["url"])
+
+    monkeypatch.setattr(server, "check_chat", check)
+
+
+def test_a_batch_whose_requests_are_all_refused_as_they_are_put_is_put_otherwise(
+    workplace: Workplace,
+    server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    anyhow(server, monkeypatch)
+    workplace.images(5)
+    workplace.set(mode="batch", detail="low")
+    monkeypatch.setattr(files, "MAX_REQUESTS", 3)
+    server.script.refuse = refuse_in_turn
+    workplace.run()
+    assert len(workplace.labels()) == 5 and not workplace.unlabelled()
+    assert [batch["images"] for batch in server.batches.values()] == [3, 2] * 4
+    assert set(server.finished.values()) == {1} and workplace.metrics()["requests"] == 5
+    said = capsys.readouterr().err
+    assert f"does not take response_format json_schema; asked with json_object from now on (rejected by the service (status 400: {NO_SCHEMA}" in said  # fmt: skip
+    assert said.count("does not take") == 3, "each once"
+    for key in ("runtime.openai.response_format", "runtime.openai.token_limit", "label.openai.detail"):
+        assert f"(params key {key})" in said
+
+
+def test_a_batch_that_fails_as_a_whole_for_how_it_is_put_is_put_otherwise(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anyhow(server, monkeypatch)
+    workplace.images(3)
+    workplace.set(mode="batch")
+    server.script.batches, server.script.why_failed = ["fail"], NO_SCHEMA
+    workplace.run()
+    assert len(workplace.labels()) == 3 and len(server.batches) == 2
+
+
+def test_requests_refused_where_others_are_answered_are_not_put_otherwise(
+    workplace: Workplace, server: ChatServer
+) -> None:
+    workplace.images(4)
+    workplace.set(mode="batch")
+    refused = iter([NO_SCHEMA, None, NO_SCHEMA, None])
+    server.script.refuse = lambda body: next(refused)
+    workplace.run()
+    assert len(workplace.labels()) == 2 and len(server.batches) == 1
+    assert set(workplace.unlabelled().values()) == {f"rejected by the service (status 400: {NO_SCHEMA})"}
+
+
+def test_a_way_that_is_set_and_refused_is_one_sentence_that_names_what_sets_it(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anyhow(server, monkeypatch)
+    workplace.images(3)
+    workplace.set(mode="batch")
+    workplace.speed(response_format="json_schema")
+    server.script.refuse = lambda body: NO_SCHEMA if "json_schema" in body["response_format"] else None
+    with pytest.raises(
+        InputError, match=r"json_object.*\(params key runtime\.openai\.response_format\)"
+    ) as caught:
+        workplace.run()
+    assert "\n" not in str(caught.value)
+    workplace.speed(response_format="json_object")
+    workplace.run()
+    assert len(workplace.labels()) == 3 and set(server.finished.values()) == {1}
+
+
+def test_a_refused_batch_of_a_run_that_was_killed_is_put_otherwise_by_the_next(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anyhow(server, monkeypatch)
+    workplace.images(4)
+    workplace.set(mode="batch")
+    server.script.refuse = refuse_in_turn
+
+    def killed(run: object, *arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("text2image.labels.openai.batches.run.BatchRun.collect", killed)
+        with pytest.raises(KeyboardInterrupt):
+            workplace.run()
+    workplace.run()
+    assert len(workplace.labels()) == 4 and set(server.finished.values()) == {1}

@@ -17,6 +17,20 @@ ABOUT_TOKENS = re.compile(r"max_(?:completion_)?tokens", re.IGNORECASE)
 ABOUT_DETAIL = re.compile(r"\bdetail\b", re.IGNORECASE)
 
 
+PARAMS_KEYS = {
+    ABOUT_FORMAT: "runtime.openai.response_format",
+    ABOUT_TOKENS: "runtime.openai.token_limit",
+    ABOUT_DETAIL: "label.openai.detail",
+}
+"""What sets how a request is put, by what a server's reason speaks of."""
+
+
+def advice(reason: str) -> str:
+    """Return the params key that sets what a server's reason speaks of, as the end of a sentence; "" if there is none."""
+    key = next((key for about, key in PARAMS_KEYS.items() if about.search(reason)), "")
+    return f" (params key {key})" if key else ""
+
+
 class Dialect(NamedTuple):
     """How a request is put. No part of what answers are stored under: the question stays the same.
 

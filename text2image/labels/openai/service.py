@@ -11,6 +11,7 @@ import httpx2
 import openai
 
 from text2image.base.console import InputError, one_line
+from text2image.labels.openai.dialect import advice
 from text2image.labels.openai.pace import LONGEST_ASKED, retry_after
 from text2image.labels.openai.reasons import (
     KEY,
@@ -141,7 +142,7 @@ def fatal(error: openai.APIError, settings: Settings) -> InputError:
         )
     return InputError(
         f"expected {where} to take requests for model '{settings.model}' (params key label.openai.model), "
-        f"found {explain(error)}; {SLOW_ADVICE if describe(error) == TIMED_OUT else ''}answers so far are kept"
+        f"found {explain(error)}{advice(reason(error))}; {SLOW_ADVICE if describe(error) == TIMED_OUT else ''}answers so far are kept"
     )
 
 

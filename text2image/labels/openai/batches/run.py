@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Set
 from itertools import islice
 
 from openai.types import Batch
@@ -14,12 +14,14 @@ from text2image.labels.openai.batches.files import MISSING, UNREADABLE, read_res
 from text2image.labels.openai.batches.pending import Pending, PendingBatches
 from text2image.labels.openai.batches.service import BatchService
 from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost, usages
-from text2image.labels.openai.dialect import Dialects
+from text2image.labels.openai.dialect import Dialect, Dialects, advice
 from text2image.labels.openai.ledger import Ledger
-from text2image.labels.openai.reasons import hide_key
+from text2image.labels.openai.reasons import QUOTED_CHARACTERS, hide_key
 from text2image.labels.openai.schema import texts_question
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
+
+REFUSED = ("cancelled", "failed")  # ends of a batch as a whole
 
 
 class BatchRun:
@@ -38,7 +40,9 @@ class BatchRun:
         self.service = BatchService(settings, runtime)
         self.budget = Budget(settings, stored.values())
         self.ledger = ledger
-        self.dialect = Dialects(settings, runtime).now
+        self.dialects = Dialects(settings, runtime)
+        self._first = self.dialects.now
+        self._put: dict[str, Dialect] = {}
         self.answered = 0
         self._tokens = Tokens(settings, stored.values())
         self._promised: dict[str, float] = {}
@@ -93,14 +97,14 @@ class BatchRun:
         waiting = self.pending.keys()
         rest = {key: image for key, image in images.items() if key not in waiting}
         while rest:
-            batch = write_batch(rest, self.settings, self.dialect, self._tokens, self.budget.fits)
+            batch = write_batch(rest, self.settings, self.dialects.now, self._tokens, self.budget.fits)
             with batch.file:
                 if not batch.keys:
                     break
                 file_id = self.service.upload(batch.file)
             entry = Pending(uuid.uuid4().hex, batch.keys)
             self.pending.keep(entry)
-            self._promised[entry.tag] = batch.worst
+            self._promised[entry.tag], self._put[entry.tag] = batch.worst, self.dialects.now
             self.budget.promised += batch.worst
             batch_id = self._create(entry, file_id)
             self.pending.keep(entry._replace(batch_id=batch_id))
@@ -131,6 +135,9 @@ class BatchRun:
             answers = read_results(lines, entry.keys, entry.tag, question, self._worst_tokens())
             known = {key for key, answer in self.stored.items() if came_in(answer, entry.tag)}
             self._settle(entry, answers, known, batch.status)
+            if self._falls_back(entry, batch, answers.values()):
+                self.pending.forget(entry)
+                continue
             # A service that takes none rejects the form, not the image:
             taken = bool(self.answered or self.stored)
             trouble = what_went_wrong(batch, [] if taken else answers.values()) or trouble
@@ -141,6 +148,22 @@ class BatchRun:
             self.pending.forget(entry)  # what it brought is stored by now
         if trouble and (cancelled or self.answered == answered):
             raise InputError(f"expected answers in a batch from {self.settings.address}, found {trouble}")
+
+    def _falls_back(self, entry: Pending, batch: Batch, answers: Collection[Answer]) -> bool:
+        """Tell whether a batch is to be submitted again, put in another way, since the service took none of it in this one.
+
+        A batch of an earlier run counts as put in the first way.
+        """
+        if batch.status == "cancelled" or any("usage" in answer for answer in answers):
+            return False
+        used, now = self._put.get(entry.tag, self._first), self.dialects.now
+        for why in what_was_refused(batch, answers):
+            if (change := self.dialects.fall_back(used, why)) is not None:
+                if self.dialects.now != now:
+                    said = one_line(hide_key(why), QUOTED_CHARACTERS)
+                    say(f"label openai: {self.settings.address} does not take {change} ({said}){advice(why)}")
+                return True
+        return False
 
     def _settle(self, entry: Pending, answers: Mapping[str, Answer], known: Set[str], status: str) -> None:
         """Learn from the answers of a batch, and replace what was promised for it by what it cost."""
@@ -173,9 +196,15 @@ def came_in(answer: Answer, tag: str) -> bool:
 
 def what_went_wrong(batch: Batch, answers: Iterable[Answer]) -> str:
     """Return what was wrong with a whole batch, or with all of the ``answers``, in a few words; "" if nothing."""
-    rejected = [a["failure"] for a in answers if "usage" not in a and not a.get("transient")]
-    if batch.status not in ("cancelled", "failed") and not rejected:
+    refused = what_was_refused(batch, answers)
+    if not refused and batch.status not in REFUSED:
         return ""
-    errors = (batch.errors.data if batch.errors else None) or []
-    said = [error.message for error in errors if error.message] or rejected or ["no reason given"]
-    return f"batch {one_line(batch.id)} {batch.status}: {one_line(hide_key(said[0]))}"
+    why = refused[0] if refused else "no reason given"
+    return f"batch {one_line(batch.id)} {batch.status}: {one_line(hide_key(why))}{advice(why)}"
+
+
+def what_was_refused(batch: Batch, answers: Iterable[Answer]) -> list[str]:
+    """Return what the service said against a whole batch, or against single requests of it, each once."""
+    errors = (batch.errors.data if batch.errors and batch.status in REFUSED else None) or []
+    rejected = [a["failure"] for a in answers if "usage" not in a and not a.get("transient")]
+    return list(dict.fromkeys([error.message for error in errors if error.message] + rejected))
