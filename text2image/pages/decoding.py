@@ -7,7 +7,8 @@ import ctypes
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
 
 from text2image.collection.bounds import most_pixels
 from text2image.collection.images import FRAMES, open_content, open_pillow, part_of, read_image_bytes
@@ -45,34 +46,34 @@ def return_freed_memory() -> None:
         set_option(M_ARENA_MAX, 4)
 
 
-class PixelBudget:
-    """Lets so many pixels be worked on at once; others wait, in the order in which they came.
+class Budget:
+    """Lets so many pixels, or bytes, be worked on at once; others wait, in the order in which they came.
 
     Args:
-        pixels: that may be worked on at once. A picture that has more is worked on alone.
+        amount: that may be worked on at once. A picture that has more is worked on alone.
     """
 
-    def __init__(self, pixels: int = PIXELS) -> None:
-        self._pixels, self._used = pixels, 0
+    def __init__(self, amount: int) -> None:
+        self.amount, self._used = amount, 0
         self._next = (
             threading.Lock()
         )  # one waits for room at a time, so that small ones do not overtake large ones for ever
         self._changed = threading.Condition()
 
     @contextmanager
-    def take(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for so many pixels, and keep it while the block runs."""
+    def take(self, wanted: int) -> Iterator[None]:
+        """Wait until there is room for so much, and keep it while the block runs."""
         with self._next, self._changed:
-            while self._used and self._used + pixels > self._pixels:
+            while self._used and self._used + wanted > self.amount:
                 self._changed.wait()
-            self._used += pixels
+            self._used += wanted
         try:
             yield
         finally:
-            if pixels >= LARGE:
+            if wanted >= LARGE:
                 _give_back_memory()
             with self._changed:
-                self._used -= pixels
+                self._used -= wanted
                 self._changed.notify()
 
 
@@ -80,7 +81,7 @@ class Lanes:
     """The budgets of a process: large pictures, one after the other, keep nobody waiting who wants a small one."""
 
     def __init__(self) -> None:
-        self._small, self._large = PixelBudget(PIXELS_OF_SMALL), PixelBudget()
+        self._small, self._large = Budget(PIXELS_OF_SMALL), Budget(PIXELS)
 
     def take(self, pixels: int) -> AbstractContextManager[None]:
         """Wait until there is room for so many pixels, and keep it while the block runs."""
@@ -89,6 +90,9 @@ class Lanes:
 
 BUDGET = Lanes()
 """That of this process."""
+
+LARGE_FILE, FILES = 4_000_000, Budget(100_000_000)
+"""Bytes of a file that waits until there is room for it, and the budget of bytes of such files, or one that has more."""
 
 
 def pixels_of(content: bytes) -> int:
@@ -103,12 +107,30 @@ def pixels_of(content: bytes) -> int:
     return 0
 
 
+def size_of(image: ImageFile) -> int:
+    """Return how many bytes an image's file has; 0 where that cannot be told before it is read, as behind a URL."""
+    with suppress(OSError):
+        return image.path.stat().st_size if isinstance(image.path, Path) else 0
+    return 0
+
+
+@contextmanager
+def content_of(image: ImageFile) -> Iterator[bytes]:
+    """Give a block the bytes of an image of the gallery; of large files, those of few are in memory at once.
+
+    Raises:
+        InputError: its file is not what the catalog saw.
+    """
+    size = size_of(image)
+    with FILES.take(size) if size >= LARGE_FILE else nullcontext():
+        yield read_image_bytes(image)
+
+
 def shown(image: ImageFile, side: int) -> bytes:
     """Return an image of the gallery as a JPEG of at most ``side`` pixels.
 
     Raises:
         InputError: its file is not what the catalog saw.
     """
-    content = read_image_bytes(image)
-    with BUDGET.take(pixels_of(content)):
+    with content_of(image) as content, BUDGET.take(pixels_of(content)):
         return jpeg(part_of(open_content(image, content), image), side)

@@ -17,10 +17,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from text2image.base.console import InputError, say
-from text2image.collection.images import read_image_bytes
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
-from text2image.pages.decoding import return_freed_memory, shown
+from text2image.pages.decoding import content_of, return_freed_memory, shown
 from text2image.pages.placeholder import placeholder
 from text2image.pages.templates import CSS_VARIABLES, TEMPLATES
 from text2image.queries.judging.session import GRADES, Session
@@ -193,7 +192,8 @@ class Handler(BaseHTTPRequestHandler):
         if not session.offers(query, image_id) or image_id not in self.server.files:
             raise Refused(HTTPStatus.BAD_REQUEST, "expected a query and an image that are to be judged")
         try:
-            read_image_bytes(self.server.files[image_id])
+            with content_of(self.server.files[image_id]):
+                pass
         except InputError as error:
             raise Refused(HTTPStatus.CONFLICT, str(error)) from None
         session.judge(query, image_id, grade, note)

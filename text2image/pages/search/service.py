@@ -13,11 +13,11 @@ import numpy as np
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, one_line
-from text2image.collection.images import UnusableImage, decode, read_image_bytes
+from text2image.collection.images import UnusableImage, decode
 from text2image.formats.texts import normalise_text
 from text2image.labels.openai.encode import jpeg
 from text2image.lockfile.checks import Outdated
-from text2image.pages.decoding import BUDGET, pixels_of
+from text2image.pages.decoding import BUDGET, content_of, pixels_of
 from text2image.pages.search.annotations import (
     SEARCH,
     Annotations,
@@ -228,7 +228,8 @@ class SearchService:
         whole = type(grade) is int and grade in GRADES  # True is 1 to Python, and 1.0 too
         if not text or len(text) > TEXT_CHARACTERS or image_id not in self.files or not whole:
             raise InputError("expected a text, an image of the gallery and a grade of 0 to 3")
-        read_image_bytes(self.files[image_id])
+        with content_of(self.files[image_id]):
+            pass
         rows = new_judgements(text, image_id, grade, self.by, self.annotations.queries_of(text))
         append_judgements(rows, ARTIFACTS.judgements)
         return [row.source for row in rows]
