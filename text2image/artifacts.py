@@ -72,9 +72,7 @@ class Artifacts:
     audit = Each("data/audit/{}.csv")
     # encoders, by model
     builtin_model = One("data/models/builtin")
-    local_models = One(
-        "data/local_models"
-    )  # links to the folders and files of models that lie on this machine
+    local_models = One("data/local_models")  # links to the models that lie on this machine
     card = Each("data/models/{}.json")  # what the model consists of: its files' hashes, its size
     image_vectors = Each("data/embeddings/{}/images.npy")
     views = Each("data/embeddings/{}/views.csv")  # the image and the view of every row of it

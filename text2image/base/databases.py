@@ -75,9 +75,8 @@ def database_errors(path: Path) -> Iterator[None]:
         raise InputError(_wrong_kind(path) or _disk(path, error.strerror or str(error))) from None
     except sqlite3.Error as error:
         code = primary_code(error)
-        if code is None and not isinstance(
-            error, sqlite3.OperationalError
-        ):  # which says that a text is no UTF-8
+        is_text_that_is_no_utf8 = isinstance(error, sqlite3.OperationalError)
+        if code is None and not is_text_that_is_no_utf8:
             raise
         raise InputError(_wrong_kind(path) or _sentence(path, error, code)) from None
 

@@ -96,7 +96,7 @@ def load_yaml(text: str) -> Any:
         raise ValueError(one_line(error)) from None
     except (
         Exception
-    ) as error:  # what Python raises of a broken number, date or truth value, PyYAML lets through
+    ) as error:  # PyYAML lets through what Python raises of a broken number, date or truth value
         raise ValueError(f"a value that cannot be read ({one_line(repr(error))})") from None
 
 

@@ -19,7 +19,6 @@ HASHED_BYTES = 1 << 20
 SHOWN = 3
 """Changes that are said; the rest is counted."""
 
-
 State = tuple[int, int, int] | bytes | None
 """What is remembered of a file: size in bytes, time of change in nanoseconds and inode, or the SHA-256 of a small one."""
 
@@ -37,13 +36,13 @@ class Inputs:
         if read is not None:
             defined, params = read
             self._stage = defined.get(stage)
-            self._apart = _own_check(params[PARAMS], root)
+            self._images = _image_folder(params[PARAMS], root)
             self._params = params
         self._files: dict[str, State] = {}
 
     def begin(self) -> None:
         """Remember the files, before the stage reads one."""
-        self._files = dict(self._look())
+        self._files = dict(self._scan())
 
     def check(self) -> None:
         """Refuse to end well where parameters or files are not what they were.
@@ -68,13 +67,12 @@ class Inputs:
             except ERRORS:
                 params = None
             for key in keys:
-                for leaf, old, new in _differing(
-                    key, value_of(self._params[file], key), value_of(params, key)
-                ):
+                before, now = value_of(self._params[file], key), value_of(params, key)
+                for leaf, old, new in _differing(key, before, now):
                     yield f"params key {leaf} of {file} ({_said(old)} before, {_said(new)} now)"
 
     def _changed_files(self) -> Iterator[str]:
-        now = dict(self._look())
+        now = dict(self._scan())
         for name in sorted(self._files.keys() | now.keys()):
             if name not in now:
                 yield f"{one_line(name)} is gone"
@@ -83,15 +81,15 @@ class Inputs:
             elif self._files[name] != now[name]:
                 yield f"{one_line(name)} is another"
 
-    def _look(self) -> Iterator[tuple[str, State]]:
+    def _scan(self) -> Iterator[tuple[str, State]]:
         if self._stage is not None:
             for dep in (*self._stage.deps, *self._stage.code):
-                if dep != self._apart:
+                if dep != self._images:
                     for path in _files(self._root / dep):
                         yield os.path.relpath(path, self._root), _state(path)
 
 
-def _own_check(params: Any, root: Path) -> str | None:
+def _image_folder(params: Any, root: Path) -> str | None:
     """Return the folder of images, which is large: its one reader, the stage ``catalog``, compares it itself."""
     images = value_of(params, "data.images")
     return images if isinstance(images, str) and (root / images).is_dir() else None

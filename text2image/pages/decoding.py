@@ -18,7 +18,6 @@ from text2image.labels.openai.encode import jpeg
 PIXELS = 50_000_000
 """That are decoded at once, or one picture that has more."""
 
-
 PIXELS_OF_SMALL = 16_000_000
 """That are decoded at once of pictures that are not large."""
 
@@ -55,9 +54,8 @@ class Budget:
 
     def __init__(self, amount: int) -> None:
         self.amount, self._used = amount, 0
-        self._next = (
-            threading.Lock()
-        )  # one waits for room at a time, so that small ones do not overtake large ones for ever
+        # One waits for room at a time, so that small ones do not overtake large ones for ever.
+        self._next = threading.Lock()
         self._changed = threading.Condition()
 
     @contextmanager

@@ -141,10 +141,9 @@ def test_silence_is_explained(
 
 
 def test_the_line_comes_within_ten_seconds() -> None:
-    from text2image.labels.openai.ask import SILENCE
-    from text2image.labels.openai.batches import service
+    from text2image.labels.openai.pace import SILENCE
 
-    assert SILENCE * 9 / 8 < 10 and service.SILENCE < 10
+    assert SILENCE * 9 / 8 < 10
 
 
 def test_a_later_run_of_the_process_begins_with_what_was_learned(

@@ -16,13 +16,11 @@ from text2image.labels.openai.budget import Budget, Tokens, cost
 from text2image.labels.openai.dialect import Dialect, Dialects
 from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.ledger import Ledger
-from text2image.labels.openai.pace import Concurrency, Learned, Pace, backoff
+from text2image.labels.openai.pace import SILENCE, Concurrency, Learned, Pace, backoff
 from text2image.labels.openai.reasons import TIMED_OUT, describe, may_be_charged, reason
 from text2image.labels.openai.schema import Question, kept_answer, usage_of
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
-
-SILENCE = 8.0  # seconds after which a line says what is waited for; twice as long each further time
 
 LEARNED: dict[tuple[str, str], tuple[Dialect, Learned]] = {}
 """By address and model: how requests are put and how many are in flight, for later runs of this process, such as the
@@ -113,7 +111,7 @@ class Asker:
         with (
             self._ledger,
             asyncio.Runner() as runner,
-        ):  # cancels what is in flight when the consumer goes away
+        ):  # which cancels what is in flight when nobody takes answers
             task = runner.get_loop().create_task(self._run(images))
             while (arrived := runner.run(self._arrived.get())) is not None:
                 yield arrived.key, arrived.answer
@@ -156,7 +154,7 @@ class Asker:
                 raise error
 
     async def _say_what_is_waited_for(self) -> None:
-        """Say a line where no answer has come for some seconds."""
+        """Say a line where no answer has come for ``SILENCE``, and again each time that it has lasted twice as long."""
         wait, since = SILENCE, self._heard
         while True:
             await asyncio.sleep(SILENCE / 8)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 60.0  # seconds, between two attempts of our own
 LONGEST_ASKED = 300.0  # seconds that a server may ask us to wait; more is for another day
-
+SILENCE = 8.0  # seconds without an answer after which a line says what is waited for
 
 SERIAL = 0.75  # of the time that one request after the other takes: from there on, a server answers hardly any at once
 PROMPT = 1.0  # seconds within which an answer is fast, whatever came before

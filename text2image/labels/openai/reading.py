@@ -25,10 +25,9 @@ MALFORMED = "malformed answer"
 COPIED = "answer that copies the form"
 CUT_OFF = "answer cut off at label.openai.max_tokens"
 
-MOST_STARTS = (
-    20_000  # places where a JSON object may begin, from the end, of which at most so many are tried …
-)
-MOST_WORK = 20_000_000  # … and so many characters read: what a hostile answer may cost
+# What a hostile answer may cost: so many places where a JSON object may begin are tried, from the end, …
+MOST_STARTS = 20_000
+MOST_WORK = 20_000_000  # … and so many characters are read
 DEEP = 10_000  # characters that an object nested too deeply counts for
 THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")  # of a message, where thoughts come apart
 MARK = r"think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis|seed:think"

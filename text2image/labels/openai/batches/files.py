@@ -19,10 +19,7 @@ from text2image.labels.protocol.source import Answer
 ENDPOINT: Final = "/v1/chat/completions"
 MAX_REQUESTS = 50_000  # the service's limits for one file
 MAX_BYTES = 200_000_000
-RESULT_BYTES = (
-    4096,
-    16,
-)  # that a result has at most, and for each token of an answer, so that all fit into a file
+RESULT_BYTES = 4096, 16  # that a result has at most, and for each token of its answer
 MISSING = "missing in its batch"
 UNREADABLE = "unreadable answer"
 TRANSIENT_STATUSES = (408, 409, 429)

@@ -14,14 +14,13 @@ from openai.types import Batch
 from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.labels.openai.batches.files import ENDPOINT
-from text2image.labels.openai.pace import backoff
+from text2image.labels.openai.pace import SILENCE, backoff
 from text2image.labels.openai.reasons import explain
 from text2image.labels.openai.service import client, wait_to_retry
 from text2image.labels.openai.settings import Settings
 from text2image.labels.openai.transport import ANSWER_BYTES, within
 
 FILE_SECONDS = 900.0  # that a file may take, up or down
-SILENCE = 8.0  # seconds after which a line says what is waited for
 LISTED = 2000  # batches of the account that are searched for a tag, newest first
 LISTING_DELAY = 10.0  # seconds until a batch that was just created is listed for sure
 RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
