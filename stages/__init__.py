@@ -15,9 +15,8 @@ from text2image.base.console import InputError, Parser, one_line, say
 from text2image.base.processes import end_in_order_on_sigterm, end_with_parent, interrupt, one_at_a_time
 from text2image.lockfile.inputs import Inputs
 from text2image.lockfile.tidying import tidy
-from text2image.params import load_params
 
-console.say_what_the_machine_refuses()  # stages import what is large after this
+console.install_excepthook()  # what takes time to import comes after this
 
 ITEMS = {
     "field": "retrieve.fields",
@@ -34,6 +33,8 @@ def run(main: Callable[..., None], *items: str) -> None:
     names = parse(main, *items)
 
     def prepared() -> Callable[[], None]:
+        from text2image.params import load_params
+
         params = load_params()
         for item, value in names.items():
             listed = attrgetter(ITEMS[item])(params)

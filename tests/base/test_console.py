@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.pipeline import REPOSITORY
 
-RUN = "from text2image.base.console import run, say_what_the_machine_refuses; import json, os, sys; "
+RUN = "from text2image.base.console import run, install_excepthook; import json, os, sys; "
 LIMITED = f"ulimit -v {1 << 19}; exec "  # KiB: Python starts in it, torch does not
 
 
@@ -58,7 +58,7 @@ def test_what_is_printed_to_a_full_disk_is_one_sentence() -> None:
     [
         f"python -c '{RUN} run(lambda: len(bytearray(1 << 34)))'",
         f"python -c '{RUN} run(lambda: __import__(\"torch\"))'",
-        f"python -c '{RUN} say_what_the_machine_refuses(); import torch'",
+        f"python -c '{RUN} install_excepthook(); import torch'",
         "python -m text2image.cli search shoe",
     ],
 )
@@ -70,6 +70,30 @@ def test_too_little_memory_is_one_sentence(command: str, tmp_path: Path) -> None
     assert said.count("\n") == 1
     if "search" not in command:
         assert said.startswith("error: expected more memory, found: ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"python -c '{RUN} run(lambda: os.kill(os.getpid(), 2))'",
+        f"python -c '{RUN} install_excepthook(); os.kill(os.getpid(), 2)'",
+        "python -c 'import os, stages; os.kill(os.getpid(), 2); import stages.evaluate'",
+    ],
+)
+def test_ctrl_c_is_one_sentence(command: str) -> None:
+    """While modules are imported, too, of which `stages` itself imports none that take time."""
+    code, said = ended(command)
+    assert code != 0
+    assert said == "interrupted: finished work is kept, run the same command to go on\n"
+
+
+def test_stages_import_what_takes_time_after_the_hook() -> None:
+    """Ctrl-C before it would be a traceback."""
+    late = '{"text2image.params", "pandas", "PIL"}'
+    assert ended(f"python -c 'import stages, sys; sys.exit(sorted({late} & set(sys.modules)) or None)'") == (
+        0,
+        "",
+    )
 
 
 def test_json_that_is_nested_too_deeply_is_one_sentence() -> None:

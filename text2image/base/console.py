@@ -30,6 +30,7 @@ NO_MEMORY = (
 """What libraries say that are given no memory, in exceptions of any type."""
 
 NO_ROOM = (ENOSPC, EDQUOT, EROFS, EFBIG)
+INTERRUPTED = "interrupted: finished work is kept, run the same command to go on"
 
 
 class InputError(ValueError):
@@ -78,7 +79,7 @@ def run(main: Callable[[], None]) -> None:
     except InputError as error:
         _end(1, f"error: {error}")
     except KeyboardInterrupt:
-        _end(130, "interrupted: finished work is kept, run the same command to go on")
+        _end(130, INTERRUPTED)
     except BrokenPipeError:
         if not any(map(_nobody_reads, (1, 2))):
             raise
@@ -96,12 +97,14 @@ def run(main: Callable[[], None]) -> None:
         os._exit(0)
 
 
-def say_what_the_machine_refuses() -> None:
-    """Have what the machine refuses outside of :func:`run`, where modules are imported, be one sentence, too."""
+def install_excepthook() -> None:
+    """Have Ctrl-C, and what the machine refuses, be one sentence outside of :func:`run`, too, where modules are imported."""
     usual = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if isinstance(error, Exception) and (reason := _machine_says(error)):
+        if isinstance(error, KeyboardInterrupt):
+            say(INTERRUPTED)
+        elif isinstance(error, Exception) and (reason := _machine_says(error)):
             say(f"error: {reason}")
         else:
             usual(kind, error, trace)
