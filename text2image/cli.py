@@ -21,7 +21,7 @@ COMMANDS = {
     "catalog": "verify what is remembered of the images, or pin images behind a URL",
     "label": "say what labelling by a source would cost (`--estimate`)",
     "rerank": "say what reranking by the paid vision model would cost (`--estimate`)",
-    "store": "list the stored embeddings and labels, and delete what is no longer used",
+    "store": "list, verify or repair the stored embeddings and labels, and delete what is no longer used",
     "init": "make a new project for your own images, or bring one up to date",
 }
 """What each command is for, by its name."""

@@ -74,10 +74,10 @@ def test_a_damaged_row_is_missing_said_and_kept(
         said = capsys.readouterr().err
         assert said.count("\n") == 1
         assert (
-            f"the results in {path} to be what their checksums say, found damage: that of {KEYS[7]} is damaged"
+            f"the results in {path} to be what their checksums say, found damage to that of {KEYS[7]}: what was there was paid for"
             in said
         )
-        assert "was paid for and is asked for anew" in said and "table `damaged`" in said
+        assert "is asked for anew when it is needed" in said and "table `damaged`" in said
         assert store.missing(KEYS) == [KEYS[7]]
         store.put([(KEYS[7], VALUES[KEYS[7]])])
         assert dict(store.get(KEYS)) == VALUES
@@ -129,7 +129,10 @@ def test_what_is_no_json_is_damaged_too(tmp_path: Path, capsys: pytest.CaptureFi
     with Store(KIND, ABOUT, tmp_path) as store:
         store.put([("good", b'{"a": 1}'), ("half", b'{"a": '), ("deep", b"[" * 100_000), ("raw", b"\xff")])
         assert dict(store.get_json(["good", "half", "deep", "raw"])) == {"good": {"a": 1}}
-        assert "3, such as that of deep, are damaged" in capsys.readouterr().err
+        assert (
+            "found damage to 3, such as that of deep: what was there is computed anew"
+            in capsys.readouterr().err
+        )
         assert store.missing(["good", "half", "deep", "raw"]) == ["half", "deep", "raw"]
 
 

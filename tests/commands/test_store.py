@@ -10,6 +10,7 @@ from tests.support.workplace import Workplace
 from text2image.base.console import InputError
 from text2image.base.spaces import spaces
 from text2image.base.store import Store
+from text2image.collection.groups import determinants as near_duplicate_determinants
 from text2image.commands.store import main
 from text2image.encoders.readings import reading_determinants
 from text2image.encoders.sentences.cross_encoding import cross_determinants
@@ -23,6 +24,9 @@ from text2image.params import load_params
 from text2image.queries.judging.model import judge_determinants
 from text2image.retrieval.systems.vision_grades import grader_settings
 
+USED = ["embeddings", "labels/imagenet", "labels/openai", "near_duplicates", "readings"]
+"""Kinds of the spaces that the current params use."""
+
 
 @pytest.fixture
 def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workplace:
@@ -33,11 +37,13 @@ def stocked(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Workpla
     card = {"name": "local-dir:x", "pretrained": None, "context_length": None, "files": {"w": "1"}}
     write_json(workplace.root / "data" / "models" / "builtin.json", card)
     params = load_params()
+    levels = params.catalog.near_duplicate_levels
     used: list[tuple[str, Any]] = [("embeddings", image_determinants(card, "fp32"))]
     used += [
         ("labels/openai", OpenaiSource(params.label.openai).determinants()),
         ("labels/imagenet", all_determinants(ImagenetSource(params.label.imagenet))),
         ("readings", reading_determinants(card)),
+        ("near_duplicates", near_duplicate_determinants(levels)),
     ]
     unused = [
         ("embeddings", image_determinants(card | {"files": {"w": "2"}}, "fp32")),
@@ -61,17 +67,17 @@ def test_prune_deletes_what_no_current_model_uses(
     before = kinds(stocked)
     main([])
     shown = capsys.readouterr().out
-    assert (shown.count(": in use,"), shown.count(": not in use,")) == (4, 4)
-    assert "prompt An older prompt." in shown and "8 spaces" in shown
+    assert (shown.count(": in use,"), shown.count(": not in use,")) == (5, 4)
+    assert "prompt An older prompt." in shown and "9 spaces" in shown
     main(["prune"])
     said = capsys.readouterr()
     assert kinds(stocked) == before
     assert "3 spaces with" in said.out and "--yes" in said.out
     assert "was paid for and stays (1 answers" in said.err
     main(["prune", "--yes"])
-    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai", "labels/openai", "readings"]
+    assert kinds(stocked) == [*USED[:2], "labels/openai", *USED[2:]]
     main(["prune", "--yes", "--paid"])
-    assert kinds(stocked) == ["embeddings", "labels/imagenet", "labels/openai", "readings"]
+    assert kinds(stocked) == USED
 
 
 def test_prune_leaves_what_it_cannot_tell_and_what_is_open(
@@ -138,15 +144,17 @@ def test_verify_and_repair_name_what_is_damaged(
     stocked: Workplace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["verify"])
-    assert capsys.readouterr().out.count("1 entries are whole") == 8
+    assert capsys.readouterr().out.count("1 entries are whole") == 9
     files = {space.kind: space.path for space in spaces(stocked.root / ".cache")}
     flip(files["labels/ocr"], b"v" * 5000, 40)
-    with pytest.raises(InputError, match="found 1 damaged, which are set aside; run `dvc repro`"):
+    with pytest.raises(InputError, match="found damage to 1; they are kept apart now, and what needs them"):
         main(["verify"])
     said = capsys.readouterr()
     assert "0 entries are whole, 1 damaged set aside" in said.out
-    assert "that of k is damaged" in said.err and "is computed anew" in said.err
+    assert "found damage to that of k: what was there is computed anew" in said.err
     main(["verify"])
+    main(["repair"])
+    assert capsys.readouterr().out.endswith("\n9 of 9 files needed no repair\n")
     flip(files["judgements" if "judgements" in files else "labels/openai"], b"SQLite format 3", 3)
     for action in ([], ["verify"], ["prune", "--yes", "--paid"]):
         with pytest.raises(
@@ -159,6 +167,7 @@ def test_verify_and_repair_name_what_is_damaged(
         "labels/openai" in (said_so := capsys.readouterr().out)
         and "1 entries are whole and were kept" in said_so
     )
+    assert said_so.endswith("\n5 of 6 files needed no repair\n")
     assert len(list(files["labels/openai"].parent.glob("*.damaged-*"))) == 1
     main(["verify"])
 
@@ -186,4 +195,4 @@ def test_a_folder_that_may_not_be_read_is_named(
         InputError, match=r"expected a folder at .*embeddings that this user may read, found: Permission"
     ):
         main([])
-    assert "6 spaces" in capsys.readouterr().out
+    assert "7 spaces" in capsys.readouterr().out

@@ -275,20 +275,16 @@ class Store:
                 self._db.executemany("DELETE FROM results WHERE rowid = ?", [(row,) for row in damaged])
                 self._db.execute("DELETE FROM checksums WHERE row NOT IN (SELECT rowid FROM results)")
         example = one_line(next(iter(damaged.values())) or "an unknown key", 80)
-        which = (
-            f"that of {example} is"
-            if len(damaged) == 1
-            else f"{len(damaged):,}, such as that of {example}, are"
-        )
-        again = "was paid for and is asked for anew" if self._paid else "is computed anew"
+        which = f"{len(damaged):,}, such as that of {example}" if len(damaged) > 1 else f"that of {example}"
+        again = "was paid for, and is asked for anew" if self._paid else "is computed anew"
         kept = (
-            "kept in its table `damaged`"
+            "in the file's table `damaged`"
             if self.writable
-            else "left where it is, since nothing may be written there"
+            else "where it is, since nothing may be written there"
         )
         say(
-            f"expected the results in {self.path} to be what their checksums say, found damage: {which} damaged; what was "
-            f"there {again}, and what is left of it is {kept}"
+            f"expected the results in {self.path} to be what their checksums say, found damage to {which}: what was there "
+            f"{again} when it is needed, and what is left of it stays {kept}"
         )
 
     def keys(self) -> list[str]:

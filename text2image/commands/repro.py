@@ -1,7 +1,7 @@
 """Run the pipeline as `dvc repro` does, and as well after a kill: ``t2i repro [ARGUMENT…]``.
 
-All arguments are those of `dvc repro`, which runs in this process. Before it, what a kill left of DVC's own files is
-repaired; meanwhile DVC writes them so that a kill leaves the old ones.
+All arguments are those of `dvc repro`, which it runs. Before that it repairs those of DVC's own files that an earlier kill
+left half-written; a kill of this command leaves none.
 """
 
 from collections.abc import Sequence

@@ -20,6 +20,7 @@ from text2image.base.databases import REPAIR
 from text2image.base.spaces import Space, delete, repair, spaces, verify
 from text2image.base.store import cache_root, fingerprint
 from text2image.collection.facts import determinants as catalog_determinants
+from text2image.collection.groups import determinants as near_duplicate_determinants
 from text2image.collection.locations import location
 from text2image.encoders.readings import KIND as READINGS
 from text2image.encoders.readings import reading_determinants
@@ -84,6 +85,7 @@ def current_use(params: Params) -> Use:
     add_systems(use, params)
     root = location(params.data.images)
     use.add("catalog", partial(catalog_determinants, root, params.catalog.max_pixels))
+    use.add("near_duplicates", partial(near_duplicate_determinants, params.catalog.near_duplicate_levels))
     return use
 
 
@@ -176,8 +178,8 @@ def verify_all(found: Sequence[Space]) -> None:
     check_problems(problems)
     if damaged:
         raise InputError(
-            f"expected every result in {cache_root()} to be what its checksum says, found {damaged:,} damaged, which are set "
-            "aside; run `dvc repro` to have what is needed of them anew"
+            f"expected every result in {cache_root()} to be what its checksum says, found damage to {damaged:,}; they are kept "
+            "apart now, and what needs them computes them anew, or asks for them anew if they were paid for"
         )
 
 
@@ -187,11 +189,12 @@ def repair_all(found: Sequence[Space]) -> None:
     Raises:
         InputError: what is wrong cannot be repaired so.
     """
-    left = []
+    left, sound = [], 0
     for space in found:
         try:
             if not space.problem:
                 verify(space.path, space.kind in PAID)
+                sound += 1
                 continue
         except InputError as error:
             space = space._replace(problem=str(error))
@@ -203,6 +206,7 @@ def repair_all(found: Sequence[Space]) -> None:
         print(
             f"{name_of(space)}: {kept.whole:,} entries are whole and were kept{unchecked}; the damaged file is {kept.aside}"
         )
+    print(f"{sound} of {len(found)} files needed no repair")
     check_problems(left)
 
 

@@ -135,7 +135,7 @@ def test_damaged_answers_are_asked_for_anew(runtime: Runtime, capsys: pytest.Cap
     again = Computed(1, **answers)
     assert collect_answers("made_up", again, IMAGES, runtime) == answers
     assert again.asked == ["b", "c"]
-    assert "2, such as that of b, are damaged" in capsys.readouterr().err
+    assert "found damage to 2, such as that of b:" in capsys.readouterr().err
 
 
 def test_a_transient_failure_is_listed_and_asked_again(runtime: Runtime) -> None:

@@ -147,7 +147,9 @@ def describe(error: openai.APIError) -> str:
         return f"status {error.status_code}"
     if isinstance(error, ReportedError):
         return "an error instead of an answer"
-    return "connection lost" if isinstance(error, openai.APIConnectionError) else "unreadable answer"
+    if isinstance(error, openai.APIConnectionError):
+        return "connection lost" if was_sent(error) else "no connection"
+    return "unreadable answer"
 
 
 def explain(error: openai.APIError) -> str:

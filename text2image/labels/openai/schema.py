@@ -74,7 +74,7 @@ class Question(NamedTuple):
     title: str
     budget_key: str
     prompt: str
-    repeat: str = "`dvc repro -f -s` and this stage's name ask again, then `dvc repro`"
+    repeat: str = "`dvc repro -f -s NAME`, of this stage, asks again, then `dvc repro`"
 
 
 def determinants(settings: Settings) -> dict[str, Any]:
