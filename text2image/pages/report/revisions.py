@@ -177,14 +177,7 @@ def _commit(scm: Any, name: str) -> str:
 
 def _read(revision: Revision, files: Files) -> Revision:
     revision.outdated, revision.why_outdated = files.outdated.sentences(), files.outdated.why
-    path = files.path(PARAMS_FILE)
-    try:
-        params = load_yaml(path.read_text(encoding="utf-8")) if path else {}
-    except ValueError as error:
-        raise InputError(
-            f"expected YAML in params.yaml of {revision.name}, found: {one_line(error)}"
-        ) from None
-    revision.params = params if isinstance(params, dict) else {}
+    revision.params = _read_params(files.path(PARAMS_FILE), revision.name)
     for name in ("dataset", "metrics", "labels", "comparison", "sources", "judgements"):
         setattr(revision, name, files.json(ARTIFACTS.metrics(name)))
     revision.metrics = {system: row for system, row in revision.metrics.items() if isinstance(row, dict)}
@@ -218,6 +211,14 @@ def _read(revision: Revision, files: Files) -> Revision:
         revision.left_out[source] = dict(Counter(row["reason"] for row in reasons))
     revision.missing = files.missing
     return revision
+
+
+def _read_params(path: Path | None, name: str) -> dict[str, Any]:
+    try:
+        params = load_yaml(path.read_text(encoding="utf-8")) if path else {}
+    except ValueError as error:
+        raise InputError(f"expected YAML in params.yaml of {name}, found: {one_line(error)}") from None
+    return params if isinstance(params, dict) else {}
 
 
 def _is_named(key: Key) -> bool:
