@@ -75,11 +75,12 @@ test-fast: install $(VENV)/.installed-test ## Run the tests that take no pipelin
 coverage: install $(VENV)/.installed-test ## Run all tests and list the lines that none of them runs
 	pytest $(PYTEST_ARGS) --cov --cov-report=term-missing:skip-covered
 
-chaos: install $(VENV)/.installed-test ## Kill the pipeline KILLS times (default 100, SEED=N as before), see that `make repro` mends each, and fuzz what is read (CASES=2000)
-	T2I_CHAOS=$(or $(KILLS),100) T2I_CHAOS_SEED=$(or $(SEED),0) pytest -s --timeout 0 tests/pipeline/test_chaos.py
-	T2I_CHAOS=1 T2I_CHAOS_CASES=$(or $(CASES),2000) T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/fuzzing
-	T2I_CHAOS_CASES=$(or $(CASES),2000) T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/base/test_damaged_store.py -k flipped
-	T2I_CHAOS=1 T2I_CHAOS_SEED=$(or $(SEED),11) pytest -s --timeout 0 tests/pages/test_load.py
+chaos: install $(VENV)/.installed-test ## Kill runs KILLS times (100), fuzz what is read (CASES=2000) and press the pages for a minute (SEED=N for the same again)
+	T2I_CHAOS=$(or $(KILLS),100) T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/pipeline/test_chaos.py
+	T2I_CHAOS=$(or $(KILLS),100) T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/labels/openai/test_ledger.py::test_the_budget_holds_over_kills
+	T2I_CHAOS=$(or $(CASES),2000) T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/fuzzing tests/labels/openai/test_fuzz.py
+	T2I_CHAOS=$(or $(CASES),2000) T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/base/test_damaged_store.py::test_no_flipped_bit_gives_a_wrong_value
+	T2I_CHAOS=1 T2I_CHAOS_SEED=$(SEED) pytest -s --timeout 0 tests/pages/test_load.py
 
 # Types of the extras, too, which the tests have.
 lint: install $(VENV)/.installed-test $(VENV)/.installed-lint ## Check style and types

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.long_form import CHAOS, SEED, announced, cases
 from tests.support.pipeline import REPOSITORY
 from tests.support.unprivileged import unprivileged
 from text2image.base import databases
@@ -24,6 +25,7 @@ from text2image.base.spaces import delete, repair, spaces, verify
 from text2image.base.store import Store, fingerprint
 from text2image.base.writer import Writer
 
+BITS = cases(50)
 RUNS = 5
 PAGE_ROWS = 16  # that a page of a file holds
 KIND, ABOUT = "things", {"model": "a"}
@@ -156,18 +158,17 @@ def test_no_flipped_bit_gives_a_wrong_value(
 ) -> None:
     """Of single bits in a file: the true values, those of damaged rows computed anew, or a sentence and a repair.
 
-    ``T2I_CHAOS_CASES`` is how many, ``T2I_CHAOS_SEED`` which; ``make chaos`` sets both.
+    ``make chaos`` flips more of them.
     """
-    cases, seed = int(os.environ.get("T2I_CHAOS_CASES", "50")), os.environ.get("T2I_CHAOS_SEED") or "0"
-    if "T2I_CHAOS_CASES" in os.environ:
+    if CHAOS:
         with capsys.disabled():
-            print(f"{cases} flipped bits, T2I_CHAOS_SEED={seed}")
+            print(announced(f"{BITS} flipped bits"))
     whole = filled(tmp_path / "whole", before_checksums=before_checksums)
     assert read(tmp_path / "whole") == VALUES
-    content, rng = whole.read_bytes(), random.Random(seed)
+    content, rng = whole.read_bytes(), random.Random(SEED)
     path = tmp_path / KIND / whole.name
     path.parent.mkdir()
-    for _ in range(cases):
+    for _ in range(BITS):
         page = 32768 * rng.randrange(len(content) // 32768)
         anywhere, beginning = rng.randrange(len(content)), page + rng.randrange(300)
         byte, bit = rng.choice((anywhere, beginning, rng.randrange(100))), rng.randrange(8)
@@ -187,7 +188,7 @@ def test_no_flipped_bit_gives_a_wrong_value(
             compute_what_is_missing(tmp_path)
         for file in path.parent.iterdir():
             file.unlink()
-    assert capsys.readouterr().err.count("found damage") >= cases // 10, "many bits are in values"
+    assert capsys.readouterr().err.count("found damage") >= BITS // 10, "many bits are in values"
 
 
 def compute_what_is_missing(root: Path) -> None:

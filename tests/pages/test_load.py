@@ -1,13 +1,12 @@
 """Both pages under load: fifty clients that look, search, upload and judge at once, large and broken pictures among it.
 
-Ten seconds a page; with ``T2I_CHAOS`` set (``make chaos``) a minute.
+Ten seconds a page; in the long form (``make chaos``) a minute.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import random
 import re
 import threading
@@ -21,6 +20,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.support.long_form import CHAOS, SEED, announced
 from tests.support.pictures import encoded
 from tests.support.served import CALL, JOIN, TEXTS, Served, bomb, make_gallery, served
 from tests.support.workplace import picture
@@ -30,11 +30,10 @@ from text2image.queries.judgements import read_judgements
 pytestmark = pytest.mark.slow
 
 CLIENTS = 50
-SECONDS = 60 if os.environ.get("T2I_CHAOS") else 10
+SECONDS = 60 if CHAOS else 10
 LONGEST = 30.0  # seconds that an answer may take, on two cores that serve fifty clients and run these, too
 LARGEST = 90.0  # seconds that one may take that waits for pictures of 31 megapixels
 MOST = 2_000_000_000  # bytes
-SEED = int(os.environ.get("T2I_CHAOS_SEED", "11"))
 SEARCH, LIKE = 2, 4  # functions of the page's controls, in the order in which it declares them
 NAMES = [f"{number}.png" for number in range(20)]
 
@@ -44,7 +43,7 @@ Step = Callable[[random.Random], str]
 
 def press(steps: dict[Step, int]) -> Counter[str]:
     """Have all clients do steps, each as often as its weight says, until the time is over; return how often each was done."""
-    print(f"seed {SEED}")
+    print(announced(f"{CLIENTS} clients for {SECONDS} s"))
     end, done, slowest, lock = time.monotonic() + SECONDS, Counter[str](), [0.0], threading.Lock()
 
     def client(number: int) -> None:

@@ -1,14 +1,12 @@
 """Runs that are killed, at random moments and while DVC writes its own files: `make repro` gives what nothing disturbed gives.
 
-A few kills by default. `make chaos` makes more (T2I_CHAOS=100 of them), with the seed in T2I_CHAOS_SEED, which is printed.
+A few kills by default, of a kind each. `make chaos` makes a hundred at random (:mod:`tests.support.long_form`).
 """
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import time
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -17,12 +15,11 @@ import pytest
 
 from tests.conftest import Finished
 from tests.support.chaos import SIGNALS, Plan, make_repro, plans, prepare, results, run_and_kill
+from tests.support.long_form import CHAOS, SEED, announced
 from tests.support.pipeline import IMAGES, Project, add_photographs
 
 pytestmark = pytest.mark.pipeline
 
-LONG = int(os.environ.get("T2I_CHAOS", "0"))
-SEED = int(os.environ.get("T2I_CHAOS_SEED", "0")) or (int(time.time()) if LONG else 1)
 STAGES = 20  # that a run mentions, about
 KILL, TERM, INT = SIGNALS
 SHORT = (
@@ -41,7 +38,7 @@ def changed(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> tup
     """
     folder = tmp_path_factory.mktemp("chaos")
     project = finished.project.copy(folder / "changed")
-    if LONG:
+    if CHAOS:
         add_photographs(project, range(IMAGES, IMAGES + 1))
     project.set(label__imagenet__threshold=0.03, evaluate__k=[1, 2, 4])
     undisturbed = project.copy(folder / "undisturbed")
@@ -58,8 +55,8 @@ def test_a_killed_run_ends_as_one_that_nothing_disturbed(
 ) -> None:
     start, wanted = changed
     chance, hits, failed = random.Random(SEED), Counter[str](), list[str]()
-    print(f"seed {SEED}")
-    for number, plan in enumerate(islice(plans(SEED, STAGES), 3 * LONG) if LONG else SHORT):
+    print(announced(f"{CHAOS or len(SHORT)} kills"))
+    for number, plan in enumerate(islice(plans(SEED, STAGES), 3 * CHAOS) if CHAOS else SHORT):
         project = start.copy(tmp_path / f"killed-{number}")
         prepare(project, plan, chance)
         hit = run_and_kill(project, plan)
@@ -79,8 +76,8 @@ def test_a_killed_run_ends_as_one_that_nothing_disturbed(
         if not wrong:
             shutil.rmtree(project.root)
             shutil.rmtree(f"{project.root}-site", ignore_errors=True)
-        if LONG and hits.total() + len(failed) >= LONG:
+        if CHAOS and hits.total() + len(failed) >= CHAOS:
             break
     print(f"{hits.total()} kills: {dict(hits)}")
     assert failed == []
-    assert hits.total() >= (LONG or 2)
+    assert hits.total() >= (CHAOS or 2)

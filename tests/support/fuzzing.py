@@ -1,14 +1,11 @@
 """Fuzzing: valid inputs with a few of their bytes changed, and the one property that all of them must have.
 
-Hypothesis makes the cases. Without ``T2I_CHAOS`` they are few and the same in every run; with it (``make chaos``) there are
-``T2I_CHAOS_CASES`` of each test, 2,000 unless said otherwise, from the seed ``T2I_CHAOS_SEED``, which is drawn and printed
-unless it is given. A case that once failed stays as an ``@example`` of its test.
+Hypothesis makes the cases: few, and the same in every run, or many from a seed (:mod:`tests.support.long_form`). A case that
+once failed stays as an ``@example`` of its test.
 """
 
 from __future__ import annotations
 
-import os
-import random
 import resource
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -17,14 +14,12 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 
+from tests.support.long_form import CHAOS, SEED, announced, cases
 from text2image.base.console import InputError
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 Value = TypeVar("Value")
 
-CHAOS = bool(os.environ.get("T2I_CHAOS"))
-CASES = int(os.environ.get("T2I_CHAOS_CASES", "2000"))
-SEED = int(os.environ.get("T2I_CHAOS_SEED") or random.SystemRandom().randrange(2**32))
 SECONDS = 20  # that no case may take, on a machine that does other things too
 MEGABYTES = 700  # by which no test may let its process grow
 
@@ -36,16 +31,16 @@ TOKENS = (
 """What readers of text stumble over."""
 
 
-def fuzz(cases: int) -> Callable[[Test], Test]:
+def fuzz(short: int) -> Callable[[Test], Test]:
     """Run a test on so many cases, the same in every run; or on many random ones, as ``make chaos`` does."""
 
     def decorate(test: Test) -> Test:
         if CHAOS:
-            print(f"{test.__name__}: {CASES} cases, T2I_CHAOS_SEED={SEED}")
+            print(announced(f"{test.__name__}: {cases(short)} cases"))
             test = seed(SEED)(test)
         checks = list(HealthCheck)
         return settings(
-            max_examples=CASES if CHAOS else cases, derandomize=not CHAOS, database=None,
+            max_examples=cases(short), derandomize=not CHAOS, database=None,
             deadline=timedelta(seconds=SECONDS), suppress_health_check=checks, print_blob=True,
         )(test)  # fmt: skip
 

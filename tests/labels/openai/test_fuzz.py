@@ -1,7 +1,6 @@
 """Random answers of servers: whatever they hold, they become an answer or the name of a failure, and no traceback."""
 
 import json
-import os
 import random
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +9,13 @@ import httpx2
 import openai
 import pytest
 
+from tests.support.long_form import SEED, announced, cases
 from text2image.labels.openai.reading import Form
 from text2image.labels.openai.reasons import ReportedError, describe, is_error, is_lasting, reason
 from text2image.labels.openai.schema import Question, Texts, is_completion, kept_answer, usage_of
 from text2image.queries.judging.model import Grade
 
-CASES, SEED = int(os.environ.get("CHAOS_CASES", "300")), os.environ.get("CHAOS_SEED", "0")
+CASES = cases(300)
 REQUEST = httpx2.Request("POST", "http://localhost/v1/chat/completions")
 KEYS = (
     "choices", "message", "content", "text", "type", "usage", "prompt_tokens", "completion_tokens", "refusal", "error",
@@ -54,7 +54,7 @@ def completion(rng: random.Random) -> Any:
 @pytest.mark.parametrize(("form", "fields"), [(Texts, {"caption", "queries"}), (Grade, {"grade", "reason"})])
 def test_random_completions(form: type[Form], fields: set[str]) -> None:
     rng = random.Random(SEED)
-    print(f"{CASES} completions, CHAOS_SEED={SEED}")
+    print(announced(f"{CASES} completions"))
     question = Question(lambda sent: {}, form, "title", "key", 'Like {"caption": "so", "queries": ["or so"]}')
     read: set[bool] = set()
     for _ in range(CASES):
@@ -84,7 +84,7 @@ def errors(rng: random.Random) -> openai.APIError:
 
 def test_random_errors() -> None:
     rng = random.Random(SEED)
-    print(f"{CASES} errors, CHAOS_SEED={SEED}")
+    print(announced(f"{CASES} errors"))
     said: set[bool] = set()
     for _ in range(CASES):
         error = errors(rng)

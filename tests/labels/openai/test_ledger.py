@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import sqlite3
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from tests.support.chat_server import ChatServer
 from tests.support.forking import Forker
 from tests.support.hostile import HostileServer, Mode, blanks_without_end, body
+from tests.support.long_form import SEED, announced, cases
 from tests.support.workplace import Workplace, picture_id, sent_name
 from text2image.base.console import InputError
 from text2image.base.store import Store
@@ -25,6 +27,7 @@ from text2image.labels.protocol.answers import all_determinants, stored_answers
 from text2image.params import load_params
 
 PRICES = {"price_input_per_million": 10.0, "price_output_per_million": 100.0}
+KILLS = cases(10)
 EACH = (400 * 10 + 30 * 100) / 1e6  # USD, what a request really costs
 
 
@@ -115,10 +118,12 @@ def test_a_kill_between_an_answers_storing_and_its_settling_counts_it_once(
 
 
 @pytest.mark.slow
-def test_the_budget_holds_over_ten_kills(workplace: Workplace, server: ChatServer) -> None:
+def test_the_budget_holds_over_kills(workplace: Workplace, server: ChatServer) -> None:
     """The server counts all that was sent, and nothing that came is paid for again."""
-    workplace.images(150)
-    workplace.set(max_tokens=60, budget_usd=0.6, **PRICES)
+    print(announced(f"{KILLS} kills"))
+    chance, budget = random.Random(SEED), 0.06 * KILLS
+    workplace.images(15 * KILLS)
+    workplace.set(max_tokens=60, budget_usd=budget, **PRICES)
     workplace.speed(concurrency=4)
     server.script.delay = 0.03
 
@@ -126,19 +131,19 @@ def test_the_budget_holds_over_ten_kills(workplace: Workplace, server: ChatServe
         return server.attempts.total() >= requests
 
     with Forker(workplace.root) as runs:
-        for number in range(10):
+        for _ in range(KILLS):
             run = runs.start()
-            server.wait_until(partial(reached, server.attempts.total() + 2 + number % 4))
+            server.wait_until(partial(reached, server.attempts.total() + chance.randint(2, 5)))
             runs.kill(run)
         stored = len(server.finished)
         runs.start()
         assert os.WEXITSTATUS(runs.wait()) == 0
     time.sleep(0.1)
     spent = server.attempts.total() * EACH
-    assert 0.3 < spent <= 0.6, "all of it counts, and not much more than all of it"
-    assert stored < len(server.finished) < 150
+    assert budget / 2 < spent <= budget, "all of it counts, and not much more than all of it"
+    assert stored < len(server.finished) < 15 * KILLS
     asked_again = sum(count - 1 for count in server.attempts.values())
-    assert asked_again <= 10 * 4, "only what was in flight at a kill"
+    assert asked_again <= KILLS * 4, "only what was in flight at a kill"
 
 
 def test_lines_that_a_batch_lacks_count(
