@@ -123,9 +123,8 @@ def _alone(db: sqlite3.Connection) -> bool:
     except sqlite3.OperationalError as error:
         if is_locked(error):
             return False
-        return fills_the_disk(
-            error
-        )  # which is told only to who is alone, and must not keep anybody from making room
+        # A full disk is told only to who is alone, and must not keep anybody from making room.
+        return fills_the_disk(error)
     return True
 
 
@@ -207,9 +206,8 @@ def repair(path: Path, keep_unchecked: bool) -> Repaired:
             made.execute("BEGIN")
             whole, unchecked = _salvage(path, made, keep_unchecked)
             made.execute("COMMIT")
-            made.execute(
-                "PRAGMA journal_mode = DELETE"
-            )  # leaves no other file that would have to be renamed, too
+            # Leaves no other file that would have to be renamed, too.
+            made.execute("PRAGMA journal_mode = DELETE")
         for end in ("", *BESIDE):
             _keep_aside(path.with_name(path.name + end), aside.with_name(aside.name + end))
         for end in (*BESIDE, "-shm"):

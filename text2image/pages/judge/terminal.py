@@ -54,9 +54,8 @@ def _apply(answer: str, session: Session, turn: Turn, image: ImageFile) -> str:
         try:
             read_image_bytes(image)  # somebody who opened a file that was replaced has judged another picture
         except InputError as error:
-            session.skip(
-                turn.query.query_id
-            )  # no grade for this image can be taken, however often one is typed
+            # No grade for this image can be taken, however often one is typed.
+            session.skip(turn.query.query_id)
             return f"error: {error}; the query is skipped"
         session.judge(turn.query.query_id, turn.image_id, int(word), note)
         return f"{word} {GRADES[int(word)]}"
