@@ -300,7 +300,7 @@ def test_damaged_answers_count_towards_the_budget(
     with pytest.raises(InputError, match="4: not asked"):
         workplace.run()
     said = capsys.readouterr().err
-    assert "stopped before label.openai.budget_usd" in said and "found damage: 4" in said
+    assert "stopped before label.openai.budget_usd" in said and "found damage to 4, such as" in said
     assert server.finished.total() == 4, "all that was ever paid for counts"
     workplace.estimate()
     spent = float(capsys.readouterr().out.split(" USD spent")[0].split()[-1])
