@@ -92,6 +92,22 @@ def test_prune_leaves_what_it_cannot_tell_and_what_is_open(
     assert kinds(stocked).count("embeddings") == 2 and "labels/ocr" in kinds(stocked)
 
 
+def test_features_stay_while_a_model_is_made_of_them(
+    stocked: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Store("features", {"trunk": 1}) as store:
+        store.put([("k", b"v")])
+    stocked.params["finetune"]["models"] = ["builtin-tuned"]
+    stocked.params["finetune"]["runs"]["builtin-tuned"]["sources"] = ["imagenet"]
+    stocked.set()
+    main(["prune", "--yes"])
+    assert "features is left alone" in capsys.readouterr().err and "features" in kinds(stocked)
+    stocked.params["finetune"]["models"] = []
+    stocked.set()
+    main(["prune", "--yes"])
+    assert "features" not in kinds(stocked)
+
+
 def test_what_systems_asked_and_had_read_is_in_use(
     stocked: Workplace, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,6 +83,10 @@ def current_use(params: Params) -> Use:
     judge = params.label.openai, params.judge.prompt, params.judge.budget_usd
     use.add("judgements", lambda: judge_determinants(judge_settings(*judge)))
     add_systems(use, params)
+    if params.finetune.models:
+        use.doubts["features"] = (
+            "which base models' features finetune.models uses is known to fine-tuning alone"
+        )
     root = location(params.data.images)
     use.add("catalog", partial(catalog_determinants, root, params.catalog.max_pixels))
     use.add("near_duplicates", partial(near_duplicate_determinants, params.catalog.near_duplicate_levels))
