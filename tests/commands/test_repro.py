@@ -14,6 +14,7 @@ from pathlib import Path
 import dvc.logger  # noqa: F401 - now, as it keeps the stream to write to, and that of a test is closed after it
 import psutil
 import pytest
+from dvc_objects.fs.utils import tmp_fname
 
 from tests.support.pipeline import REPOSITORY, Project
 from tests.support.unprivileged import unprivileged
@@ -218,6 +219,17 @@ def test_an_empty_folder_of_the_run_cache_goes(root: Path, inside: str) -> None:
     Path("dvc.lock").unlink()
     assert repro([]) == 0
     assert Path("ran.txt").read_text() == "first\nsecond\nfirst\nsecond\n"
+
+
+def test_a_file_that_dvc_was_copying_goes(root: Path) -> None:
+    """In a folder that a stage depends on, it would be recorded as one of its files."""
+    (root / "params.yaml").write_text("{}\n")
+    left = [root / tmp_fname(), root / tmp_fname("a.txt")]
+    own = [root / name for name in (".notes.tmp", "a.txt.tmp", "b.txt")]
+    for path in (*left, *own):
+        path.write_text("half")
+    assert repro([]) == 0
+    assert [path.exists() for path in (*left, *own)] == [False, False, True, True, True]
 
 
 def test_what_another_dvc_may_be_writing_is_not_touched(root: Path) -> None:

@@ -7,6 +7,7 @@ finds the stages that it misses in its run cache. Copies of sound files are kept
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ import psutil
 
 from text2image.base.console import InputError, say
 from text2image.base.processes import running_stages
+from text2image.lockfile.reading import read_defined
 
 if TYPE_CHECKING:
     from dvc.lock import LockBase
@@ -29,6 +31,9 @@ DEEPEST = 100
 """Lists and mappings in each other, of which DVC writes ten; DVC's parser ends the process at tens of thousands."""
 
 CONFLICT = b"<<<<<<< "
+
+UNFINISHED = re.compile(r".*\.[A-Za-z0-9_-]{22}\.tmp")
+"""Names of the files that DVC copies into and then renames (``dvc_objects.fs.utils.tmp_fname``)."""
 
 
 def repair(root: Path) -> None:
@@ -49,6 +54,7 @@ def repair(root: Path) -> None:
         restore(root)
         mend_rwlock(root)
         mend_run_cache(root)
+        remove_unfinished(root)
         keep_copies(root)
 
 
@@ -187,6 +193,17 @@ def mend_run_cache(root: Path) -> None:
     for folder in (cache_folder(root) / "runs").glob("*/*"):
         with suppress(OSError):  # a file, or not empty
             folder.rmdir()
+
+
+def remove_unfinished(root: Path) -> None:
+    """Remove what DVC was copying beside the outputs of stages when it was killed: stages depend on whole folders of these."""
+    defined = read_defined(lambda path: root / path if (root / path).is_file() else None)
+    for folder in {
+        (root / out).parent for stage in (defined[0] if defined else {}).values() for out in stage.outs
+    }:
+        for path in folder.glob("*.tmp"):
+            if UNFINISHED.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def cache_folder(root: Path) -> Path:
