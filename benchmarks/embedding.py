@@ -204,7 +204,8 @@ def bound(directory: Path, count: int, precision: str, started: float) -> None:
     """Print the seconds of start-up, forward pass and decoding, each alone, for ``count`` images."""
     import torch
 
-    from text2image.encoders.device import DTYPES, keep_freed_memory
+    from text2image.base.memory import keep_freed_memory
+    from text2image.encoders.device import DTYPES
     from text2image.encoders.linear import use_onednn
     from text2image.encoders.models.local_dir import load_local_dir
 

@@ -37,11 +37,12 @@ from PIL import Image
 
 from benchmarks.embedding import REPOSITORY, photograph
 from benchmarks.table import GUIDE, Row, against, reference
+from text2image.base.memory import keep_freed_memory
 from text2image.base.parallel import in_threads
 from text2image.base.settings import Runtime
 from text2image.collection.images import image_id
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.device import DTYPES, keep_freed_memory, one_torch_thread, pick_device
+from text2image.encoders.device import DTYPES, one_torch_thread, pick_device
 from text2image.encoders.embedding import embed_images, unit_rows
 from text2image.encoders.images.forward import Replica, forward_images
 from text2image.encoders.images.gpu_decoding import decode_inputs

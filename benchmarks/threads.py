@@ -22,10 +22,11 @@ from torchvision.transforms import Normalize
 
 from benchmarks.gpu import make_files
 from benchmarks.table import Row, against, reference, report, require
+from text2image.base.memory import keep_freed_memory
 from text2image.base.parallel import in_threads
 from text2image.collection.images import open_image
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.device import keep_freed_memory, one_torch_thread
+from text2image.encoders.device import one_torch_thread
 from text2image.encoders.images import preprocessing as module
 from text2image.encoders.images.decoding import DECODERS, open_pixels
 from text2image.encoders.images.preprocessing import Preprocessing, preprocessing

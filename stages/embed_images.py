@@ -9,7 +9,7 @@ from functools import partial
 from stages import run
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import say
-from text2image.base.garbage import no_collection
+from text2image.base.memory import no_collection
 from text2image.collection.locations import location
 from text2image.collection.manifest import gallery, read_manifest
 from text2image.encoders.vectors import embed_images_here, image_determinants, load_card, stored_vectors

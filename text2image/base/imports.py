@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
-from text2image.base.garbage import no_collection
+from text2image.base.memory import no_collection
 
 COMPILER, COMPILER_UTILS = "torch._dynamo", "torch._dynamo.utils"
 

@@ -6,14 +6,12 @@ is not read again. As git does, a file is trusted only if it had been left alone
 at: it could otherwise change once more under the same time.
 """
 
-import ctypes
 import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
@@ -24,6 +22,7 @@ import imagehash
 from PIL import Image
 
 from text2image.base.console import InputError, one_line, progress
+from text2image.base.memory import keep_freed_memory
 from text2image.base.parallel import in_threads
 from text2image.base.processes import begin_worker
 from text2image.base.store import Store
@@ -44,7 +43,8 @@ FACTS = 9  # version of what is said of decoded pixels and of reasons to reject;
 GRANULE = 2.0  # seconds: the coarsest time stamp of a file system in use (FAT)
 HASHED_SIDE = 160  # pixels; longer sides are averaged first: the hashes look at 32 and 64 pixels a side
 FEW = 512  # files that are not worth the start of processes
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT_BYTES = 1 << 28
+"""Of freed memory, for the pixels of the next image."""
 CHUNK = 16  # files that a process is given at a time
 REMOTE_THREADS = 16  # reading over a network is waiting
 KEPT_AT_ONCE = 512  # files that a killed run may have to read again
@@ -160,18 +160,7 @@ def in_processes(work: Callable[[Item], Made], items: Iterable[Item], at_a_time:
 def begin_to_read() -> None:
     """Begin a process that reads images."""
     begin_worker()
-    keep_freed_memory()
-
-
-def keep_freed_memory() -> None:
-    """Have this process keep the memory of one image's pixels for those of the next, where the C library can (glibc).
-
-    To return it to the system after each takes a tenth of the time in which images are read and compared.
-    """
-    with suppress(AttributeError, OSError):
-        set_option = ctypes.CDLL(None).mallopt
-        set_option(M_TRIM_THRESHOLD, 1 << 28)
-        set_option(M_MMAP_THRESHOLD, 1 << 25)
+    keep_freed_memory(KEPT_BYTES)
 
 
 def verdicts(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from text2image.base.garbage import no_collection
+from text2image.base.memory import no_collection
 from text2image.collection.locations import Location, location
 from text2image.formats.tables import as_written, read_columns, read_csv
 

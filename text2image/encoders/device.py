@@ -1,11 +1,8 @@
-"""Which processor a model runs on, in which precision, and how its memory is kept."""
+"""Which processor a model runs on, and in which precision."""
 
 import copy
-import ctypes
 import os
-import sys
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 
@@ -13,8 +10,6 @@ from text2image.base.console import InputError
 from text2image.base.settings import Runtime
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-LARGE = 1 << 30
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -81,19 +76,6 @@ def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
             "expected fp32 or bf16 for embed.precision in params.yaml on a CPU, found fp16, which needs a GPU"
         )
     return DTYPES[precision]
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Let the C library keep freed memory for the next forward pass instead of returning it.
-
-    By default glibc gives large blocks back to the system, and every page of every activation costs a
-    fault when it is asked for again: a quarter of a small network's time. Does nothing elsewhere.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGE)
-        mallopt(M_TRIM_THRESHOLD, LARGE)
 
 
 def one_torch_thread() -> None:

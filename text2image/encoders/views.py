@@ -11,7 +11,7 @@ import numpy as np
 
 from text2image.base.arrays import Integers, Vectors
 from text2image.base.console import InputError
-from text2image.base.garbage import no_collection
+from text2image.base.memory import no_collection
 from text2image.collection.manifest import Box, ImageFile, ManifestEntry
 from text2image.encoders.settings import CORNERS, TILES, WHOLE
 from text2image.formats.views import ViewRow, view_starts

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from text2image.base.console import InputError, one_line
-from text2image.base.garbage import no_collection
+from text2image.base.memory import no_collection
 from text2image.formats.files import write_text
 
 Row = dict[str, str]

@@ -3,13 +3,13 @@
 A picture of 100 megapixels takes 400 MB and more while it is decoded, and a file of a few kilobytes can hold one.
 """
 
-import ctypes
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from text2image.base.memory import return_free_memory_now
 from text2image.collection.bounds import most_pixels
 from text2image.collection.images import FRAMES, open_content, open_pillow, part_of, read_image_bytes
 from text2image.collection.manifest import ImageFile
@@ -21,28 +21,8 @@ PIXELS = 50_000_000
 PIXELS_OF_SMALL = 16_000_000
 """That are decoded at once of pictures that are not large."""
 
-M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
-"""Options of glibc's mallopt(3)."""
-
 LARGE = 8_000_000
 """Pixels of a picture after whose decoding freed memory is given back to the system."""
-
-
-def _give_back_memory() -> None:
-    """Have the C library return what is free: it keeps the blocks of a picture for every thread that has decoded one."""
-    with suppress(OSError, AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def return_freed_memory() -> None:
-    """Have every block of a megabyte and more go back to the system once it is free, where the C library can (glibc).
-
-    Otherwise it keeps blocks for each of the threads that answer a page, which together are several pictures more.
-    """
-    with suppress(OSError, AttributeError):
-        set_option = ctypes.CDLL(None).mallopt
-        set_option(M_MMAP_THRESHOLD, 1 << 20)
-        set_option(M_ARENA_MAX, 4)
 
 
 class Budget:
@@ -69,7 +49,7 @@ class Budget:
             yield
         finally:
             if wanted >= LARGE:
-                _give_back_memory()
+                return_free_memory_now()
             with self._changed:
                 self._used -= wanted
                 self._changed.notify()

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from text2image.base.console import InputError
+from text2image.base.memory import keep_freed_memory
 from text2image.base.parallel import in_lanes, in_threads
 from text2image.collection.manifest import ImageFile
-from text2image.encoders.device import keep_freed_memory, one_torch_thread
+from text2image.encoders.device import one_torch_thread
 from text2image.encoders.images.accelerators import Accelerator
 from text2image.encoders.images.memory import Halving, Network
 from text2image.encoders.images.preparing import cut_batches, prepare, regroup

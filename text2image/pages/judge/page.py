@@ -17,9 +17,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from text2image.base.console import InputError, say
+from text2image.base.memory import return_freed_memory
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.encode import jpeg
-from text2image.pages.decoding import content_of, return_freed_memory, shown
+from text2image.pages.decoding import content_of, shown
 from text2image.pages.placeholder import placeholder
 from text2image.pages.templates import CSS_VARIABLES, TEMPLATES
 from text2image.queries.judging.session import GRADES, Session

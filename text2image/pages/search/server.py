@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from text2image.base.console import InputError, say
-from text2image.pages.decoding import return_freed_memory
+from text2image.base.memory import return_freed_memory
 from text2image.pages.search.controls import Actions, asset, controls
 from text2image.pages.search.guard import Guard, refusal
 from text2image.pages.search.pictures import LARGE, Thumbnails, Uploads
