@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.chat_handler import Handler
 from tests.support.chat_server import ChatServer, texts
 from tests.support.workplace import Workplace, picture_id, sent_name
 from text2image.base.console import InputError
 from text2image.base.store import Store
 from text2image.labels.openai.batches import files
+from text2image.labels.openai.batches.pending import PendingBatches
 from text2image.labels.openai.source import Source
 from text2image.labels.protocol.answers import all_determinants
 from text2image.params import load_params
@@ -175,6 +177,97 @@ def test_a_hostile_download_is_one_sentence_and_the_batch_stays_remembered(
     workplace.run()
     assert len(workplace.labels()) == 3
     assert len(server.batches) == 1 and set(server.finished.values()) == {1}
+
+
+@pytest.mark.parametrize("reply", [None, "<html>", {}], ids=str)
+@pytest.mark.parametrize(
+    "method", ["POST /v1/files", "POST /v1/batches", "GET /v1/batches/", "GET /v1/batches?"]
+)
+def test_what_is_no_reply_of_the_service_is_one_sentence_and_no_batch_is_submitted_twice(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch, method: str, reply: Any
+) -> None:
+    """A page of a proxy, say: a batch of which nobody knows whether it was taken or has ended is not forgotten."""
+    workplace.images(2)
+    workplace.set(mode="batch")
+    workplace.speed(max_retries=1)
+    whole, swapped = Handler.reply, [True]
+
+    def swap(handler: Handler, status: int, body: Any, headers: Any = None) -> None:
+        about = f"{handler.command} {handler.path}"
+        other = swapped[0] and about.startswith(method) and (status, body) != (404, None)
+        whole(handler, status, reply if other else body, headers)
+
+    monkeypatch.setattr(Handler, "reply", swap)
+    monkeypatch.setattr("text2image.labels.openai.batches.service.backoff", lambda attempt: 0.0)
+    if method == "GET /v1/batches?":  # that is asked after a kill
+        server.script.batches = ["hang"]
+        workplace.speed(timeout=0.3, max_retries=1)
+    if method == "POST /v1/batches":  # it is found where batches are listed
+        workplace.run()
+    else:
+        with pytest.raises(InputError, match="to serve batches, found unreadable answer 2 times") as caught:
+            workplace.run()
+        assert "\n" not in str(caught.value)
+    swapped[0] = False
+    workplace.run()
+    assert len(workplace.labels()) == 2
+    assert len(server.batches) == 1
+
+
+@pytest.mark.parametrize("errors", ["x", {"data": "x"}, {"data": [1]}, {"data": [{"message": 5}]}], ids=str)
+def test_errors_of_another_form_are_one_sentence(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch, errors: Any
+) -> None:
+    workplace.images(2)
+    workplace.set(mode="batch")
+    workplace.speed(max_retries=0)
+    server.script.batches = ["fail"]
+    monkeypatch.setattr("text2image.labels.openai.batches.service.backoff", lambda attempt: 0.0)
+    whole = server.new_batch
+    monkeypatch.setattr(server, "new_batch", lambda body: _with(whole(body), errors))
+    with pytest.raises(InputError, match="to serve batches, found unreadable answer 1 times"):
+        workplace.run()
+
+
+def _with(batch: dict[str, Any], errors: Any) -> dict[str, Any]:
+    batch["errors"] = errors
+    return batch
+
+
+def test_a_batch_in_a_status_of_a_later_service_is_waited_for(
+    workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workplace.images(2)
+    workplace.set(mode="batch")
+    whole = Handler.reply
+
+    def renamed(handler: Handler, status: int, body: Any, headers: Any = None) -> None:
+        later = isinstance(body, dict) and body.get("status") == "in_progress"
+        whole(handler, status, body | {"status": "queued"} if later else body, headers)
+
+    monkeypatch.setattr(Handler, "reply", renamed)
+    server.script.polls = 2
+    workplace.run()
+    assert len(workplace.labels()) == 2
+    assert len(server.batches) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"{}", b"[1]", b'[["t", ["k"], 5]]', b"\xff", b"[" * 100_000])
+def test_a_damaged_list_of_open_batches_is_one_sentence_and_stays(
+    workplace: Workplace, server: ChatServer, content: bytes
+) -> None:
+    workplace.images(2)
+    workplace.set(mode="batch")
+    path = PendingBatches(all_determinants(Source(load_params().label.openai))).path
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match="expected the batches that were submitted and not collected yet in"
+    ) as caught:
+        workplace.run()
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == content
+    assert not server.batches
 
 
 def test_lines_that_are_longer_than_an_answer_may_be_are_left_out(

@@ -8,6 +8,9 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
+from text2image.base.console import InputError, one_line
 from text2image.base.store import cache_root, fingerprint
 from text2image.formats.files import write_text
 
@@ -20,13 +23,29 @@ class Pending(NamedTuple):
     batch_id: str | None = None
 
 
+ENTRIES = TypeAdapter(list[Pending])
+
+
 class PendingBatches:
     """The open batches of one space of answers, in one JSON file under .cache/labels/openai-batches."""
 
     def __init__(self, determinants: Any) -> None:
+        """Read what is open.
+
+        Raises:
+            InputError: the file is damaged, or may not be read.
+        """
         self.path: Path = cache_root() / "labels" / "openai-batches" / f"{fingerprint(determinants)}.json"
-        entries = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else []
-        self._open = {tag: Pending(tag, tuple(keys), batch_id) for tag, keys, batch_id in entries}
+        try:
+            content = self.path.read_bytes() if self.path.exists() else b"[]"
+            self._open = {entry.tag: entry for entry in ENTRIES.validate_json(content)}
+        except (OSError, ValidationError) as error:
+            found = one_line(str(error).partition("\n")[0])
+            raise InputError(
+                f"expected the batches that were submitted and not collected yet in {self.path}, found: {found}; put a copy of "
+                "it there; without one, wait a day until they have ended, and move it away: they are paid for, and are "
+                "submitted anew"
+            ) from None
 
     def entries(self) -> list[Pending]:
         """Return the open batches, oldest first."""

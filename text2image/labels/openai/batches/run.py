@@ -5,14 +5,12 @@ from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Set
 from itertools import islice
 
-from openai.types import Batch
-
 from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import OpenaiRuntime
 from text2image.collection.manifest import ImageFile
 from text2image.labels.openai.batches.files import MISSING, UNREADABLE, read_results, write_batch
 from text2image.labels.openai.batches.pending import Pending, PendingBatches
-from text2image.labels.openai.batches.service import BatchService
+from text2image.labels.openai.batches.service import Batch, BatchService
 from text2image.labels.openai.budget import Budget, Tokens, answer_cost, cost, usages
 from text2image.labels.openai.dialect import Dialect, Dialects, advice
 from text2image.labels.openai.ledger import Ledger

@@ -6,10 +6,11 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Annotated, Any, Self, TypeVar
 
+import httpx2
 import openai
-from openai.types import Batch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from text2image.base.console import InputError, one_line, say
 from text2image.base.settings import OpenaiRuntime
@@ -23,9 +24,58 @@ from text2image.labels.openai.transport import ANSWER_BYTES, within
 FILE_SECONDS = 900.0  # that a file may take, up or down
 LISTED = 2000  # batches of the account that are searched for a tag, newest first
 LISTING_DELAY = 10.0  # seconds until a batch that was just created is listed for sure
-RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
+ENDED = ("completed", "failed", "expired", "cancelled")  # another status is one of a batch that goes on
 
 T = TypeVar("T")
+
+
+class Reply(BaseModel):
+    """What is read of a reply: a file's, as it has no more."""
+
+    model_config = ConfigDict(strict=True)
+    id: Annotated[str, Field(min_length=1)]
+
+
+class BatchError(BaseModel):
+    """What was wrong with a batch as a whole, or with a line of it."""
+
+    model_config = ConfigDict(strict=True)
+    message: str | None = None
+
+
+class BatchErrors(BaseModel):
+    """All that was wrong with a batch as a whole."""
+
+    model_config = ConfigDict(strict=True)
+    data: list[BatchError] | None = None
+
+
+class Batch(Reply):
+    """What is read of a batch. The SDK takes whatever a server says for one."""
+
+    status: str
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    errors: BatchErrors | None = None
+
+
+Form = TypeVar("Form", bound=Reply)
+
+
+def read_reply(reply: object, form: type[Form]) -> Form:
+    """Return what is read of a reply.
+
+    Raises:
+        openai.APIError: it is none, such as a page of a proxy: whether a batch was taken or has ended, nobody knows then.
+    """
+    try:
+        return form.model_validate(reply.to_dict() if isinstance(reply, openai.BaseModel) else reply)
+    except ValidationError:
+        raise _unreadable() from None
+
+
+def _unreadable() -> openai.APIError:
+    return openai.APIError("unreadable answer", httpx2.Request("GET", "http://unreadable"), body=None)
 
 
 class BatchService:
@@ -52,7 +102,8 @@ class BatchService:
         async def send() -> str:
             requests.seek(0)
             file = ("requests.jsonl", requests, "application/jsonl")
-            return (await self._client.files.create(file=file, purpose="batch", timeout=FILE_SECONDS)).id
+            reply = await self._client.files.create(file=file, purpose="batch", timeout=FILE_SECONDS)
+            return read_reply(reply, Reply).id
 
         return self._patiently(send, seconds=FILE_SECONDS)
 
@@ -67,7 +118,7 @@ class BatchService:
             created = await self._client.batches.create(
                 input_file_id=file_id, endpoint=ENDPOINT, completion_window="24h", metadata={"tag": tag}
             )
-            return created.id
+            return read_reply(created, Reply).id
 
         return self._patiently(create, before_retry=lambda: self.find([tag]).get(tag))
 
@@ -76,8 +127,16 @@ class BatchService:
 
         async def ids() -> dict[str, str]:
             known, listed = dict[str, str](), 0
-            async for batch in self._client.batches.list(limit=100):
-                known[(batch.metadata or {}).get("tag", "")] = batch.id
+            try:
+                page = await self._client.batches.list(limit=100)
+            except (AttributeError, TypeError):  # of the SDK, where the reply is no object
+                raise _unreadable() from None
+            if not isinstance(page.data, list):
+                raise _unreadable()
+            async for batch in page:
+                metadata = getattr(batch, "metadata", None)
+                if isinstance(metadata, dict) and isinstance(tag := metadata.get("tag"), str):
+                    known[tag] = read_reply(batch, Reply).id
                 listed += 1
                 if listed >= LISTED:
                     break
@@ -93,13 +152,16 @@ class BatchService:
         """Return a batch when it has ended, one way or another; say when its status changes."""
         status = ""
         while True:
-            batch = self._patiently(lambda: self._client.batches.retrieve(batch_id))
+            batch = self._patiently(partial(self._state, batch_id))
             if batch.status != status:
                 status = batch.status
                 say(f"label openai: batch {one_line(batch_id)} {one_line(status)}")
-            if status not in RUNNING:
+            if status in ENDED:
                 return batch
             time.sleep(self._runtime.poll_seconds)
+
+    async def _state(self, batch_id: str) -> Batch:
+        return read_reply(await self._client.batches.retrieve(batch_id), Batch)
 
     def lines(self, batch: Batch) -> Iterator[str]:
         """Yield the lines of a batch's output and error files; one that is longer than an answer may be is left out."""
