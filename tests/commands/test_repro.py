@@ -267,6 +267,54 @@ def test_exit_codes_and_arguments_are_those_of_dvc(root: Path) -> None:
     assert outside.stderr.startswith("error: expected a project of DVC here")
 
 
+LINKED = """\
+  linked:
+    cmd: cp data/local_models/{0}/weights c.txt
+    deps: [data/local_models/{0}]
+    outs: [c.txt]
+"""
+
+
+@pytest.mark.parametrize(
+    ("link", "named"),
+    [
+        ("models/mine", "the model of the params key models.mine.name"),
+        ("bases/tuned", "the model of the params key finetune.runs.tuned.base"),
+        ("labels/caption", "the model of the params key label.caption.model"),
+        ("systems", "a file of the model of the params key systems.meant.model, or systems.meant.by"),
+    ],
+)
+def test_a_model_that_is_gone_is_named(
+    root: Path, link: str, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Path("data", "local_models", link)
+    place.mkdir(parents=True)
+    model = root.parent / "elsewhere" / "weights"
+    model.parent.mkdir()
+    model.write_text("weights")
+    if link == "systems":
+        (place / "weights").write_text("")
+        (place / "meant").mkdir()
+        (place / "meant" / "weights").symlink_to(model)
+        gone = model
+    else:
+        place.rmdir()
+        place.symlink_to(gone := model.parent)
+    Path("dvc.yaml").write_text(PIPELINE + LINKED.format(link))
+    assert repro([]) == 0
+    model.unlink()
+    if gone != model:
+        gone.rmdir()
+    capsys.readouterr()
+    with pytest.raises(InputError) as error:
+        repro([])
+    sentence = str(error.value)
+    assert f"{named} at {gone}, found: No such file or directory; bring it back" in sentence
+    assert ("dvc repro -f local_models" in sentence) == (link == "systems")
+    assert "Errno" not in capsys.readouterr().err
+    assert repro(["second"]) == 0, "what does not need it runs"
+
+
 def test_dvc_writes_its_files_beside_themselves(root: Path) -> None:
     """A kill in the midst of writing, which a failing write stands for, leaves the old file; readers never see half."""
     from dvc.fs import localfs

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -59,3 +61,23 @@ def test_overwritten_weights_are_another_model(project: Project) -> None:
     assert embed(project) == "12 embedded, 0 found in the store", "never two models in one matrix"
     after = np.load(project.root / VECTORS)
     assert len(after) == 12 and not any((row == after).all(axis=1).any() for row in before)
+
+    folder.rename(folder.with_name("away"))
+    said = project.run("t2i", "repro", "embed_images@mine", check=False)
+    assert (
+        f"error: expected the model of the params key models.mine.name at {folder}, found: No such file or directory"
+        in said
+    )
+    assert "Errno" not in said and "Traceback" not in said, said
+
+
+def test_a_fresh_clone_makes_the_links_and_runs_nothing_else(project: Project) -> None:
+    clone = Project(project.root.parent / "clone")
+    project.run("git", "clone", "-q", ".", str(clone.root))
+    shutil.copytree(project.root / ".dvc" / "cache", clone.root / ".dvc" / "cache", copy_function=os.link)
+    shutil.copytree(project.root / "data" / "images", clone.root / "data" / "images")
+    clone.run("dvc", "checkout", "--allow-missing")
+    assert "data/local_models/README.txt" in clone.run("dvc", "status")
+    assert clone.repro() == {"local_models"}
+    assert "local_models" not in clone.run("dvc", "status")
+    assert clone.run("git", "status", "--porcelain") == ""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from text2image.base.console import InputError, Parser
+from text2image.commands.pipeline.models import gone_models_named
 from text2image.commands.pipeline.repairs import keep_copies, repair
 from text2image.commands.pipeline.writing import written_whole
 
@@ -28,8 +29,8 @@ def repro(arguments: Sequence[str]) -> int:
     """Run `dvc repro` in the project of the working directory and return its exit code.
 
     Raises:
-        InputError: there is no project, what DVC cannot read cannot be repaired without losing something, or the system
-            does not let its files be read or written.
+        InputError: there is no project, what DVC cannot read cannot be repaired without losing something, the system
+            does not let its files be read or written, or a model on this machine is gone.
     """
     from dvc.cli import main as dvc
     from dvc.exceptions import NotDvcRepoError
@@ -40,7 +41,7 @@ def repro(arguments: Sequence[str]) -> int:
     except NotDvcRepoError as error:
         raise InputError(f"expected a project of DVC here, found: {error}") from None
     repair(root)
-    with written_whole(root / ".dvc" / "tmp"):
+    with gone_models_named(root), written_whole(root / ".dvc" / "tmp"):
         code: int = dvc(["repro", *arguments])
-    keep_copies(root)
+        keep_copies(root)
     return code
