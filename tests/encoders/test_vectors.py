@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from text2image.base.arrays import Vectors
+from text2image.base.console import InputError
 from text2image.base.store import Store
 from text2image.collection.manifest import ImageFile
 from text2image.encoders.vectors import (
     Batch,
     Matrix,
     image_determinants,
+    load_card,
     stored_vectors,
     text_determinants,
     text_key,
@@ -34,6 +36,16 @@ def gather(store: Store, keys: Sequence[str]) -> Vectors:
     matrix = Matrix(keys)
     matrix.read(store)
     return matrix.whole()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "[" * 100_000])
+def test_a_damaged_card_is_one_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match=r"expected a card in .*a\.json, found: .*run `dvc repro`") as caught:
+        load_card(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(FileNotFoundError):
+        load_card(tmp_path / "b.json")
 
 
 Embed = Callable[[Sequence[ImageFile]], Iterator[Batch]]

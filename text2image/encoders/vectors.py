@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from text2image.base.arrays import Vectors
-from text2image.base.console import progress
+from text2image.base.console import InputError, one_line, progress
 from text2image.base.imports import without_collection
 from text2image.base.locks import waiting_lock
 from text2image.base.settings import Runtime
@@ -45,8 +45,21 @@ test holds both."""
 
 
 def load_card(path: Path) -> Card:
-    card: Card = json.loads(path.read_text(encoding="utf-8"))
-    return card
+    """Read a card that a stage wrote, of a model or a system.
+
+    Raises:
+        FileNotFoundError: there is none yet.
+        InputError: it is damaged.
+    """
+    try:
+        card: Card = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        found = one_line(error)
+    else:
+        if isinstance(card, dict):
+            return card
+        found = one_line(card)
+    raise InputError(f"expected a card in {path}, found: {found}; run `dvc repro`, which makes it again")
 
 
 def image_determinants(card: Card, precision: str, decode: str = "cpu") -> dict[str, Any]:

@@ -29,6 +29,17 @@ def test_an_architecture_that_cannot_be_built_has_the_size_of_its_file(tmp_path:
     assert describe("tiny", directory_model(tmp_path / "tiny"))["size"] == {"weight_bytes": weights}
 
 
+@pytest.mark.parametrize(
+    "config", ["", "[]", '{"model_cfg": 5}', '{"model_cfg": {"text_cfg": 1, "vision_cfg": 2}}']
+)
+def test_a_configuration_of_another_form_is_one_sentence(tmp_path: Path, config: str) -> None:
+    tiny_model(tmp_path / "tiny")
+    (tmp_path / "tiny" / "open_clip_config.json").write_text(config)
+    with pytest.raises(InputError, match="expected an open_clip checkpoint in ") as caught:
+        describe("tiny", directory_model(tmp_path / "tiny"))
+    assert "\n" not in str(caught.value)
+
+
 def test_a_model_card_and_a_licence_change_no_key_of_an_embedding(tmp_path: Path) -> None:
     tiny_model(tmp_path / "tiny")
     before = describe("tiny", directory_model(tmp_path / "tiny"))

@@ -22,7 +22,10 @@ from text2image.encoders.builtin.package import TRUNK
 from text2image.encoders.models.tokenizers import check_tokenizer, check_vocabulary
 from text2image.encoders.settings import CONFIG
 
-UNUSABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, UnpicklingError)
+UNUSABLE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SafetensorError, UnpicklingError
+)  # fmt: skip
+"""What open_clip raises of files that are not what they should be; AttributeError, of parts of a configuration."""
 
 Tokenizer = Callable[[Sequence[str]], Tensor]
 
