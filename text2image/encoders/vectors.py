@@ -52,7 +52,7 @@ def load_card(path: Path) -> Card:
         InputError: it is damaged.
     """
     try:
-        card: Card = json.loads(path.read_text(encoding="utf-8"))
+        card: object = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         found = one_line(error)
     else:
