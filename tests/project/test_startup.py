@@ -36,7 +36,7 @@ DRAWING = {"sample", "sample_check"}
 """Stages of sample/dvc.yaml, which take minutes: here it is only seen what they import."""
 
 FILLING = (
-    ("catalog",), ("model", "tiny"), ("label_inputs",), ("label", "human"), ("label", "imagenet"), ("field", "imagenet"),
+    ("catalog",), ("local_models",), ("model", "tiny"), ("label_inputs",), ("label", "human"), ("label", "imagenet"), ("field", "imagenet"),
     ("embed_images", "tiny"), ("embed_queries", "tiny", "human"), ("embed_queries", "tiny", "imagenet"),
 )  # fmt: skip
 AFTER = (
