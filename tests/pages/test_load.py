@@ -34,7 +34,6 @@ SECONDS = 60 if CHAOS else 10
 LONGEST = 30.0  # seconds that an answer may take, on two cores that serve fifty clients and run these, too
 LARGEST = 90.0  # seconds that one may take that waits for pictures of 31 megapixels
 MOST = 2_000_000_000  # bytes
-SEARCH, LIKE = 2, 4  # functions of the page's controls, in the order in which it declares them
 NAMES = [f"{number}.png" for number in range(20)]
 
 Step = Callable[[random.Random], str]
@@ -68,6 +67,16 @@ def press(steps: dict[Step, int]) -> Counter[str]:
 @pytest.fixture
 def gallery(tmp_path: Path) -> list[str]:
     return sorted(make_gallery(tmp_path, NAMES))
+
+
+def function_of(page: Served, event: str) -> int:
+    """Return the number of the function that the page calls at an event of one of its controls."""
+    config = json.loads(re.findall(rb"window\.gradio_config = (.*?);</script>", page.ask("GET", "/")[1])[0])
+    return next(
+        int(one["id"])
+        for one in config["dependencies"]
+        if one["backend_fn"] and event in [name for _, name in one["targets"]]
+    )
 
 
 def complete(page: Served, function: int, data: list[Any], event: dict[str, str] | None) -> str:
@@ -105,6 +114,7 @@ def test_the_search_page_bears_fifty_clients(tmp_path: Path, gallery: list[str])
     large, broken = bomb(), pictures[0][: len(pictures[0]) // 2]
     with served(tmp_path, "app", "--by", "Ann") as page:
         call = json.loads(page.grade_call({}))
+        at_search, at_picture = function_of(page, "click"), function_of(page, "picture")
 
         def look(chance: random.Random) -> str:
             assert page.ask("GET", "/", seconds=LONGEST)[0] == 200
@@ -117,7 +127,7 @@ def test_the_search_page_bears_fifty_clients(tmp_path: Path, gallery: list[str])
             return "picture"
 
         def search(chance: random.Random) -> str:
-            shown = complete(page, SEARCH, [chance.choice(TEXTS), "builtin", "none"], None)
+            shown = complete(page, at_search, [chance.choice(TEXTS), "builtin", "none"], None)
             assert "data-image" in shown
             return "search"
 
@@ -125,7 +135,7 @@ def test_the_search_page_bears_fifty_clients(tmp_path: Path, gallery: list[str])
             status, said = page.ask("POST", "/picture", content, LARGEST)
             assert status == 200, said
             event = {"picture": json.loads(said)["picture"]}
-            shown = complete(page, LIKE, ["builtin", "none"], event)
+            shown = complete(page, at_picture, ["builtin", "none"], event)
             assert "query-picture" in shown or "too long ago" in shown, shown[:500]
             return "large upload" if content is large else "upload"
 
