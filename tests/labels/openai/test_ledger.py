@@ -68,6 +68,21 @@ def test_half_lines_and_nonsense_in_a_ledger_are_no_requests(workplace: Workplac
     assert len(ledger_of({}).unanswered({"v", "w", "x"})) == 3
 
 
+def test_a_ledger_that_cannot_be_read_is_one_sentence_and_nothing_is_sent(
+    workplace: Workplace, server: ChatServer
+) -> None:
+    workplace.images(1)
+    workplace.run()
+    asked = len(server.log)
+    for path in workplace.root.rglob("*.sent.jsonl"):
+        path.unlink()
+        path.mkdir()
+    workplace.images(2)
+    with pytest.raises(InputError, match=r"what was sent and has no answer yet, found: Is a directory"):
+        workplace.run()
+    assert len(server.log) == asked
+
+
 def test_nothing_is_sent_that_cannot_be_written_down(
     workplace: Workplace, server: ChatServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,10 +52,20 @@ class Ledger:
     """
 
     def __init__(self, store: Store) -> None:
-        """Read the ledger of a space, and what the space has set aside as damaged so far."""
+        """Read the ledger of a space, and what the space has set aside as damaged so far.
+
+        Raises:
+            InputError: the file may not be read.
+        """
         self.path: Path = store.path.with_suffix(".sent.jsonl")
         self._damaged = [(key, _tokens_in(value)) for key, value in store.damaged()]
-        self._open: dict[str, Sent] = dict(_read(self.path))
+        try:
+            self._open: dict[str, Sent] = dict(_read(self.path))
+        except OSError as error:
+            raise InputError(
+                f"expected a file at {self.path} that says what was sent and has no answer yet, found: "
+                f"{error.strerror or error}; allow it to be read (`chmod`, `chown`) and run the same command again"
+            ) from None
         self._file: int | None = None
 
     def __enter__(self) -> Self:
