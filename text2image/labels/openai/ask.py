@@ -17,7 +17,7 @@ from text2image.labels.openai.dialect import Dialect, Dialects
 from text2image.labels.openai.encode import Upload, upload
 from text2image.labels.openai.ledger import Ledger
 from text2image.labels.openai.pace import SILENCE, Concurrency, Learned, Pace, backoff
-from text2image.labels.openai.reasons import TIMED_OUT, describe, may_be_charged, reason
+from text2image.labels.openai.reasons import describe, is_timeout, may_be_charged, reason
 from text2image.labels.openai.schema import Question, kept_answer, usage_of
 from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer, ImageAnswer
@@ -255,7 +255,7 @@ class Asker:
                 self._ledger.settle(name)
             elif isinstance(error, service.UnreadableAnswer):
                 self._ledger.keep(name, error.raw)
-            if describe(error) == TIMED_OUT:
+            if is_timeout(error):
                 concurrency.timed_out(started)
                 self._say_if_lowered()
             raise Failed(error, dialect) from error

@@ -14,7 +14,6 @@ from text2image.base.console import one_line
 from text2image.labels.openai.transport import OutOfTime, Unacceptable
 
 KEY = "OPENAI_API_KEY"
-TIMED_OUT = "no answer in time"
 READ_CHARACTERS = 20_000  # of what a server says, where its reason is looked for
 QUOTED_CHARACTERS = 160
 SECRET_CHARACTERS = 12
@@ -137,10 +136,15 @@ def _said(value: object, depth: int) -> Iterator[str]:
                 return
 
 
+def is_timeout(error: openai.APIError) -> bool:
+    """Tell whether an answer took longer than it may."""
+    return isinstance(error, OutOfTime | openai.APITimeoutError)
+
+
 def describe(error: openai.APIError) -> str:
     """Return an error in a few words, without the server's reason."""
-    if isinstance(error, OutOfTime | openai.APITimeoutError):
-        return TIMED_OUT
+    if is_timeout(error):
+        return "no answer in time"
     if isinstance(error, Unacceptable):
         return one_line(hide_key(error.message))
     if isinstance(error, openai.APIStatusError):

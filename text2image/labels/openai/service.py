@@ -15,7 +15,6 @@ from text2image.labels.openai.dialect import advice
 from text2image.labels.openai.pace import LONGEST_ASKED, retry_after
 from text2image.labels.openai.reasons import (
     KEY,
-    TIMED_OUT,
     TURNED_AWAY,
     ReportedError,
     describe,
@@ -23,6 +22,7 @@ from text2image.labels.openai.reasons import (
     hide_key,
     is_error,
     is_lasting,
+    is_timeout,
     reason,
     status_of,
     was_sent,
@@ -142,7 +142,7 @@ def fatal(error: openai.APIError, settings: Settings) -> InputError:
         )
     return InputError(
         f"expected {where} to take requests for model '{settings.model}' (params key label.openai.model), "
-        f"found {explain(error)}{advice(reason(error))}; {SLOW_ADVICE if describe(error) == TIMED_OUT else ''}answers so far are kept"
+        f"found {explain(error)}{advice(reason(error))}; {SLOW_ADVICE if is_timeout(error) else ''}answers so far are kept"
     )
 
 
@@ -156,7 +156,7 @@ class Troubles:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.answers, self.lost, self.last = 0, 0, ""
+        self.answers, self.lost, self.last, self._too_slow = 0, 0, "", False
         self._settings = settings
         self._met: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
@@ -176,11 +176,11 @@ class Troubles:
         """
         what, status = describe(error), status_of(error)
         asked = wait_to_retry(error, self._settings)
-        self.last = explain(error)
+        self.last, self._too_slow = explain(error), is_timeout(error)
         self._met[what] += 1
         self._reasons.setdefault(what, reason(error))
         self._lasting += is_lasting(error)
-        odd = isinstance(error, Unacceptable | UnreadableAnswer) or what == TIMED_OUT or not was_sent(error)
+        odd = isinstance(error, Unacceptable | UnreadableAnswer) or is_timeout(error) or not was_sent(error)
         self._broken += odd or (status is not None and status >= 500 and status not in TURNED_AWAY)
         if self._lasting >= LASTING_TRIES or (self._broken >= BROKEN_TRIES and not self.answers):
             raise fatal(error, self._settings)
@@ -198,7 +198,7 @@ class Troubles:
             raise InputError(
                 f"expected answers from {self._settings.address} (params key label.openai.base_url), found "
                 f"{failure} for {LOST_IN_A_ROW} images in a row, lastly {self.last}; "
-                f"{SLOW_ADVICE if self.last == TIMED_OUT else ''}answers so far are kept, run again later"
+                f"{SLOW_ADVICE if self._too_slow else ''}answers so far are kept, run again later"
             )
 
     def summary(self) -> str:
