@@ -148,6 +148,7 @@ def test_a_better_reader_reads_again_what_could_not_be_read() -> None:
         ({"prompt_tokens": 4000, "completion_tokens": 0}, {"input_tokens": 4000, "output_tokens": 500, "estimated": True}),
         ({"prompt_tokens": 20, "completion_tokens": 30}, {"input_tokens": 1000, "output_tokens": 500, "estimated": True}),
         ({"prompt_tokens": True, "completion_tokens": 30.0}, {"input_tokens": 1000, "output_tokens": 500, "estimated": True}),
+        ({"prompt_tokens": 99_999_999, "completion_tokens": 30}, {"input_tokens": 1000, "output_tokens": 500, "estimated": True}),
         (None, {"input_tokens": 1000, "output_tokens": 500, "estimated": True}),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.scorers import Given
+from text2image.base.console import InputError
 from text2image.formats.fields import FieldText
 from text2image.formats.views import ImageVectors
 from text2image.retrieval.gallery import rank_gallery
@@ -72,3 +73,11 @@ def test_reasons_are_read_as_they_were_written() -> None:
     )
     assert parse_why(why_json(why)) == why
     assert parse_why(why_json(Why())) == Why()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"matches": 1}', '{"matches": [["ocr"]]}', '{"parts": [[]]}', "[" * 100_000]
+)
+def test_a_damaged_reason_is_one_sentence(text: str) -> None:
+    with pytest.raises(InputError, match="expected the reason of a score"):
+        parse_why(text)

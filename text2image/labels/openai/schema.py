@@ -15,7 +15,9 @@ from text2image.labels.openai.settings import Settings
 from text2image.labels.protocol.source import Answer
 
 MAX_QUERIES = 10
-MOST_TOKENS = 10**8  # that a report of usage is believed
+MOST_TOKENS = (
+    10**6
+)  # that a request about one picture is believed to take: a wild report would use up any budget
 LEAST_IMAGE_TOKENS = 16  # that an image takes in any model
 MOST_CHARACTERS = 8  # of a text that make a token, on average, in any model
 USAGE = ("input_tokens", "output_tokens")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from text2image.base.arrays import Vectors
+from text2image.base.console import InputError, one_line
 from text2image.formats.fields import FieldText
 
 
@@ -69,15 +70,25 @@ def why_json(why: Why) -> str:
 
 
 def parse_why(text: str) -> Why:
-    """Return what :func:`why_json` was given."""
-    value = json.loads(text)
-    matches = (
-        Match(field, FieldText(image_id, said, confidence, tuple((x, y) for x, y in box)), tuple(words))
-        for field, (image_id, said, confidence, box), words in value.get("matches", ())
-    )
-    parts = (Part(*part) for part in value.get("parts", ()))
+    """Return what :func:`why_json` was given.
+
+    Raises:
+        InputError: the text is no such thing.
+    """
+    try:
+        value = json.loads(text)
+        matches = tuple(
+            Match(field, FieldText(image_id, said, confidence, tuple((x, y) for x, y in box)), tuple(words))
+            for field, (image_id, said, confidence, box), words in value.get("matches", ())
+        )
+        parts = tuple(Part(*part) for part in value.get("parts", ()))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise InputError(
+            f"expected the reason of a score as the stage `retrieve` writes it into data/why/, found {one_line(text, 60)!r}; "
+            "remove what was changed there and in data/examples/, and run `dvc repro`"
+        ) from None
     rest = {key: value[key] for key in ("view", "grade", "reason") if key in value}
-    return Why(tuple(matches), tuple(parts), **rest)
+    return Why(matches, parts, **rest)
 
 
 class Scorer(Protocol):
