@@ -21,7 +21,7 @@ from tests.support.unprivileged import unprivileged
 from text2image.base.console import InputError
 from text2image.base.processes import one_at_a_time
 from text2image.commands.pipeline.experiment import experiment
-from text2image.commands.pipeline.repairs import dvc_lock, is_sound, mend_rwlock
+from text2image.commands.pipeline.repairs import dvc_lock, is_sound, mend_rwlock, restore
 from text2image.commands.pipeline.writing import written_whole
 from text2image.commands.repro import repro
 from text2image.params import load_params
@@ -94,6 +94,23 @@ def test_a_file_that_was_not_written_to_its_end_is_restored(
     assert Path("b.txt").read_text() == "content\n"
     assert f"{name} was not written to its end" in capsys.readouterr().err
     assert (root / ".dvc" / "tmp" / "copies" / f"{name}.broken").read_bytes() == left
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_lock_that_was_cut_off_between_two_stages_is_restored_unless_it_is_gits(
+    root: Path, committed: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Path("dvc.lock").read_bytes()
+    cut = whole[: whole.index(b"  second:")]
+    assert is_sound(Path("dvc.lock"), cut), (
+        "DVC reads it, and would add the stages that it lacks in another order"
+    )
+    Path("dvc.lock").write_bytes(cut)
+    if committed:
+        subprocess.run(["git", "commit", "-qam", "a lock of fewer stages"], check=True)
+    restore(root)
+    assert Path("dvc.lock").read_bytes() == (cut if committed else whole)
+    assert ("dvc.lock was not written to its end" in capsys.readouterr().err) is not committed
 
 
 def test_a_lock_without_a_copy_is_removed_and_made_from_the_run_cache(root: Path) -> None:

@@ -143,7 +143,7 @@ def restore(root: Path) -> None:
     """
     for path in metafiles(root):
         content = (root / path).read_bytes()
-        if is_sound(path, content):
+        if is_sound(path, content) and not _lacks_its_end(root, path, content):
             continue
         if CONFLICT in content:
             raise InputError(
@@ -171,6 +171,25 @@ def restore(root: Path) -> None:
                 else "without a copy of it, DVC's cache tells what stages made"
             )
         )
+
+
+def _lacks_its_end(root: Path, path: Path, content: bytes) -> bool:
+    """Return whether a sound ``dvc.lock`` was cut off between two stages, as one in which DVC's buffer ended there.
+
+    DVC adds stages at the end and takes none away: its stages are then the first of those of a copy. One that is as git has
+    it, as after a change of branches, was not cut off.
+    """
+    if path.name != "dvc.lock" or content == _git(root, "show", f"HEAD:./{path.as_posix()}"):
+        return False
+    known = [copy for _, copy in _candidates(root, path) if copy != content]
+    stages = _stages(content) if known else []
+    return any(len(stages) < len(names) and names[: len(stages)] == stages for names in map(_stages, known))
+
+
+def _stages(lock: bytes) -> list[str]:
+    from dvc.utils.serialize import loads_yaml
+
+    return list(loads_yaml(lock.decode("utf-8")).get("stages") or ())
 
 
 def _candidates(root: Path, path: Path) -> Iterator[tuple[str, bytes]]:
