@@ -190,7 +190,7 @@ def test_a_system_of_words_embeds_nothing_and_reads_no_image_again(project: Proj
     project.set(systems__both=fusion | {"weights": {"builtin": 1.0, "words": 2.0}})
     again = project.repro()
     assert retrieving(again) == {"retrieve@both-human", "retrieve@both-ocr"}
-    assert again <= {"systems", "evaluate", "audit", *retrieving(again), *drawn}
+    assert again <= {"local_models", "systems", "evaluate", "audit", *retrieving(again), *drawn}
 
 
 def retrieving(stages: set[str]) -> set[str]:
