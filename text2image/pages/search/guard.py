@@ -49,6 +49,17 @@ Number = Annotated[int, Field(ge=0, le=1_000_000)]
 Name = Annotated[str, Field(max_length=100)]
 
 
+class EventData(BaseModel):
+    """What an event tells besides: the query or picture of a click, or the choice of a system."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    query: str | None = None
+    picture: str | None = None
+    index: int | None = None
+    value: str | None = None
+    selected: bool | None = None
+
+
 class QueueCall(BaseModel):
     """What the page sends to have a control's function run: texts, and None for what the server keeps itself."""
 
@@ -56,7 +67,7 @@ class QueueCall(BaseModel):
     data: Annotated[list[str | None], Field(max_length=10)]
     fn_index: Number
     session_hash: Name
-    event_data: dict[str, str | int | None] | None = None
+    event_data: EventData | None = None
     trigger_id: int | None = None
 
 
