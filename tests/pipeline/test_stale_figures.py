@@ -17,7 +17,7 @@ T2I = ("python", "-m", "text2image.cli")
 def own_images_lines() -> list[str]:
     """Return the lines that the README gives for one's own images."""
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    block = re.search(r"## Your own images in three lines\n\n```console\n(.*?)```", text, re.DOTALL)
+    block = re.search(r"## Your own images in four lines\n\n```console\n(.*?)```", text, re.DOTALL)
     assert block
     return [line.removeprefix("$ ") for line in block[1].splitlines()]
 
@@ -26,7 +26,7 @@ def own_images_lines() -> list[str]:
 def test_forty_photographs_by_the_readmes_lines_after_a_run_that_fails(project: Project) -> None:
     root = project.root
     add_photographs(project, range(10, PHOTOGRAPHS))
-    _, sources, repro = own_images_lines()  # the photographs lie where `cp` would put them
+    _, sources, repro, _ = own_images_lines()  # the photographs lie where `cp` would put them
     (root / "params.yaml").write_bytes((REPOSITORY / "params.yaml").read_bytes())
     project.run("bash", "-c", sources)
     project.set(label__human__path="labels.csv")  # not in use: nobody waits for the sample's captions
