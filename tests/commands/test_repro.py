@@ -97,11 +97,12 @@ def test_a_file_that_was_not_written_to_its_end_is_restored(
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_a_lock_that_was_cut_off_between_two_stages_is_restored_unless_it_is_gits(
-    root: Path, committed: bool, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("rest", [b"  second:", b"    outs:"])
+def test_a_lock_that_was_cut_off_where_dvc_reads_it_is_restored_unless_it_is_gits(
+    root: Path, rest: bytes, committed: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = Path("dvc.lock").read_bytes()
-    cut = whole[: whole.index(b"  second:")]
+    cut = whole[: whole.index(rest)]
     assert is_sound(Path("dvc.lock"), cut), (
         "DVC reads it, and would add the stages that it lacks in another order"
     )

@@ -174,7 +174,7 @@ def restore(root: Path) -> None:
 
 
 def _lacks_its_end(root: Path, path: Path, content: bytes) -> bool:
-    """Return whether a sound ``dvc.lock`` was cut off between two stages, as one in which DVC's buffer ended there.
+    """Return whether a sound ``dvc.lock`` was cut off at the end of a line, as one in which DVC's buffer ended there.
 
     DVC adds stages at the end and takes none away: its stages are then the first of those of a copy. One that is as git has
     it, as after a change of branches, was not cut off.
