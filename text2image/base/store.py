@@ -18,7 +18,8 @@ from contextlib import contextmanager, suppress
 from operator import eq
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from zlib import crc32
+
+from zlib_ng.zlib_ng import crc32
 
 from text2image.base.console import InputError, one_line, say
 from text2image.base.databases import (
