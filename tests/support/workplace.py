@@ -24,6 +24,15 @@ from text2image.params import load_params
 REPOSITORY = Path(__file__).parents[2]
 OUTPUTS = ("data/labels", "data/queries", "metrics/labels")
 
+PEAK = """
+import resource, subprocess, sys
+done = subprocess.run([sys.executable, *sys.argv[1:]])
+print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+sys.exit(done.returncode)
+"""
+"""Runs Python and prints the most bytes that it had in memory: a process of its own, as Linux counts what the one that
+starts another has for both."""
+
 
 class Workplace:
     """A folder with a manifest and params in which the stage runs, in this process or in its own."""
@@ -63,10 +72,10 @@ class Workplace:
     def estimate(self) -> None:
         text2image.commands.label.main(["openai", "--estimate"])
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, *through: str) -> subprocess.Popen[str]:
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
         return subprocess.Popen(
-            [sys.executable, "-m", "stages.label", "openai"],
+            [sys.executable, *through, "-m", "stages.label", "openai"],
             cwd=self.root, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ from tests.support.chat_server import ChatServer
 from tests.support.forking import Forker
 from tests.support.hostile import HostileServer, Mode, blanks_without_end, body
 from tests.support.long_form import SEED, announced, cases
-from tests.support.workplace import Workplace, picture_id, sent_name
+from tests.support.workplace import PEAK, Workplace, picture_id, sent_name
 from text2image.base.console import InputError
 from text2image.base.store import Store
 from text2image.collection.manifest import read_gallery
@@ -185,12 +185,11 @@ def test_a_gigabyte_in_a_megabyte_is_cut_off(workplace: Workplace) -> None:
         workplace.images(4)
         workplace.set(base_url=server.base_url)
         workplace.speed(concurrency=4, max_retries=0)
-        stage = workplace.start()
-        output = stage.stdout.read() if stage.stdout else ""
-        _, status, used = os.wait4(stage.pid, 0)
-    assert os.WEXITSTATUS(status) == 1
+        stage = workplace.start("-c", PEAK)
+        output = stage.communicate()[0]
+    assert stage.returncode == 1
     assert "an answer that is larger than any may be" in output and "Traceback" not in output
-    assert used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) < 2**30
+    assert int(output.rpartition("peak ")[2]) < 2**30
 
 
 def test_old_answers_stay_as_they_are(workplace: Workplace, server: ChatServer) -> None:
