@@ -31,7 +31,10 @@ PICTURES = ("examples@human", "examples_labels@human")
 def test_a_second_source_adds_its_own_stages_alone(finished: Finished) -> None:
     everything = {"catalog", "embed_images@builtin", "label@human", *PICTURES}
     assert everything < finished.first
-    own = IMAGENET | {"label_inputs"}  # which copies nothing for it, but has to give it a file
+    own = IMAGENET | {
+        "label_inputs",
+        "local_models",
+    }  # which have nothing for it, but to give it a file and a link
     assert finished.added_by_second_source == own, "no sheet of another source is drawn again"
 
 
@@ -170,7 +173,7 @@ def test_a_system_of_words_embeds_nothing_and_reads_no_image_again(project: Proj
     project.set(retrieve__fields=["ocr"], retrieve__systems=["builtin", "words"])
     output = project.run("dvc", "repro")
     own = {"field@ocr", "retrieve@words-human", "retrieve@words-ocr"}
-    over_all = {"label_inputs", "systems", "evaluate", "audit"}
+    over_all = {"label_inputs", "local_models", "systems", "evaluate", "audit"}
     drawn = {f"{sheet}@{source}" for sheet in ("examples", "examples_labels") for source in ("human", "ocr")}
     assert own <= ran(output) <= own | over_all | drawn
     assert "label ocr" not in output, "there would be a progress bar, as where images are read"
