@@ -126,9 +126,7 @@ def keep_copies(root: Path) -> None:
         content, copy = (root / path).read_bytes(), _copy_of(root, path)
         if (not copy.is_file() or copy.read_bytes() != content) and is_sound(path, content):
             copy.parent.mkdir(parents=True, exist_ok=True)
-            draft = copy.with_name(f"{copy.name}.draft")
-            draft.write_bytes(content)
-            draft.replace(copy)
+            _replace(copy, content)
 
 
 def _copy_of(root: Path, path: Path) -> Path:
