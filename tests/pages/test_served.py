@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,17 @@ def test_many_large_pictures_at_once_need_no_more_memory_than_one(search_page: S
     status, said = search_page.ask("POST", "/picture", bomb(9_900))
     assert (status, json.loads(said)) == (415, {"error": "more than 32 megapixels (scale it down)"})
     assert search_page.peak() < one + 150 * MB, "ten at once took what one takes"
+
+
+def test_uploads_that_stand_still_keep_no_other_waiting(search_page: Served) -> None:
+    address = ("127.0.0.1", search_page.port)
+    head = f"POST /picture HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nContent-Length: {MB}\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(12):
+            idle = stack.enter_context(socket.create_connection(address))
+            idle.sendall(head.encode() + b"\x89")
+        status, said = search_page.ask("POST", "/picture", encoded(gradient()), seconds=10)
+        assert status == 200, said
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n0 0 moveto 40 40 lineto stroke\nshowpage\n%%EOF\n"

@@ -4,6 +4,8 @@ import asyncio
 import socket
 from contextlib import closing
 from http import HTTPStatus
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 import gradio as gr
 import uvicorn
@@ -11,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from text2image.base.console import InputError, say
 from text2image.base.memory import return_freed_memory
@@ -20,7 +23,8 @@ from text2image.pages.search.pictures import LARGE, Thumbnails, Uploads
 from text2image.pages.search.service import SearchService
 from text2image.pages.templates import CSS_VARIABLES
 
-RECEIVED_AT_ONCE = 4  # pictures that are uploaded
+CHECKED_AT_ONCE = 4  # uploaded pictures that lie in memory
+SPOOLED = 64 * 1024  # bytes of an upload above which it waits on disk until it is complete
 SECONDS = 20.0  # that the upload of one may take
 
 
@@ -41,20 +45,20 @@ def application(service: SearchService, host: str) -> Guard:
     async def wrong_type(request: Request, error: RequestValidationError) -> Response:
         return refusal(HTTPStatus.BAD_REQUEST, "expected an image of the gallery and a side in pixels")
 
-    receiving = asyncio.Semaphore(RECEIVED_AT_ONCE)
+    checking = asyncio.Semaphore(CHECKED_AT_ONCE)
 
     @app.post("/picture")
     async def picture(request: Request) -> Response:
-        async with receiving:  # so that many uploads do not lie in memory together
-            try:
-                content = await asyncio.wait_for(request.body(), SECONDS)
-            except TimeoutError:
-                return refusal(
-                    HTTPStatus.REQUEST_TIMEOUT, f"expected the whole picture within {SECONDS:.0f} s"
-                )
-            if problem := await run_in_threadpool(service.check_picture, content):
-                return JSONResponse({"error": problem}, 415)
-            return JSONResponse({"picture": uploads.keep(content)})
+        # A slow upload neither keeps others waiting nor lies in memory.
+        with SpooledTemporaryFile(SPOOLED) as file:
+            if refused := await _receive(request, file):
+                return refused
+            async with checking:
+                file.seek(0)
+                content = file.read()
+                if problem := await run_in_threadpool(service.check_picture, content):
+                    return JSONResponse({"error": problem}, 415)
+                return JSONResponse({"picture": uploads.keep(content)})
 
     gr.mount_gradio_app(
         app, controls(Actions(service, uploads)), path="/", footer_links=[], run_history=False, show_error=False,
@@ -63,6 +67,19 @@ def application(service: SearchService, host: str) -> Guard:
         css=CSS_VARIABLES + asset("page.css"), js="() => document.body.classList.remove('dark')",
     )  # fmt: skip
     return Guard(app, host)
+
+
+async def _receive(request: Request, file: IO[bytes]) -> Response | None:
+    """Write the body of a request into a file; return the answer to one that does not come whole and in time."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            async for chunk in request.stream():
+                file.write(chunk)
+    except TimeoutError:
+        return refusal(HTTPStatus.REQUEST_TIMEOUT, f"expected the whole picture within {SECONDS:.0f} s")
+    except ClientDisconnect:  # nobody reads the answer, but there is no traceback
+        return refusal(HTTPStatus.BAD_REQUEST, "expected the whole picture, found a part")
+    return None
 
 
 def serve(service: SearchService, host: str, port: int) -> None:
