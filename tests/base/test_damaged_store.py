@@ -306,7 +306,7 @@ def look_for_missing(root: Path) -> None:
 def look_at_all(root: Path) -> None:
     for space in spaces(root):
         if space.problem:
-            raise InputError(space.problem)
+            raise space.problem
         verify(space.path, paid=False)
 
 
@@ -370,7 +370,7 @@ def test_a_repair_keeps_all_that_is_whole_and_the_damaged_file(tmp_path: Path) -
     with Store(KIND, ABOUT, tmp_path) as store:
         assert store.count("damaged") >= 1, "what is left of the row with the flipped bit"
     (space,) = spaces(tmp_path)
-    assert (space.about, space.problem) == (ABOUT, "")
+    assert (space.about, space.problem) == (ABOUT, None)
 
 
 KILLED = """

@@ -191,6 +191,15 @@ def test_verify_and_repair_name_what_is_damaged(
     main(["verify"])
 
 
+def test_repair_leaves_what_no_repair_helps(stocked: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where the sentence holds the very words of those on damaged files."""
+    wrong = stocked.root / ".cache" / "labels" / "`t2i store repair`.sqlite"
+    wrong.mkdir()
+    with pytest.raises(InputError, match=r"expected a SQLite file at .* found a folder; move it away"):
+        main(["repair"])
+    assert wrong.is_dir() and not list(wrong.parent.glob("*.damaged-*"))
+
+
 def flip(path: Path, where: bytes, offset: int) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(where) + offset] ^= 1

@@ -33,9 +33,6 @@ NOT_WRITTEN = {
 LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 """What it says where another process does not let go of a file."""
 
-REPAIR = "`t2i store repair`"
-"""What the sentence on a damaged file names, and on no other."""
-
 PAGE_BYTES = 32768  # an embedding of 2 KB in pages of 4 KB would waste half the disk; 64 KB are slow to write
 
 SCHEMA = 1
@@ -48,6 +45,18 @@ TABLES = {
     "damaged": "key BLOB, value BLOB, checksum INTEGER, noticed TEXT",
 }
 """Tables and their columns; ``row`` is the ``rowid`` of a row of results, which is never used again."""
+
+
+class DamagedFile(InputError):
+    """A file of the store is damaged, so that `t2i store repair` is what helps."""
+
+
+def damaged_file(path: Path, damage: str) -> DamagedFile:
+    """Return the error on a file that is no whole SQLite file of ours; ``damage`` says what is there instead."""
+    return DamagedFile(
+        f"expected {path} to be a whole file of the store, found: {damage}; `t2i store repair` keeps all of it that is "
+        "whole and sets the file aside, and what is lost is computed anew, or asked for anew"
+    )
 
 
 def is_locked(error: sqlite3.Error) -> bool:
@@ -78,7 +87,9 @@ def database_errors(path: Path) -> Iterator[None]:
         is_text_that_is_no_utf8 = isinstance(error, sqlite3.OperationalError)
         if code is None and not is_text_that_is_no_utf8:
             raise
-        raise InputError(_wrong_kind(path) or _sentence(path, error, code)) from None
+        if wrong := _wrong_kind(path):
+            raise InputError(wrong) from None
+        raise _input_error(path, error, code) from None
 
 
 def _wrong_kind(path: Path) -> str:
@@ -97,29 +108,21 @@ def _wrong_kind(path: Path) -> str:
     return ""
 
 
-def _sentence(path: Path, error: sqlite3.Error, code: int | None) -> str:
+def _input_error(path: Path, error: sqlite3.Error, code: int | None) -> InputError:
     if code in LOCKED:
-        return (
+        return InputError(
             f"expected {path} to be free within {TIMEOUT_S:g} s, found that another process has it locked ({error}); "
             "end that one, or wait for it, and run the same command to go on: what was written before is kept"
         )
     if code in NOT_WRITTEN and not (code == sqlite3.SQLITE_READONLY and may_write(path)):
-        return _disk(path, str(error))
-    return damage(path, str(error))  # a damaged header may say that nobody may write, too
+        return InputError(_disk(path, str(error)))
+    return damaged_file(path, str(error))  # a damaged header may say that nobody may write, too
 
 
 def _disk(path: Path, found: str) -> str:
     return (
         f"expected a disk that takes what is written to {path}, found: {found}; make room or allow it, and run the "
         "same command to go on: what was written before is kept"
-    )
-
-
-def damage(path: Path, found: str) -> str:
-    """Return the sentence on a file that is no whole SQLite file of ours; ``found`` says what it is."""
-    return (
-        f"expected {path} to be a whole file of the store, found: {found}; {REPAIR} keeps all of it that is "
-        "whole and sets the file aside, and what is lost is computed anew, or asked for anew"
     )
 
 
@@ -202,7 +205,7 @@ def check_schema(db: sqlite3.Connection, path: Path) -> None:
     names = {name.decode(errors="replace") for (name,) in db.execute(query)}
     if version < 0 or encoding != "UTF-8" or names - TABLES.keys() or (names and "results" not in names):
         found = f"texts as {encoding}" if encoding != "UTF-8" else f"the tables {', '.join(sorted(names))}"
-        raise InputError(damage(path, one_line(found, 80)))
+        raise damaged_file(path, one_line(found, 80))
 
 
 def integrity_problems(db: sqlite3.Connection) -> list[str]:

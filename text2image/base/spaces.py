@@ -37,8 +37,8 @@ HEADER = 100
 class Space(NamedTuple):
     """A space of the store; ``used`` is when it was last opened, in seconds since 1970.
 
-    ``problem`` says in a sentence why a file, or a folder of them, cannot be read; nothing of the rest is known then
-    but its bytes, and of a folder not even these.
+    ``problem`` says why a file, or a folder of them, cannot be read, and is a :class:`DamagedFile` where a repair
+    helps; nothing of the rest is known then but its bytes, and of a folder not even these.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class Space(NamedTuple):
     entries: int
     bytes: int
     used: float
-    problem: str = ""
+    problem: InputError | None = None
 
 
 def spaces(root: Path) -> Iterator[Space]:
@@ -56,12 +56,12 @@ def spaces(root: Path) -> Iterator[Space]:
 
     def unreadable(error: OSError) -> None:
         folder = Path(error.filename)
-        found = (
+        problem = InputError(
             f"expected a folder at {folder} that this user may read, found: {error.strerror}; allow it (`chmod`, `chown`) "
             "or move it away, and run the same command again"
         )
         if not isinstance(error, FileNotFoundError):
-            closed.append(Space(folder.relative_to(root).as_posix(), folder, None, 0, 0, 0.0, found))
+            closed.append(Space(folder.relative_to(root).as_posix(), folder, None, 0, 0, 0.0, problem))
 
     names = [
         Path(folder) / name
@@ -87,7 +87,7 @@ def _space(root: Path, path: Path) -> Space:
                 (entries,) = db.execute("SELECT count(*) FROM results").fetchone()
                 rows = db.execute("SELECT CAST(determinants AS BLOB) FROM about").fetchall()
     except InputError as error:
-        return Space(kind, path, None, 0, size, used, str(error))
+        return Space(kind, path, None, 0, size, used, error)
     return Space(kind, path, _about(path, [row for (row,) in rows]), entries, size, used)
 
 

@@ -27,7 +27,7 @@ from text2image.base.databases import (
     check_schema,
     connect,
     connect_to_read,
-    damage,
+    damaged_file,
     database_errors,
     integrity_problems,
     make_folder,
@@ -190,7 +190,7 @@ class Store:
             some = keys[start : start + LOOKUP_KEYS]
             query = f"SELECT count(DISTINCT key) FROM results WHERE key IN ({','.join('?' * len(some))})"
             if self._db.execute(query, some).fetchone() != (len(some),):
-                raise InputError(damage(self.path, "an index that does not lead to what is there"))
+                raise damaged_file(self.path, "an index that does not lead to what is there")
 
     def get(self, keys: Iterable[str]) -> Iterator[Item]:
         """Yield ``(key, value)`` for those ``keys`` that are there and whole.
@@ -345,4 +345,4 @@ class Store:
         """
         with database_errors(self.path):
             if problems := integrity_problems(self._db):
-                raise InputError(damage(self.path, problems[0]))
+                raise damaged_file(self.path, problems[0])

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from text2image.artifacts import ARTIFACTS
 from text2image.base.console import InputError, Parser, one_line, say
-from text2image.base.databases import REPAIR
+from text2image.base.databases import DamagedFile
 from text2image.base.spaces import Space, delete, repair, spaces, verify
 from text2image.base.store import cache_root, fingerprint
 from text2image.collection.facts import determinants as catalog_determinants
@@ -155,9 +155,9 @@ def check_problems(found: Sequence[Space]) -> None:
     """Say what is wrong with files and folders, the last of them as an InputError."""
     problems = [space.problem for space in found if space.problem]
     for problem in problems[:-1]:
-        say(problem)
+        say(str(problem))
     if problems:
-        raise InputError(problems[-1])
+        raise problems[-1]
 
 
 def verify_all(found: Sequence[Space]) -> None:
@@ -173,7 +173,7 @@ def verify_all(found: Sequence[Space]) -> None:
         try:
             seen = verify(space.path, space.kind in PAID)
         except InputError as error:
-            problems[number] = space._replace(problem=str(error))
+            problems[number] = space._replace(problem=error)
             continue
         damaged += seen.damaged
         new = f", {seen.new:,} of them without a checksum until now" if seen.new else ""
@@ -201,8 +201,8 @@ def repair_all(found: Sequence[Space]) -> None:
                 sound += 1
                 continue
         except InputError as error:
-            space = space._replace(problem=str(error))
-        if REPAIR not in space.problem:
+            space = space._replace(problem=error)
+        if not isinstance(space.problem, DamagedFile):
             left.append(space)
             continue
         kept = repair(space.path, keep_unchecked=space.kind in PAID)
