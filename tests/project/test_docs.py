@@ -121,15 +121,6 @@ def until(process: subprocess.Popen[str], awaited: str) -> str:
     return said
 
 
-def test_the_readme_switches_to_ones_own_images(tmp_path: Path) -> None:
-    (sed,) = (c.text for c in commands(DOCUMENTS[0].read_text(encoding="utf-8")) if c.text.startswith("sed"))
-    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
-    subprocess.run(["bash", "-c", sed], cwd=tmp_path, check=True)
-    params = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    assert params["data"]["images"] == "data/images"
-    assert params["label"]["sources"] == ["imagenet", "ocr"]
-
-
 def test_a_source_of_ones_own(project: Project) -> None:
     (module,) = re.findall(r"```python\n(.*?)```", GUIDE.split("## A source of your own")[1], re.DOTALL)
     folder = project.root / "text2image" / "labels" / "filename"
