@@ -1,12 +1,17 @@
 """What the search page shows of results: exact ranks, why they are there, pictures of the catalog alone."""
 
+import asyncio
+import errno
+import io
 import json
+import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.requests import Request
 
 from tests.support.markup import Elements
 from text2image.artifacts import ARTIFACTS
@@ -21,6 +26,7 @@ from text2image.labels.openai.encode import jpeg
 from text2image.pages.placeholder import placeholder
 from text2image.pages.search.annotations import SEARCH, Annotations, judgements_of, new_judgements
 from text2image.pages.search.explanation import SHOWN, Explainer, rank_group
+from text2image.pages.search.guard import receive_body
 from text2image.pages.search.pictures import SMALL, UPLOADS, Thumbnails, Uploads
 from text2image.pages.search.searcher import Found, RankedImage, image_path
 from text2image.pages.search.service import VIEW, SearchResponse, label_findings
@@ -203,6 +209,25 @@ def test_of_each_judge_the_last_word_counts_and_a_text_without_a_source_is_kept_
     assert (row.source, row.query) == ("human", "Red shoe")
     [row] = new_judgements(" cheap  boots", "a", 3, "Ann", [])
     assert (row.source, row.query) == (SEARCH, "cheap boots")
+
+
+class FullDisk(io.BytesIO):
+    def write(self, content: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_an_upload_that_no_disk_takes_is_one_sentence() -> None:
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"a picture", "more_body": False}
+
+    refused = asyncio.run(
+        receive_body(Request({"type": "http", "method": "POST", "headers": []}, receive), FullDisk())
+    )
+    assert refused is not None
+    assert (refused.status_code, json.loads(bytes(refused.body))) == (
+        507,
+        {"error": "expected a disk that takes the picture, found: No space left on device"},
+    )
 
 
 def test_the_last_uploads_are_kept() -> None:

@@ -5,13 +5,15 @@ fetches addresses that a caller names. The images can be private and the judgeme
 here only the routes that the page needs are open, under the page's own name, to the page itself.
 """
 
+import asyncio
 import json
 import re
 from http import HTTPStatus
-from typing import Annotated
+from typing import IO, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +22,7 @@ from text2image.base.console import one_line
 PICTURE = "/picture"
 MAX_PICTURE = 16 * 1024 * 1024  # bytes of a picture that is searched for
 MAX_CALL = 64 * 1024  # bytes of any other post
+SECONDS = 20.0  # that the upload of a picture may take
 PAGE = "/"
 READ = {PAGE, "/favicon.ico", "/theme.css", "/manifest.json", "/gradio_api/queue/data"}
 READ_BELOW = ("/assets/", "/static/", "/image/", "/gradio_api/heartbeat/")
@@ -155,6 +158,22 @@ async def _read_body(receive: Receive, length: int) -> bytes:
         if not message.get("more_body"):
             break
     return body
+
+
+async def receive_body(request: Request, file: IO[bytes]) -> Response | None:
+    """Write the body of a request into a file; return the answer to one that does not come whole and in time."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            async for chunk in request.stream():
+                file.write(chunk)
+    except TimeoutError:
+        return refusal(HTTPStatus.REQUEST_TIMEOUT, f"expected the whole picture within {SECONDS:.0f} s")
+    except ClientDisconnect:  # nobody reads the answer, but there is no traceback
+        return refusal(HTTPStatus.BAD_REQUEST, "expected the whole picture, found a part")
+    except OSError as error:
+        why = f"expected a disk that takes the picture, found: {error.strerror}"
+        return refusal(HTTPStatus.INSUFFICIENT_STORAGE, why)
+    return None
 
 
 def refusal(status: HTTPStatus, why: str) -> Response:

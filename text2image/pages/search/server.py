@@ -5,7 +5,6 @@ import socket
 from contextlib import closing
 from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
-from typing import IO
 
 import gradio as gr
 import uvicorn
@@ -13,19 +12,17 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from starlette.requests import ClientDisconnect
 
 from text2image.base.console import InputError, say
 from text2image.base.memory import return_freed_memory
 from text2image.pages.search.controls import Actions, asset, controls
-from text2image.pages.search.guard import Guard, refusal
+from text2image.pages.search.guard import Guard, receive_body, refusal
 from text2image.pages.search.pictures import LARGE, Thumbnails, Uploads
 from text2image.pages.search.service import SearchService
 from text2image.pages.templates import CSS_VARIABLES
 
 CHECKED_AT_ONCE = 4  # uploaded pictures that lie in memory
 SPOOLED = 64 * 1024  # bytes of an upload above which it waits on disk until it is complete
-SECONDS = 20.0  # that the upload of one may take
 
 
 def application(service: SearchService, host: str) -> Guard:
@@ -51,7 +48,7 @@ def application(service: SearchService, host: str) -> Guard:
     async def picture(request: Request) -> Response:
         # A slow upload neither keeps others waiting nor lies in memory.
         with SpooledTemporaryFile(SPOOLED) as file:
-            if refused := await _receive(request, file):
+            if refused := await receive_body(request, file):
                 return refused
             async with checking:
                 file.seek(0)
@@ -67,19 +64,6 @@ def application(service: SearchService, host: str) -> Guard:
         css=CSS_VARIABLES + asset("page.css"), js="() => document.body.classList.remove('dark')",
     )  # fmt: skip
     return Guard(app, host)
-
-
-async def _receive(request: Request, file: IO[bytes]) -> Response | None:
-    """Write the body of a request into a file; return the answer to one that does not come whole and in time."""
-    try:
-        async with asyncio.timeout(SECONDS):
-            async for chunk in request.stream():
-                file.write(chunk)
-    except TimeoutError:
-        return refusal(HTTPStatus.REQUEST_TIMEOUT, f"expected the whole picture within {SECONDS:.0f} s")
-    except ClientDisconnect:  # nobody reads the answer, but there is no traceback
-        return refusal(HTTPStatus.BAD_REQUEST, "expected the whole picture, found a part")
-    return None
 
 
 def serve(service: SearchService, host: str, port: int) -> None:
